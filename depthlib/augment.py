@@ -1,0 +1,176 @@
+"""Augmentation of Eigen et al. 2014, §3.4: batched, on the batch's device, one resampling an image.
+
+Scale, rotation, translation (the crop) and flip are composed into one matrix for each sample, so that colour
+is interpolated once (bilinear) and depth once (nearest neighbour, never mixing two surfaces). Depth is divided
+by the scale; K follows every transform.
+
+Every parameter is keyed by (seed, epoch, sample index): see `depthlib.randomness`.
+Chapter: `book/coarse_network.py` (and the chapter on augmentation).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from depthlib import camera
+from depthlib.errors import DepthError
+from depthlib.randomness import keys, uniform
+from depthlib.sample import Batch, valid
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The ranges of the random transforms; the defaults are the paper's for NYU Depth.
+
+    Args:
+        scale: s is drawn uniformly from this range; images grow by s, depths are divided by s.
+        rotation: in-plane rotation, degrees either way.
+        colour: each RGB channel is multiplied by its own factor from this range.
+        flip: probability of a left-right mirror.
+        translate: crop at a random place (True) or in the centre.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.5)
+    rotation: float = 5.0
+    colour: tuple[float, float] = (0.8, 1.2)
+    flip: float = 0.5
+    translate: bool = True
+
+
+#: The paper's settings (§3.4 and footnote 2), and none at all: the centre crop used at test time.
+NYU = Augmentation()
+KITTI = Augmentation(scale=(1.0, 1.2), rotation=0.0)
+CENTRE = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), flip=0.0, translate=False)
+NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE}
+
+
+@dataclass(frozen=True)
+class Transform:
+    """The drawn parameters of a batch, one a sample: tensors [B] (colour [B, 3])."""
+
+    scale: Tensor
+    angle: Tensor  # radians
+    top: Tensor  # of the crop, in pixels of the scaled image
+    left: Tensor
+    flip: Tensor  # bool
+    colour: Tensor
+
+
+def draw(
+    augmentation: Augmentation,
+    frame: tuple[int, int],
+    size: tuple[int, int],
+    seed: int,
+    epoch: int | Sequence[int],
+    indices: Sequence[int],
+    device: torch.device | str | None = None,
+) -> Transform:
+    """The parameters for these samples in this epoch.
+
+    Args:
+        frame: rows and columns of the images.
+        size: rows and columns of the crop.
+
+    Raises:
+        DepthError: a crop larger than the image.
+    """
+    if size[0] > frame[0] or size[1] > frame[1]:
+        raise DepthError(
+            f"augmentation: images are {frame[0]}x{frame[1]}, smaller than the network's input {size[0]}x{size[1]} "
+            "(height x width). Resize the data set: `data.size` in the recipe."
+        )
+    u = uniform(keys(seed, epoch, indices, "augment"), 8, device)
+    a = augmentation
+    scale = a.scale[0] + u[:, 0] * (a.scale[1] - a.scale[0])
+    angle = (2 * u[:, 1] - 1) * math.radians(a.rotation)
+    place = u[:, 2:4] if a.translate else torch.full_like(u[:, 2:4], 0.5)
+    top = place[:, 0] * (frame[0] * scale - size[0])
+    left = place[:, 1] * (frame[1] * scale - size[1])
+    colour = a.colour[0] + u[:, 5:8] * (a.colour[1] - a.colour[0])
+    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour)
+
+
+def source_matrix(t: Transform, K: Tensor, width: int) -> Tensor:
+    """From pixels of the crop back to pixels of the original: [B, 2, 3].
+
+    The crop is made from the original by rotating about the principal point, scaling by s, cutting at
+    (top, left) and mirroring; this is the inverse, applied right to left.
+
+    Args:
+        K: intrinsics of the original images, [B, 3, 3].
+        width: columns of the crop.
+    """
+    c, s = torch.cos(t.angle), torch.sin(t.angle)
+    cx, cy = K[:, 0, 2], K[:, 1, 2]
+    mirror = torch.where(t.flip, -1.0, 1.0)
+    # crop pixel (u, v) → scaled image: x' = ±u + offset, y' = v + top;  → x = (x' + ½)/s − ½  → unrotate
+    x0 = (torch.where(t.flip, width - 1.0, 0.0) + t.left + 0.5) / t.scale - 0.5 - cx
+    y0 = (t.top + 0.5) / t.scale - 0.5 - cy
+    ax, ay = mirror / t.scale, 1 / t.scale
+    row_x = torch.stack((c * ax, s * ay, c * x0 + s * y0 + cx), dim=-1)
+    row_y = torch.stack((-s * ax, c * ay, -s * x0 + c * y0 + cy), dim=-1)
+    return torch.stack((row_x, row_y), dim=1)
+
+
+def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
+    """The batch resampled by drawn parameters to ``size``; colour bilinear, depth nearest and divided by s.
+
+    Pixels that come from outside the image repeat its border in colour and are missing (0) in depth.
+    """
+    rgb, depth, K = batch["rgb"], batch["depth"], batch["K"]
+    height, width = rgb.shape[-2:]
+    matrix = source_matrix(t, K, size[1])
+    v, u = camera.pixel_grid(*size, device=rgb.device)
+    crop_pixels = torch.stack((u, v, torch.ones_like(u)), dim=-1)  # [h, w, 3]
+    source = torch.einsum("bij,hwj->bhwi", matrix, crop_pixels)  # x, y in the original
+    span = torch.tensor([width, height], dtype=source.dtype, device=source.device)
+    grid = (source * 2 + 1) / span - 1  # pixel centres, align_corners=False
+    moved = F.grid_sample(rgb, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    moved = (moved * t.colour[:, :, None, None]).clamp(0, 1)
+    scaled = F.grid_sample(depth, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    scaled = torch.where(valid(scaled), scaled / t.scale[:, None, None, None], 0.0)
+    new_K = camera.crop(camera.resize(K, t.scale, t.scale), t.top, t.left)
+    new_K = torch.where(t.flip[:, None, None], camera.flip(new_K, size[1]), new_K)
+    return {**batch, "rgb": moved, "depth": scaled, "K": new_K}
+
+
+def augment(
+    batch: Batch,
+    size: tuple[int, int],
+    augmentation: Augmentation = NYU,
+    seed: int = 0,
+    epoch: int | Sequence[int] = 0,
+) -> Batch:
+    """Augment a batch and cut it to the network's input.
+
+    Args:
+        batch: ``rgb`` [B, 3, H, W] in [0, 1], ``depth`` [B, 1, H, W] metres, 0 = missing, ``K`` [B, 3, 3],
+            ``index`` list of B ints.
+        size: rows and columns of the result.
+        augmentation: the ranges; :data:`NYU`, :data:`KITTI`, or :data:`CENTRE` for the test-time crop.
+        seed, epoch: with the samples' indices, the key of every draw; one epoch for all, or one each.
+
+    Returns:
+        A batch of the same keys, [B, ·, *size].
+
+    Raises:
+        DepthError: images smaller than ``size``.
+
+    Source: Eigen, Puhrsch, Fergus 2014, §3.4.
+
+    >>> import torch
+    >>> batch = dict(rgb=torch.rand(1, 3, 240, 320), depth=torch.full((1, 1, 240, 320), 3.0),
+    ...              K=camera.from_field_of_view(240, 320, 60)[None], index=[0])
+    >>> out = augment(batch, (228, 304), CENTRE)
+    >>> out["rgb"].allclose(batch["rgb"][..., 6:234, 8:312], atol=1e-4), out["depth"].unique().item()
+    (True, 3.0)
+    """
+    frame = (batch["rgb"].shape[-2], batch["rgb"].shape[-1])
+    t = draw(augmentation, frame, size, seed, epoch, batch["index"], batch["rgb"].device)
+    return apply(batch, t, size)

@@ -1,0 +1,153 @@
+"""Pinhole geometry: the one place that knows where a pixel is.
+
+Convention (used by data sets, augmentation, scenes and point clouds): integer pixel coordinates are pixel
+**centres**, so an image of width W spans −½ … W − ½. ``K`` is the 3x3 intrinsic matrix in that convention.
+The camera looks along +z, x to the right, y down. Depth is z in metres, 0 = missing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def intrinsics(fx: float, fy: float, cx: float, cy: float) -> Tensor:
+    """The matrix K, float32 [3, 3], from focal lengths and principal point in pixels.
+
+    >>> intrinsics(500, 500, 159.5, 119.5)[0]
+    tensor([500.0000,   0.0000, 159.5000])
+    """
+    return torch.tensor([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
+def from_field_of_view(height: int, width: int, horizontal_degrees: float) -> Tensor:
+    """K of a camera centred on its image, float32 [3, 3].
+
+    >>> K = from_field_of_view(240, 320, 90)
+    >>> K[0, 0].item(), K[0, 2].item()
+    (160.0, 159.5)
+    """
+    f = width / 2 / math.tan(math.radians(horizontal_degrees) / 2)
+    return intrinsics(f, f, (width - 1) / 2, (height - 1) / 2)
+
+
+def resize(K: Tensor, scale_y: float | Tensor, scale_x: float | Tensor) -> Tensor:
+    """K after the image was resized: f' = s·f, c' = (c + ½)·s − ½. [..., 3, 3] → [..., 3, 3].
+
+    >>> resize(intrinsics(500, 500, 319.5, 239.5), 0.5, 0.5)[0, 2].item()
+    159.5
+    """
+    out = K.clone()
+    out[..., 0, :2] = K[..., 0, :2] * torch.as_tensor(scale_x)[..., None]
+    out[..., 1, :2] = K[..., 1, :2] * torch.as_tensor(scale_y)[..., None]
+    out[..., 0, 2] = (K[..., 0, 2] + 0.5) * scale_x - 0.5
+    out[..., 1, 2] = (K[..., 1, 2] + 0.5) * scale_y - 0.5
+    return out
+
+
+def crop(K: Tensor, top: float | Tensor, left: float | Tensor) -> Tensor:
+    """K after ``top`` rows and ``left`` columns were cut away. [..., 3, 3] → [..., 3, 3].
+
+    >>> crop(intrinsics(500, 500, 159.5, 119.5), 6, 8)[:2, 2]
+    tensor([151.5000, 113.5000])
+    """
+    out = K.clone()
+    out[..., 0, 2] = K[..., 0, 2] - left
+    out[..., 1, 2] = K[..., 1, 2] - top
+    return out
+
+
+def flip(K: Tensor, width: int) -> Tensor:
+    """K after the image was mirrored left to right: c' = W − 1 − c. [..., 3, 3] → [..., 3, 3].
+
+    >>> flip(intrinsics(500, 500, 100, 119.5), 320)[0, 2].item()
+    219.0
+    """
+    out = K.clone()
+    out[..., 0, 2] = width - 1 - K[..., 0, 2]
+    return out
+
+
+def pixel_grid(height: int, width: int, device: torch.device | str | None = None) -> tuple[Tensor, Tensor]:
+    """Row and column coordinate of every pixel centre: two float32 [H, W]."""
+    rows = torch.arange(height, dtype=torch.float32, device=device)
+    columns = torch.arange(width, dtype=torch.float32, device=device)
+    v, u = torch.meshgrid(rows, columns, indexing="ij")
+    return v, u
+
+
+def rays(K: Tensor, height: int, width: int) -> Tensor:
+    """Viewing rays with z = 1: [..., 3, 3] → [..., 3, H, W]. A point is depth times its ray.
+
+    >>> rays(intrinsics(500, 500, 0, 0), 2, 2)[:, 0, 0]
+    tensor([0., 0., 1.])
+    """
+    v, u = pixel_grid(height, width, K.device)
+    x = (u - K[..., 0, 2, None, None]) / K[..., 0, 0, None, None]
+    y = (v - K[..., 1, 2, None, None]) / K[..., 1, 1, None, None]
+    return torch.stack((x, y, torch.ones_like(x)), dim=-3)
+
+
+def unproject(depth: Tensor, K: Tensor) -> Tensor:
+    """Depth map to points in the camera's frame.
+
+    Shape: depth [..., 1, H, W] metres, K [..., 3, 3] → points [..., 3, H, W] metres. Missing depth gives the
+    origin.
+
+    >>> unproject(torch.full((1, 2, 2), 2.0), intrinsics(1, 1, 0, 0))[:, 1, 1]
+    tensor([2., 2., 2.])
+    """
+    return depth * rays(K, depth.shape[-2], depth.shape[-1])
+
+
+def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """Points to pixel coordinates and depth.
+
+    Shape: points [..., 3, N] metres, K [..., 3, 3] → (uv [..., 2, N] pixels, z [..., N] metres).
+
+    >>> project(torch.tensor([[2.0], [2.0], [2.0]]), intrinsics(1, 1, 0, 0))
+    (tensor([[1.],
+            [1.]]), tensor([2.]))
+    """
+    z = points[..., 2, :]
+    u = K[..., 0, 0, None] * points[..., 0, :] / z + K[..., 0, 2, None]
+    v = K[..., 1, 1, None] * points[..., 1, :] / z + K[..., 1, 2, None]
+    return torch.stack((u, v), dim=-2), z
+
+
+def distance(depth: Tensor, K: Tensor) -> Tensor:
+    """Depth along the axis to Euclidean distance from the camera's centre, both metres.
+
+    Shape: depth [..., 1, H, W], K [..., 3, 3] → [..., 1, H, W]. Missing stays 0.
+
+    >>> round(distance(torch.full((1, 2, 2), 1.0), intrinsics(1, 1, 0, 0))[0, 1, 1].item(), 3)
+    1.732
+    """
+    return depth * rays(K, depth.shape[-2], depth.shape[-1]).norm(dim=-3, keepdim=True)
+
+
+def disparity(depth: Tensor, focal: float, baseline: float) -> Tensor:
+    """Stereo disparity in pixels of a depth map in metres: d = f·B / Z; 0 where depth is missing.
+
+    >>> disparity(torch.tensor([2.0, 0.0]), focal=500, baseline=0.1)
+    tensor([25.,  0.])
+    """
+    return torch.where(depth > 0, focal * baseline / depth.clamp_min(1e-9), 0.0)
+
+
+def normals(depth: Tensor, K: Tensor) -> Tensor:
+    """Unit surface normals facing the camera, from finite differences of the points.
+
+    Shape: depth [..., 1, H, W] metres, K [..., 3, 3] → [..., 3, H, W]; zero at the border row and column and
+    beside missing depth.
+    """
+    p = unproject(depth, K)
+    dx = p[..., :, 1:-1, 2:] - p[..., :, 1:-1, :-2]
+    dy = p[..., :, 2:, 1:-1] - p[..., :, :-2, 1:-1]
+    n = torch.cross(dy, dx, dim=-3)
+    n = n / n.norm(dim=-3, keepdim=True).clamp_min(1e-12)
+    known = depth > 0
+    whole = known[..., 1:-1, 2:] & known[..., 1:-1, :-2] & known[..., 2:, 1:-1] & known[..., :-2, 1:-1]
+    return torch.nn.functional.pad(n * whole, (1, 1, 1, 1))

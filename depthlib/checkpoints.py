@@ -1,0 +1,160 @@
+"""Checkpoints: a folder of safetensors and JSON that is either whole or absent. No pickle.
+
+A run keeps ``checkpoint-00000200`` and the like, numbered by step; :func:`latest_checkpoint` finds the newest.
+
+``model.safetensors``, ``optimizer.safetensors`` and, with EMA, ``ema.safetensors`` hold tensors;
+``state.json`` holds the position (phase, step, samples), the recipe and the optimiser's scalars. A folder is
+written beside its final name and renamed; training removes older ones only after that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from depthlib.errors import DepthError
+
+SCHEMA = 1
+
+
+def save_checkpoint(
+    folder: str | os.PathLike[str],
+    model: nn.Module,
+    state: dict[str, Any],
+    optimizer: torch.optim.Optimizer | None = None,
+    ema: Mapping[str, Tensor] | None = None,
+) -> Path:
+    """Write a checkpoint folder atomically.
+
+    Args:
+        folder: its final place.
+        state: anything JSON holds; ``schema`` and the optimiser's scalars are added.
+
+    Raises:
+        DepthError: the place cannot be written, or the disk is full; what was there before stays.
+    """
+    target = Path(folder)
+    partial: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
+        if optimizer is not None:
+            tensors, scalars = _flatten(optimizer.state_dict())
+            save_file(tensors, partial / "optimizer.safetensors")
+            state = {**state, "optimizer": scalars}
+        if ema is not None:
+            save_file(_contiguous(ema), partial / "ema.safetensors")
+        (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
+        if target.exists():  # the same position, reached again by a resumed run: the same content
+            shutil.rmtree(target)
+        os.replace(partial, target)
+    except (OSError, SafetensorError) as error:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise DepthError(
+            f"{target}: checkpoint cannot be written ({error}). Free some space or choose another folder."
+        ) from error
+    return target
+
+
+def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
+    """The newest whole checkpoint of a run's folder (or the folder itself, if it is one); None if there is none."""
+    folder = Path(folder)
+    if (folder / "state.json").exists():
+        return folder
+    found = sorted(path for path in folder.glob("checkpoint-*") if (path / "state.json").exists())
+    return found[-1] if found else None
+
+
+def read_state(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON part of a checkpoint.
+
+    Raises:
+        DepthError: no checkpoint there, or one of another schema.
+    """
+    path = Path(folder) / "state.json"
+    try:
+        state = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DepthError(
+            f"{folder}: not a checkpoint ({error}). Expected a folder with model.safetensors and state.json, "
+            "as `depthlib train` writes it."
+        ) from error
+    if state.get("schema") != SCHEMA:
+        raise DepthError(f"{path}: checkpoint schema {state.get('schema')}, expected {SCHEMA}. Train again.")
+    return state
+
+
+def load_weights(folder: str | os.PathLike[str], model: nn.Module, ema: bool = True) -> nn.Module:
+    """Load a checkpoint's weights (their moving average where there is one) into a model of the same kind.
+
+    Raises:
+        DepthError: no checkpoint, damaged, or of another model: names the first tensor that does not fit.
+    """
+    name = "ema.safetensors" if ema and (Path(folder) / "ema.safetensors").exists() else "model.safetensors"
+    tensors = _read(Path(folder) / name)
+    mine = model.state_dict()
+    for key in sorted(mine.keys() | tensors.keys()):
+        have = tuple(tensors[key].shape) if key in tensors else "absent"
+        want = tuple(mine[key].shape) if key in mine else "absent"
+        if have != want:
+            raise DepthError(
+                f"{folder}: holds another model: {key} is {have} in the file, {want} in {type(model).__name__}. "
+                "Use the model and options that the checkpoint's state.json names."
+            )
+    model.load_state_dict({key: tensors[key].to(mine[key].dtype) for key in mine})
+    return model
+
+
+def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimizer) -> None:
+    """Restore an optimiser's state as it was saved."""
+    tensors = _read(Path(folder) / "optimizer.safetensors")
+    scalars = read_state(folder)["optimizer"]
+    state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in scalars["state"].items()}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": scalars["param_groups"]})
+
+
+def load_ema(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The moving average of the weights."""
+    return _read(Path(folder) / "ema.safetensors")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DepthError(
+            f"{path}: cannot be read as safetensors ({error}). Copy the checkpoint again, or train again."
+        ) from error
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().contiguous() for key, value in tensors.items()}
+
+
+def _flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimiser's state as named tensors and the JSON rest."""
+    tensors: dict[str, Tensor] = {}
+    rest: dict[str, dict[str, Any]] = {}
+    for index, values in state["state"].items():
+        rest[str(index)] = {}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{name}"] = value.detach().contiguous()
+            else:
+                rest[str(index)][name] = value
+    return tensors, {"state": rest, "param_groups": state["param_groups"]}

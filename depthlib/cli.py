@@ -1,0 +1,303 @@
+"""The command line: ``depthlib …`` or ``python -m depthlib …``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from depthlib import __version__
+from depthlib.errors import DepthError
+
+# torch and everything else heavy is imported inside the commands, so that --help answers at once
+
+
+def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise DepthError(f"-p {pair}: expected name=value, such as -p lam=0.25.")
+        parameters[name] = value
+    return parameters
+
+
+def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]:
+    """Recipe, profile, parameters and output folder of ``run`` and ``train``."""
+    from depthlib.recipe import default_profile, load_recipe
+
+    profile = args.profile or default_profile()
+    parameters = _parameters(args.parameter)
+    recipe = load_recipe(args.recipe, profile, **parameters)
+    out = Path(args.out or Path("runs") / recipe.name / "-".join([profile, str(recipe.seed)]))
+    return recipe, profile, parameters, out
+
+
+def _command(args: argparse.Namespace, recipe: Any, profile: str) -> str:
+    """The line that makes this run again, without the folders of this machine."""
+    extra = "".join(f" -p {pair}" for pair in args.parameter)
+    return f"depthlib {args.command} {recipe.name} --profile {profile}{extra}"
+
+
+def _list_recipes() -> int:
+    from depthlib.recipe import load_recipe, recipe_names
+
+    for name in recipe_names():
+        print(f"{name:22} {load_recipe(name).description}")
+    return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the runner notebook on a recipe."""
+    if args.list or not args.recipe:
+        return _list_recipes()
+    recipe, profile, parameters, out = _settings(args)
+    from depthlib.notebooks import execute
+
+    arguments = {
+        "recipe": args.recipe, "profile": profile, "parameters": parameters, "out": str(out),
+        "trackers": args.tracker, "command": _command(args, recipe, profile),
+    }  # fmt: skip
+    notebook = execute(Path(__file__).with_name("runner.py"), out / "run.ipynb", arguments)
+    print(f"notebook    {notebook}")
+    return _report(out, args.results)
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train and score a recipe without the notebook."""
+    recipe, profile, parameters, out = _settings(args)
+    from depthlib.results import run_and_score
+
+    run_and_score(
+        recipe, profile, out, parameters, trackers=tuple(args.tracker), command=_command(args, recipe, profile)
+    )
+    return _report(out, args.results)
+
+
+def _report(out: Path, keep: str | None) -> int:
+    from depthlib.checkpoints import latest_checkpoint
+    from depthlib.results import read_results, results_path, table, write_results
+
+    results = read_results(out / "results.json")
+    for where, entry in results["metrics"].items():
+        print(f"\n{where}\n{table(entry)}")
+    print(f"\ncheckpoint  {latest_checkpoint(out)}\nresults     {out / 'results.json'}")
+    if keep:
+        target = results_path(keep, results["recipe"], results["profile"], results["seed"])
+        print(f"kept        {write_results(results, target)}")
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Score a checkpoint on a data set."""
+    from depthlib.data import open_dataset
+    from depthlib.evaluation import evaluate as score
+    from depthlib.evaluation import from_model
+    from depthlib.results import table
+
+    options = {key: _yaml(value) for key, value in _parameters(args.option).items()}
+    dataset = open_dataset(args.data, args.split, (240, 320) if args.data == "nyu" else None, **options)
+    model = _load_model(args.checkpoint, args.stage)
+    found = score(from_model(model), dataset, args.protocol, progress=True)
+    if args.json:
+        print(json.dumps({"protocol": found.protocol, "images": found.images, "pixels": found.pixels,
+                          "skipped": found.skipped, "metrics": found.metrics}, indent=1))  # fmt: skip
+        return 0
+    print(table({Path(args.checkpoint).name: found.metrics}))
+    left_out = f", {len(found.skipped)} left out without a valid pixel" if found.skipped else ""
+    print(f"{found.images} images, {found.pixels} pixels, protocol {found.protocol}{left_out}")
+    return 0
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Depth of a photo: 16-bit PNG, coloured PNG, point cloud."""
+    from PIL import Image
+
+    from depthlib import camera
+    from depthlib.data.formats import read_rgb, write_depth_png, write_image
+    from depthlib.pointcloud import colored_points, write_ply
+    from depthlib.prediction import predict as answer
+    from depthlib.prediction import to_rgb
+
+    photo = Path(args.photo)
+    rgb = to_rgb(read_rgb(photo))
+    model = _load_model(args.checkpoint, args.stage)
+    depth = answer(model, rgb).full(mode="bilinear")[0]
+    out = Path(args.out or photo.parent)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DepthError(f"{out}: cannot be written ({error.strerror}). Choose another folder with --out.") from error
+    from depthlib.plots import colorize
+
+    height, width = depth.shape[-2:]
+    K = camera.from_field_of_view(height, width, args.field_of_view)
+    stem = out / f"{photo.stem}-depth"
+    write_depth_png(f"{stem}.png", depth[0].numpy(), 1000)
+    write_image(f"{stem}-coloured.png", Image.fromarray(colorize(depth)))
+    write_ply(f"{stem}.ply", *colored_points(depth, K, rgb[0]))
+    known = depth[depth > 0]
+    print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
+    print(f"{stem}.png            16 bit, millimetres, 0 = outside the network's view")
+    print(f"{stem}-coloured.png   to look at")
+    print(f"{stem}.ply            point cloud, metres, for a lens of {args.field_of_view:g} degrees across")
+    return 0
+
+
+def _load_model(checkpoint: str, stage: str | None) -> Any:
+    from depthlib.checkpoints import latest_checkpoint, load_weights, read_state
+    from depthlib.models import build_model
+    from depthlib.recipe import from_dict
+
+    folder = latest_checkpoint(checkpoint)
+    if folder is None:
+        raise DepthError(
+            f"{checkpoint}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, "
+            "and give its folder."
+        )
+    recipe = from_dict(read_state(folder)["recipe"], str(folder))
+    model = build_model(recipe.model.name, **recipe.model.options)
+    load_weights(folder, model)
+    model.begin_phase(stage or recipe.phases[-1].train)
+    return model.eval()
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Say what is here and what is missing for which chapter."""
+    import importlib.metadata
+    import platform
+
+    import torch
+
+    from depthlib.data import data_root
+    from depthlib.data.nyu import FOLDER, open_nyu
+
+    print(f"depthlib     {__version__}")
+    print(
+        f"python       {platform.python_version()}" + ("" if sys.version_info >= (3, 11) else "  too old: 3.11 needed")
+    )
+    for name in ("torch", "torchvision", "accelerate", "torchmetrics"):
+        print(f"{name:12} {importlib.metadata.version(name)}")
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    print(
+        f"devices      {os.cpu_count()} processors, " + (", ".join(gpus) if gpus else "no CUDA GPU: use --profile cpu")
+    )
+    print(f"free space   {shutil.disk_usage('.').free / 1e9:.0f} GB here")
+    for extra, modules in {
+        "plots": ("matplotlib", "plotly"),
+        "notebooks": ("jupytext", "papermill", "nbclient"),
+        "tracking": ("tensorboard",),
+    }.items():
+        absent = [m for m in modules if not _installed(m)]
+        remedy = f"missing {', '.join(absent)}: pip install 'depthlib-course[{extra}]'" if absent else "installed"
+        print(f"extra        {extra}: {remedy}")
+    root = data_root()
+    print(f"data         {root}  (DEPTHLIB_DATA {'set' if os.environ.get('DEPTHLIB_DATA') else 'not set'})")
+    print("  rooms, roads: made on the fly; every chapter runs on them")
+    try:
+        nyu = open_nyu(root / FOLDER, "train")
+        print(f"  nyu: {len(nyu)} training images: `depthlib run eigen-nyu` works")
+    except DepthError as error:
+        print(f"  nyu: {error}\n       Only `depthlib run eigen-nyu` needs it; the chapters show committed results.")
+    weights = os.environ.get("DEPTHLIB_WEIGHTS")
+    print(f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; no chapter so far needs any'}")
+    return 0
+
+
+def _installed(module: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(module) is not None
+
+
+def _yaml(value: str) -> Any:
+    import yaml
+
+    return yaml.safe_load(value)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="depthlib",
+        description="Depth from a single image: train, score and use the networks of the course.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  depthlib doctor                          what is here, what is missing\n"
+        "  depthlib run eigen-rooms --profile cpu   a training on rendered rooms, no download\n"
+        "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0\n",
+    )
+    parser.add_argument("--version", action="version", version=f"depthlib {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, text: str, examples: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=f"examples:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(function=function)
+        return sub
+
+    for name, function, text, examples in (
+        ("run", run, "Execute a recipe as a notebook: training, scores, figures.",
+         "  depthlib run --list\n  depthlib run eigen-rooms --profile cpu\n"
+         "  depthlib run eigen-nyu --profile gpu -p lam=0.25 -p seed=1\n"),
+        ("train", train, "Train and score a recipe, without the notebook; goes on where it was interrupted.",
+         "  depthlib train eigen-rooms --profile cpu\n  depthlib train eigen-nyu -p phases.0.samples=8000\n"),
+    ):  # fmt: skip
+        sub = add(name, function, text, examples)
+        sub.add_argument("recipe", nargs="?" if name == "run" else None, help="a recipe's name, or a YAML file")
+        if name == "run":
+            sub.add_argument("--list", action="store_true", help="list the recipes and stop")
+        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big; by default cpu, or gpu with CUDA")
+        sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
+                         help="override a setting by name or dotted path; repeatable")  # fmt: skip
+        sub.add_argument("--out", help="folder for checkpoints, log and results; by default runs/RECIPE/PROFILE-SEED")
+        sub.add_argument("--results", metavar="DIR", help="also keep the results as DIR/RECIPE/PROFILE-SEED.json")
+        sub.add_argument("--tracker", action="append", default=[], metavar="NAME",
+                         help="also log to a tracker that Accelerate knows, such as tensorboard; repeatable")  # fmt: skip
+
+    sub = add("evaluate", evaluate, "Score a checkpoint on a data set under a named protocol.",
+              "  depthlib evaluate runs/eigen-nyu/cpu-0 --data nyu --split test\n"
+              "  depthlib evaluate runs/eigen-rooms/cpu-0 --data folder --option root=my_pairs --protocol full\n")  # fmt: skip
+    sub.add_argument("checkpoint", help="a run's folder or a checkpoint folder")
+    sub.add_argument("--data", default="nyu", help="rooms, roads, nyu, folder or store (default: nyu)")
+    sub.add_argument("--split", default="test")
+    sub.add_argument("--protocol", default="eigen14")
+    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+    sub = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG and a point cloud.",
+              "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
+    sub.add_argument("photo", help="a JPEG, PNG or other picture")
+    sub.add_argument("--checkpoint", required=True, help="a run's folder or a checkpoint folder")
+    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--out", help="folder to write to (default: beside the photo)")
+    sub.add_argument("--field-of-view", type=float, default=60.0, metavar="DEGREES",
+                     help="horizontal angle of the lens, for the point cloud (default: 60)")  # fmt: skip
+
+    add("doctor", doctor, "Say what is here (Python, torch, devices, data, weights) and what is missing.",
+        "  depthlib doctor\n")  # fmt: skip
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point: parses, runs, and turns a :class:`DepthError` into one line and exit status 2."""
+    args = _parser().parse_args(arguments)
+    try:
+        return args.function(args)
+    except DepthError as error:
+        print(f"depthlib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("depthlib: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Reading and making RGB-D: one file a data set, one function that opens any of them by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from depthlib.errors import DepthError
+from depthlib.sample import RGBD
+
+NAMES = ("rooms", "roads", "nyu", "folder", "store")
+
+
+def data_root() -> Path:
+    """Where data sets are looked for: ``$DEPTHLIB_DATA``, else ``~/.cache/depthlib/data``."""
+    return Path(os.environ.get("DEPTHLIB_DATA") or Path.home() / ".cache" / "depthlib" / "data")
+
+
+def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None = None, **options: Any) -> RGBD:
+    """Open a data set by name, as recipes do.
+
+    Args:
+        name: ``rooms`` and ``roads`` (made on the fly), ``nyu`` (labelled NYU Depth v2 under
+            :func:`data_root`), ``folder`` or ``store`` (option ``root``).
+        split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed.
+        size: rows and columns.
+        options: of the data set; ``keep=True`` holds samples in memory after their first use.
+
+    Raises:
+        DepthError: an unknown name, split or option.
+    """
+    keep = options.pop("keep", False)
+    try:
+        dataset = _open(name, split, size, options)
+    except TypeError as error:
+        raise DepthError(f"data {name!r}: options {sorted(options)} do not fit ({error}).") from error
+    if keep:
+        from depthlib.data.store import InMemory
+
+        return InMemory(dataset)
+    return dataset
+
+
+def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
+    if name in ("rooms", "roads"):
+        from depthlib.data import scenes
+
+        seeds = {"train": 0, "validation": 1, "test": 2}
+        if split not in seeds:
+            raise DepthError(f"{name}: split is {split!r}; expected one of {', '.join(seeds)}.")
+        options = {"count": 1000, **options}
+        # three disjoint streams of scenes for every seed
+        options["seed"] = 3 * options.get("seed", 0) + seeds[split]
+        if size is not None:
+            options["size"] = size
+        return scenes.Rooms(**options) if name == "rooms" else scenes.Roads(**options)
+    if name == "nyu":
+        from depthlib.data.nyu import FOLDER, open_nyu
+
+        root = options.pop("root", None) or data_root() / FOLDER
+        return open_nyu(root, split, size or (240, 320), **options)
+    if name == "folder":
+        from depthlib.data.folder import Folder
+
+        return Folder(size=size, **options)
+    if name == "store":
+        from depthlib.data.store import Store
+
+        return Store(options.pop("root"), **options)
+    raise DepthError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}.")

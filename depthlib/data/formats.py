@@ -1,0 +1,114 @@
+"""On-disk encodings of colour, depth and splits: bytes to arrays and back, with errors that name the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from depthlib.errors import DepthError
+
+
+def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """A colour image as uint8 [H, W, 3]; grey, palette and CMYK files are converted.
+
+    Raises:
+        DepthError: the file is missing, no image, or cut short.
+    """
+    with _open_image(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def read_depth_png(path: str | os.PathLike[str], scale: float = 1000.0) -> NDArray[np.float32]:
+    """A 16-bit PNG as float32 metres [H, W], 0 = missing: metres = value / scale.
+
+    Args:
+        scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
+
+    Raises:
+        DepthError: missing, cut short, not a single-channel 16-bit image.
+    """
+    with _open_image(path) as image:
+        if image.mode not in ("I;16", "I;16B", "I;16L", "I"):
+            raise DepthError(
+                f"{path}: a depth file must be a single-channel 16-bit PNG, this one is mode {image.mode!r} "
+                "(8 bits a channel, or colour). 8 bits hold only 256 depths; export the map as uint16 millimetres."
+            )
+        values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise DepthError(f"{path}: values {values.min()} … {values.max()} do not fit 16 bits; export it as uint16.")
+    return (values / np.float32(scale)).astype(np.float32)
+
+
+def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], scale: float = 1000.0) -> None:
+    """Write float metres [H, W] as a 16-bit PNG, atomically; missing or non-finite depth becomes 0.
+
+    Raises:
+        DepthError: depth beyond what 16 bits hold at this scale, or a folder that cannot be written.
+    """
+    values = np.rint(np.nan_to_num(depth, nan=0.0, posinf=0.0, neginf=0.0) * scale)
+    if values.max(initial=0) > 65535:
+        raise DepthError(
+            f"{path}: depth {values.max() / scale:.4g} m does not fit 16 bits at {scale:g} units a metre; "
+            f"use a scale of at most {65535 * scale / values.max():.0f}."
+        )
+    write_image(path, Image.fromarray(np.clip(values, 0, None).astype(np.uint16)))
+
+
+def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
+    """Save a picture beside its target and rename it, so that no half-written file is ever seen."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        image.save(partial, format=target.suffix[1:] or "png")
+        os.replace(partial, target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+
+
+def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:
+    """The official NYU Depth v2 split: ``{"train": [795], "test": [654]}``, **0-based** indices.
+
+    ``splits.mat`` is a MATLAB v5 file (not HDF5) with 1-based ``trainNdxs`` and ``testNdxs``. There is no
+    fall-back: a split that cannot be read is an error, never a guess.
+
+    Raises:
+        DepthError: missing, unreadable, or not the official 795 and 654 images.
+    """
+    from scipy.io import loadmat  # late: scipy costs import time
+
+    try:
+        content = loadmat(path, squeeze_me=True)
+        splits = {
+            name: np.atleast_1d(content[key]).astype(np.int64) - 1
+            for name, key in (("train", "trainNdxs"), ("test", "testNdxs"))
+        }
+    except FileNotFoundError as error:
+        raise DepthError(
+            f"{path}: not found. Put the official splits.mat of NYU Depth v2 there "
+            "(`python data_scripts/prepare_nyu_labelled.py` fetches it)."
+        ) from error
+    except Exception as error:  # scipy raises many kinds on damaged bytes
+        raise DepthError(
+            f"{path}: cannot be read as a MATLAB v5 file with trainNdxs and testNdxs ({error}). "
+            "Fetch the official splits.mat again; results on any other split do not compare."
+        ) from error
+    sizes = {name: len(np.unique(indices)) for name, indices in splits.items()}
+    if sizes != {"train": 795, "test": 654} or len(np.intersect1d(splits["train"], splits["test"])):
+        raise DepthError(f"{path}: holds {sizes}; the official split is 795 training and 654 test images, disjoint.")
+    return splits
+
+
+def _open_image(path: str | os.PathLike[str]) -> Image.Image:
+    try:
+        image = Image.open(path)
+        image.load()
+    except FileNotFoundError as error:
+        raise DepthError(f"{path}: not found.") from error
+    except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes
+        raise DepthError(f"{path}: cannot be read as an image, perhaps cut short ({error}). Copy it again.") from error
+    return image

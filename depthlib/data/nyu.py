@@ -1,0 +1,159 @@
+"""NYU Depth v2, the labelled set: 1449 RGB-D frames of indoor scenes, official split 795 / 654.
+
+Three forms are read, with the same samples: the official ``nyu_depth_v2_labeled.mat`` (HDF5, 2.8 GB), a
+prepared folder (``rgb/0001.jpg``, ``depth/0001.png`` in millimetres, ``splits.mat``) and a store made from
+either by ``data_scripts/prepare_nyu_labelled.py``. Depth is the in-painted ``depths`` of the labelled set, the
+one that the published tables score.
+
+Source: Silberman, Hoiem, Kohli, Fergus 2012. Research use only, under the data set's own terms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from depthlib import camera
+from depthlib.data.folder import Folder, resize_sample
+from depthlib.data.formats import read_splits
+from depthlib.data.store import Store
+from depthlib.errors import DepthError
+from depthlib.sample import RGBD, Sample, check
+
+#: The toolbox's RGB camera at 480x640. MATLAB counts pixels from 1, we from 0.
+K_480x640 = camera.intrinsics(518.85790117450188, 519.46961112127485, 325.58244941119034 - 1, 253.73616633400465 - 1)
+SPLITS = ("train", "test", "fit", "validation", "all")
+FOLDER = "nyu_depth_v2_labeled"
+MAT = "nyu_depth_v2_labeled.mat"
+
+
+def split_indices(splits: dict[str, np.ndarray], split: str) -> list[int]:
+    """0-based frame indices of a part.
+
+    ``train`` and ``test`` are official. ``fit`` and ``validation`` divide ``train`` for choosing settings:
+    runs of twenty consecutive training frames, every tenth run being validation, so that neighbouring frames of
+    one room stay together.
+
+    Raises:
+        DepthError: an unknown part.
+    """
+    if split in ("train", "test"):
+        return splits[split].tolist()
+    if split == "all":
+        return sorted(splits["train"].tolist() + splits["test"].tolist())
+    if split in ("fit", "validation"):
+        train = np.sort(splits["train"])
+        held_out = (np.arange(len(train)) // 20) % 10 == 9
+        return train[held_out if split == "validation" else ~held_out].tolist()
+    raise DepthError(f"NYU: split is {split!r}; expected one of {', '.join(SPLITS)}.")
+
+
+def open_nyu(root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] = (240, 320)) -> RGBD:
+    """Open whichever form of the labelled set lies in ``root``.
+
+    Args:
+        root: a store, a prepared folder, or a folder with the official ``.mat``; ``splits.mat`` beside the data.
+        split: ``train`` (795), ``test`` (654), ``fit`` (720) and ``validation`` (75, held out of the training
+            images), or ``all`` (1449).
+        size: rows and columns; the paper halves 480x640.
+
+    Raises:
+        DepthError: none of the three is there, or what is there is damaged.
+    """
+    root = Path(root)
+    splits = root / "splits.mat"
+    indices = split_indices(read_splits(splits), split) if root.is_dir() else []
+    if (root / "meta.json").exists():
+        store = Store(root, indices)
+        if tuple(store.meta["size"]) != tuple(size):
+            raise DepthError(
+                f"{root}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
+                "Prepare a store of that size, or change `data.size` in the recipe."
+            )
+        return store
+    if (root / "rgb").is_dir():
+        names = [f"{i + 1:04d}" for i in indices]
+        probe = Folder(root, names=names[:1], name="nyu")[0]  # K belongs to the size on disk
+        height, width = probe["rgb"].shape[-2:]
+        K = camera.resize(K_480x640, height / 480, width / 640)
+        return Folder(root, size=size, K=K, names=names, name="nyu")
+    if (root / MAT).exists():
+        return NyuMat(root / MAT, indices, size)
+    raise DepthError(
+        f"{root}: NYU Depth v2 is not there. Expected meta.json (a store), rgb/ and depth/, or {MAT}, with splits.mat. "
+        "`python data_scripts/prepare_nyu_labelled.py` fetches and prepares it; or set DEPTHLIB_DATA."
+    )
+
+
+class NyuMat:
+    """Frames of the official ``.mat`` (HDF5, v7.3), whose arrays are transposed: [N, 3, 640, 480].
+
+    Args:
+        path: ``nyu_depth_v2_labeled.mat`` or an excerpt in its layout.
+        indices: 0-based frames to show; by default all in the file.
+        size: rows and columns of the samples.
+
+    Raises:
+        DepthError: not HDF5, cut short, or without ``images`` and ``depths`` of the expected shape.
+    """
+
+    name = "nyu"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        indices: Sequence[int] | None = None,
+        size: tuple[int, int] = (480, 640),
+    ) -> None:
+        import h5py  # late: costs import time
+
+        self.path, self.size = Path(path), size
+        try:
+            self._file = h5py.File(self.path, "r")
+            self._images, self._depths = self._file["images"], self._file["depths"]
+        except FileNotFoundError as error:
+            raise DepthError(f"{path}: not found.") from error
+        except (OSError, KeyError) as error:
+            raise DepthError(
+                f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and depths "
+                f"({error}). Perhaps the download was cut short: fetch it again."
+            ) from error
+        count = self._images.shape[0]
+        if self._images.shape != (count, 3, 640, 480) or self._depths.shape != (count, 640, 480):
+            raise DepthError(
+                f"{path}: images {self._images.shape} and depths {self._depths.shape}; expected (N, 3, 640, 480) "
+                "and (N, 640, 480), as MATLAB writes them."
+            )
+        self.indices = list(range(count)) if indices is None else list(indices)
+        if self.indices and max(self.indices) >= count:
+            raise DepthError(
+                f"{path}: holds {count} frames, the split needs {max(self.indices) + 1}. It is an excerpt."
+            )
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        i = self.indices[index]
+        try:
+            image, depth = self._images[i], self._depths[i]
+        except OSError as error:
+            raise DepthError(f"{self.path}: frame {i + 1} cannot be read ({error}). Fetch the file again.") from error
+        rgb = torch.from_numpy(image).permute(0, 2, 1).to(torch.float32) / 255  # [3, 640, 480] → [3, 480, 640]
+        sample = Sample(
+            rgb=rgb, depth=torch.from_numpy(depth).T[None].contiguous(), K=K_480x640, name=f"{i + 1:04d}",
+            dataset=self.name, index=index,
+        )  # fmt: skip
+        return resize_sample(check(sample, f"{self.path}, frame {i + 1}"), self.size)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def fingerprint(self) -> str:
+        """A hash of the file's size, the frames shown and the size asked for."""
+        return hashlib.sha256(repr((self.path.stat().st_size, self.indices, self.size)).encode()).hexdigest()[:16]

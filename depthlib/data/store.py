@@ -1,0 +1,194 @@
+"""The store: a prepared data set as memory-mapped arrays, and the same encoding held in memory.
+
+A folder with ``meta.json`` (schema, count, size, units, fingerprint, licence), ``rgb.npy`` uint8 [N, H, W, 3],
+``depth.npy`` uint16 millimetres [N, H, W] (0 = missing) and ``index.json`` (name, scene and K of each sample).
+Opened read-only as memory maps, so several processes share one copy and memory stays flat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from depthlib.errors import DepthError
+from depthlib.sample import RGBD, Sample
+
+SCHEMA = 1
+MILLIMETRES = 1000.0
+
+
+def encode(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """Colour as uint8 [H, W, 3] and depth as uint16 millimetres [H, W]; beyond 65.535 m becomes missing."""
+    rgb = (sample["rgb"].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    millimetres = (sample["depth"][0] * MILLIMETRES).round()
+    millimetres = torch.where(millimetres <= 65535, millimetres, 0.0)
+    return rgb, millimetres.cpu().numpy().astype(np.uint16)
+
+
+def decode(rgb: NDArray[np.uint8], depth: NDArray[np.uint16]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The inverse of :func:`encode`: rgb [3, H, W] in [0, 1], depth [1, H, W] metres."""
+    colour = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).to(torch.float32).div_(255)
+    metres = torch.from_numpy(depth.astype(np.float32)).div_(MILLIMETRES)[None]
+    return colour, metres
+
+
+def write_store(dataset: RGBD, folder: str | os.PathLike[str], licence: str = "", progress: bool = True) -> Path:
+    """Write a data set as a store; the folder appears only when it is complete.
+
+    Args:
+        dataset: any data set of this library, all samples of one size.
+        folder: where the store will be; must not exist.
+        licence: the terms under which the data may be used, kept in ``meta.json``.
+
+    Raises:
+        DepthError: the folder exists or cannot be written, or samples differ in size.
+    """
+    target = Path(folder)
+    if target.exists():
+        raise DepthError(f"{target}: exists already. Remove it or choose another folder; a store is never overwritten.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise DepthError(f"{target.parent}: cannot be written ({error.strerror}). Choose another folder.") from error
+    try:
+        first = dataset[0]
+        height, width = first["depth"].shape[-2:]
+        count = len(dataset)
+        rgb = np.lib.format.open_memmap(partial / "rgb.npy", "w+", np.uint8, (count, height, width, 3))
+        depth = np.lib.format.open_memmap(partial / "depth.npy", "w+", np.uint16, (count, height, width))
+        index: list[dict[str, Any]] = []
+        digest = hashlib.sha256()
+        step = 16
+        for start in tqdm(range(0, count, step), desc=f"writing {target.name}", disable=not progress, unit="batch"):
+            for sample in dataset.__getitems__(range(start, min(start + step, count))):
+                if sample["depth"].shape[-2:] != (height, width):
+                    raise DepthError(
+                        f"{sample['name']}: {tuple(sample['depth'].shape[-2:])}, but the store's first sample is "
+                        f"{(height, width)}. Give the data set one size."
+                    )
+                i = len(index)
+                rgb[i], depth[i] = encode(sample)
+                digest.update(rgb[i].tobytes())
+                digest.update(depth[i].tobytes())
+                index.append({"name": sample["name"], "scene": sample.get("scene", ""), "K": sample["K"].tolist()})
+        rgb.flush()
+        depth.flush()
+        digest.update(json.dumps(index).encode())
+        (partial / "index.json").write_text(json.dumps(index))
+        meta = {
+            "schema": SCHEMA,
+            "name": dataset.name,
+            "count": count,
+            "size": [height, width],
+            "units": {"rgb": "uint8", "depth": "uint16 millimetres, 0 = missing"},
+            "fingerprint": digest.hexdigest()[:16],
+            "licence": licence,
+        }
+        (partial / "meta.json").write_text(json.dumps(meta, indent=1))
+        os.replace(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return target
+
+
+class Store:
+    """A store opened read-only.
+
+    Args:
+        folder: made by :func:`write_store`.
+        indices: the part of it to show, by default all.
+
+    Raises:
+        DepthError: not a store, another schema, or arrays that do not fit ``meta.json``.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], indices: Sequence[int] | None = None) -> None:
+        self.folder = Path(folder)
+        try:
+            self.meta = json.loads((self.folder / "meta.json").read_text())
+            self._index = json.loads((self.folder / "index.json").read_text())
+            self._rgb = np.load(self.folder / "rgb.npy", mmap_mode="r")
+            self._depth = np.load(self.folder / "depth.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise DepthError(f"{self.folder}: cannot be opened as a store ({error}). Prepare it again.") from error
+        if self.meta.get("schema") != SCHEMA:
+            raise DepthError(
+                f"{self.folder}: store schema {self.meta.get('schema')}, expected {SCHEMA}. Prepare it again."
+            )
+        shape = (self.meta["count"], *self.meta["size"])
+        if self._depth.shape != shape or self._rgb.shape != (*shape, 3) or len(self._index) != shape[0]:
+            raise DepthError(
+                f"{self.folder}: meta.json says {shape}, the arrays are {self._rgb.shape} and {self._depth.shape}, "
+                f"the index has {len(self._index)} entries. Prepare it again."
+            )
+        self.name = self.meta["name"]
+        self.indices = list(range(shape[0])) if indices is None else [int(i) for i in indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        i = self.indices[index]
+        rgb, depth = decode(self._rgb[i], self._depth[i])
+        entry = self._index[i]
+        return Sample(
+            rgb=rgb, depth=depth, K=torch.tensor(entry["K"]), name=entry["name"], dataset=self.name,
+            index=index, scene=entry["scene"],
+        )  # fmt: skip
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def fingerprint(self) -> str:
+        """The hash of the store's content, and of the part shown."""
+        part = hashlib.sha256(json.dumps(self.indices).encode()).hexdigest()[:8]
+        return f"{self.meta['fingerprint']}-{part}"
+
+
+class InMemory:
+    """A data set whose samples are kept in memory after their first use, in the store's encoding.
+
+    For data that is slow to make (rendered scenes) or to decode (a folder of pictures) and used for several
+    epochs. Every access goes through the encoding, so the first and the hundredth reading are the same numbers.
+    """
+
+    def __init__(self, dataset: RGBD) -> None:
+        self.dataset = dataset
+        self.name = dataset.name
+        self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint16], dict[str, Any]]] = {}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        new = [i for i in dict.fromkeys(indices) if i not in self._kept]
+        if new:
+            for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):
+                rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
+                self._kept[i] = (*encode(sample), rest)
+        samples = []
+        for i in indices:
+            rgb, depth, rest = self._kept[i]
+            colour, metres = decode(rgb, depth)
+            samples.append(cast(Sample, {**rest, "rgb": colour, "depth": metres}))
+        return samples
+
+    def fingerprint(self) -> str:
+        """That of the data set behind it."""
+        return self.dataset.fingerprint()

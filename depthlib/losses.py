@@ -1,0 +1,126 @@
+"""Losses: pure functions of (prediction, target, mask) that give one value and one weight a sample.
+
+Every loss computes in float32 even under autocast (float64 stays float64), gives an all-invalid sample the
+weight zero, and never NaN. One reducer turns values and weights into the number that is differentiated; its
+normaliser is explicit, so that accumulation and many processes give the gradient of the whole batch.
+
+Chapter: `book/scale_invariant_loss.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from depthlib.errors import DepthError
+
+Weighting = Literal["samples", "pixels"]
+
+
+def scale_invariant_log_loss(
+    prediction: Tensor, target: Tensor, mask: Tensor, lam: float = 0.5, unit: float = 1.0
+) -> Tensor:
+    """The scale-invariant loss of each sample, float [B].
+
+    With d = (prediction − target)/unit over the n valid pixels of one sample:
+    ``L = 1/n Σ d² − λ/n² (Σ d)²``. λ = 0 is the mean squared log error, λ = 1 is blind to a factor on the
+    whole map; the paper trains with λ = ½.
+
+    Args:
+        prediction: log metres, [B, 1, H, W].
+        target: log metres, [B, 1, H, W]; anything where ``mask`` is false.
+        mask: bool, [B, 1, H, W]; the valid pixels.
+        lam: λ in [0, 1].
+        unit: log depths are measured in this unit; the authors divide by 0.45723134.
+
+    Returns:
+        One value a sample, [B]; exactly 0 for a sample without a valid pixel.
+
+    Raises:
+        DepthError: shapes that differ.
+
+    Source: Eigen, Puhrsch, Fergus 2014, eq. 4.
+
+    >>> y = torch.tensor([1.0, 2.0, 4.0]).log().reshape(1, 1, 1, 3)
+    >>> everywhere = torch.ones_like(y, dtype=torch.bool)
+    >>> scale_invariant_log_loss(y + 0.3, y, everywhere, lam=1.0).round(decimals=6)  # blind to a factor
+    tensor([0.])
+    """
+    if not prediction.shape == target.shape == mask.shape:
+        raise DepthError(
+            f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask "
+            f"{tuple(mask.shape)} must have one shape; encode the target with the model's `target`."
+        )
+    with torch.autocast(prediction.device.type, enabled=False):
+        dtype = torch.promote_types(prediction.dtype, torch.float32)
+        d = torch.where(mask, (prediction.to(dtype) - target.to(dtype)) / unit, 0.0).flatten(1)
+        n = mask.flatten(1).sum(1).clamp_min(1)
+        return d.square().sum(1) / n - lam * (d.sum(1) / n).square()  # Eigen et al. 2014, eq. 4
+
+
+def sample_weights(mask: Tensor, weighting: Weighting = "samples") -> Tensor:
+    """The weight of each sample in the batch's loss, float32 [B].
+
+    ``"samples"`` is the paper's average over samples: 1, or 0 where nothing is valid. ``"pixels"`` is the
+    authors' code, [Σ nᵢ Σd² − ½ Σ(Σd)²] / Σ nᵢ²: the same per-sample loss weighted by nᵢ², so that images with
+    many valid pixels count for more. Both agree when all masks have equally many pixels.
+
+    >>> sample_weights(torch.tensor([[[[True, True]]], [[[True, False]]], [[[False, False]]]]), "pixels")
+    tensor([4., 1., 0.])
+    """
+    n = mask.flatten(1).sum(1).to(torch.float32)
+    if weighting == "pixels":
+        return n.square()
+    if weighting == "samples":
+        return (n > 0).to(torch.float32)
+    raise DepthError(
+        f"loss: weighting is {weighting!r}; expected 'samples' (the paper) or 'pixels' (the authors' code)."
+    )
+
+
+def reduce(values: Tensor, weights: Tensor, normaliser: Tensor | float | None = None) -> Tensor:
+    """Σ wᵢ·Lᵢ / normaliser: a scalar, 0 when nothing is valid.
+
+    Args:
+        values: per-sample losses, [B].
+        weights: per-sample weights, [B].
+        normaliser: the sum of weights over the **whole** batch; by default over these samples.
+
+    >>> reduce(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0]), normaliser=4.0)
+    tensor(1.)
+    """
+    total = weights.sum() if normaliser is None else torch.as_tensor(normaliser, device=values.device)
+    return (values * weights.to(values.dtype)).sum() / torch.where(total > 0, total, 1.0).to(values.dtype)
+
+
+class ScaleInvariantLogLoss(nn.Module):
+    """The module twin of :func:`scale_invariant_log_loss`: constants configured once.
+
+    ``forward(prediction, target, mask)`` returns (values [B], weights [B]).
+
+    >>> loss = ScaleInvariantLogLoss(lam=0.5)
+    >>> y = torch.zeros(2, 1, 4, 4)
+    >>> reduce(*loss(y + 1, y, torch.ones_like(y, dtype=torch.bool)))
+    tensor(0.5000)
+    """
+
+    def __init__(self, lam: float = 0.5, unit: float = 1.0, weighting: Weighting = "samples") -> None:
+        super().__init__()
+        if not 0 <= lam <= 1:
+            raise DepthError(f"loss: lam is {lam}; λ must lie in [0, 1] (0: squared log error, 1: scale-invariant).")
+        if unit <= 0:
+            raise DepthError(f"loss: unit is {unit}; expected a positive number, such as 1 or 0.45723134.")
+        self.lam, self.unit, self.weighting = lam, unit, weighting
+
+    def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        values = scale_invariant_log_loss(prediction, target, mask, self.lam, self.unit)
+        return values, sample_weights(mask, self.weighting)
+
+    def extra_repr(self) -> str:
+        return f"lam={self.lam}, unit={self.unit}, weighting={self.weighting!r}"
+
+
+#: Losses a recipe can name.
+LOSSES = {"scale_invariant_log": ScaleInvariantLogLoss}

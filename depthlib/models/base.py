@@ -1,0 +1,33 @@
+"""What training, prediction and evaluation need to know of any model, and nothing more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class DepthModel(nn.Module, ABC):
+    """A network from RGB to a native target, and from there to metres.
+
+    ``forward(rgb)`` takes [B, 3, *input_size] in [0, 1] and returns the native target (log metres, reciprocal
+    depth, …); :meth:`target` makes the same from true depth; :meth:`to_depth` turns it into metres.
+    """
+
+    #: Rows and columns of the data set's image, of the crop that the network sees, and (top, left, bottom,
+    #: right) of the part of that crop that the output covers.
+    frame_size: tuple[int, int]
+    input_size: tuple[int, int]
+    region: tuple[int, int, int, int]
+
+    @abstractmethod
+    def begin_phase(self, part: str) -> None:
+        """Let ``part`` learn, freeze the rest, and answer with ``part``'s output from now on."""
+
+    @abstractmethod
+    def target(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """True depth of a crop, metres [B, 1, *input_size], as native target and bool mask."""
+
+    @abstractmethod
+    def to_depth(self, output: Tensor) -> Tensor:
+        """Native output to metres."""

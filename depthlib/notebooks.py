@@ -1,0 +1,65 @@
+"""Executing a py:percent notebook with parameters, through papermill, strictly."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from depthlib.errors import DepthError
+
+
+def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], parameters: dict[str, Any]) -> Path:
+    """Execute a notebook with parameters and keep the executed copy.
+
+    Papermill itself only logs an unknown parameter, and reads no ``.py``; here an unknown one is refused before
+    anything runs, and the text notebook is converted first.
+
+    Args:
+        source: a py:percent or ``.ipynb`` notebook with a cell tagged ``parameters``.
+        target: where the executed notebook goes; written only when every cell ran. After a failure the notebook
+            up to the failed cell is left beside it as ``NAME.failed.ipynb``.
+        parameters: values for names of the parameters cell.
+
+    Raises:
+        DepthError: the notebooks extra is not installed, an unknown parameter, or a failing cell.
+    """
+    try:
+        import jupytext
+        import papermill
+        from papermill.exceptions import PapermillExecutionError
+    except ImportError as error:
+        raise DepthError(
+            f"{error.name} is not installed; `pip install 'depthlib-course[notebooks,plots]'`. "
+            "`depthlib train` does the same without a notebook."
+        ) from error
+    source, target = Path(source), Path(target)
+    with tempfile.TemporaryDirectory() as scratch:
+        notebook = Path(scratch) / f"{source.stem}.ipynb"
+        jupytext.write(jupytext.read(source), notebook)
+        known = papermill.inspect_notebook(str(notebook))
+        for name in parameters:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise DepthError(f"{source.name}: no parameter {name!r}{hint} It has {', '.join(known)}.")
+        executed = Path(scratch) / "executed.ipynb"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DepthError(
+                f"{target.parent}: cannot be written ({error.strerror}). Choose another folder."
+            ) from error
+        try:
+            papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
+        except PapermillExecutionError as error:
+            failed = target.with_suffix(".failed.ipynb")
+            shutil.copyfile(executed, failed)
+            raise DepthError(f"{source.name}: {error.ename}: {error.evalue} The cells up to there: {failed}") from error
+        shutil.copyfile(executed, f"{target}.partial")
+        os.replace(f"{target}.partial", target)
+    target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
+    return target

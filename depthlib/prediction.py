@@ -1,0 +1,138 @@
+"""From a picture to metres: one function for a path, a PIL image, an array or a tensor, one image or many."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from depthlib import camera
+from depthlib.augment import CENTRE, augment
+from depthlib.errors import DepthError
+from depthlib.models.base import DepthModel
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A model's answer for a batch of images.
+
+    Attributes:
+        depth: metres, [B, 1, h, w], at the model's own resolution.
+        region: the rows and columns (top, left, bottom, right) of the image that ``depth`` covers.
+        size: rows and columns of the image.
+    """
+
+    depth: Tensor
+    region: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+    def full(self, mode: str = "nearest-exact") -> Tensor:
+        """Metres over the whole image, [B, 1, H, W]; 0 where the model says nothing.
+
+        Args:
+            mode: of :func:`torch.nn.functional.interpolate`; Eigen et al. score nearest neighbour.
+        """
+        top, left, bottom, right = self.region
+        options = {} if mode.startswith("nearest") else {"align_corners": False}
+        inside = F.interpolate(self.depth, (bottom - top, right - left), mode=mode, **options)
+        return F.pad(inside, (left, self.size[1] - right, top, self.size[0] - bottom))
+
+
+def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) -> Tensor:
+    """Any image as float32 [B, 3, H, W] in [0, 1].
+
+    Args:
+        image: a path; a PIL image; an array [H, W], [H, W, 3] or [B, H, W, 3], uint8 or float in [0, 1]; or a
+            tensor [3, H, W] or [B, 3, H, W] in [0, 1].
+
+    Raises:
+        DepthError: anything else.
+    """
+    if isinstance(image, str | os.PathLike):
+        from depthlib.data.formats import read_rgb
+
+        image = read_rgb(Path(image))
+    if isinstance(image, Image.Image):
+        image = np.asarray(image.convert("RGB"))
+    if isinstance(image, np.ndarray):
+        array = image
+        if array.ndim == 2:
+            array = np.repeat(array[..., None], 3, axis=-1)
+        if array.ndim == 3:
+            array = array[None]
+        if array.ndim != 4 or array.shape[-1] != 3:
+            raise DepthError(f"image: array of shape {image.shape}; expected [H, W], [H, W, 3] or [B, H, W, 3].")
+        factor = 255.0 if array.dtype == np.uint8 else 1.0
+        image = torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(torch.float32) / factor
+    if not isinstance(image, Tensor):
+        raise DepthError(f"image: {type(image).__name__}; expected a path, a PIL image, an array or a tensor.")
+    if image.ndim == 3:
+        image = image[None]
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise DepthError(f"image: tensor of shape {tuple(image.shape)}; expected [3, H, W] or [B, 3, H, W].")
+    low, high = image.min().item(), image.max().item()
+    if not (low >= -1e-3 and high <= 1 + 1e-3):
+        raise DepthError(
+            f"image: values from {low:.3g} to {high:.3g}; expected RGB in [0, 1]. Divide 8-bit colours by 255."
+        )
+    return image.to(torch.float32)
+
+
+@torch.no_grad()
+def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) -> Prediction:
+    """Depth of one image or a batch, by the model in eval mode.
+
+    The image is resized to the model's frame, keeping its shape (what sticks out is cut evenly), and the model
+    sees the centre crop, as at test time in the paper.
+
+    Args:
+        model: any model of this library.
+        image: see :func:`to_rgb`.
+
+    Returns:
+        A :class:`Prediction` in metres whose region and size refer to the image as given.
+
+    Raises:
+        DepthError: not an image, or one whose shorter side is under 32 pixels.
+
+    >>> from depthlib.models import build_model
+    >>> answer = predict(build_model("eigen", width=0.05), torch.rand(3, 240, 320))
+    >>> answer.depth.shape, answer.full().shape, answer.region
+    (torch.Size([1, 1, 55, 74]), torch.Size([1, 1, 240, 320]), (10, 12, 230, 308))
+    """
+    rgb = to_rgb(image)
+    height, width = rgb.shape[-2:]
+    if min(height, width) < 32:
+        raise DepthError(f"image: {height}x{width} pixels (height x width); expected at least 32 on the shorter side.")
+    frame = model.frame_size
+    scale = max(frame[0] / height, frame[1] / width)
+    if (height, width) != frame:
+        inner = (max(frame[0], round(height * scale)), max(frame[1], round(width * scale)))
+        rgb = F.interpolate(rgb, inner, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+    top, left = (rgb.shape[-2] - frame[0]) // 2, (rgb.shape[-1] - frame[1]) // 2
+    rgb = rgb[..., top : top + frame[0], left : left + frame[1]]
+    size = model.input_size
+    device = next(model.parameters()).device
+    batch: Any = {
+        "rgb": rgb.to(device),
+        "depth": torch.zeros(len(rgb), 1, *frame, device=device),
+        "K": camera.from_field_of_view(*frame, 60.0).expand(len(rgb), 3, 3).to(device),
+        "index": list(range(len(rgb))),
+    }
+    crop = augment(batch, size, CENTRE)["rgb"]
+    was_training = model.training
+    model.eval()
+    depth = model.to_depth(model(crop))
+    model.train(was_training)
+    offset = (top + (frame[0] - size[0]) // 2, left + (frame[1] - size[1]) // 2)
+    edges = [edge + offset[i % 2] for i, edge in enumerate(model.region)]
+    if scale != 1:
+        edges = [min(round(edge / scale), (height, width)[i % 2]) for i, edge in enumerate(edges)]
+    return Prediction(depth.float(), (edges[0], edges[1], edges[2], edges[3]), (height, width))

@@ -1,0 +1,225 @@
+"""Results: one JSON file a finished run, with all that is needed to trust its numbers.
+
+A run that did not finish writes none. The schema is in the package: ``results.schema.json``.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import depthlib
+from depthlib.errors import DepthError
+from depthlib.evaluation import Score, bootstrap_difference, constant, evaluate, mean_depth_image
+from depthlib.metrics import TABLE_1
+from depthlib.recipe import EvaluateSpec, Recipe
+from depthlib.training import Run, open_spec
+
+SCHEMA = 1
+
+
+def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dict[str, Score]]:
+    """Score a trained model, each of its stages, and the recipe's baselines.
+
+    Returns:
+        ``"nyu-test/eigen14"`` → ``"coarse"``, ``"fine"``, ``"mean"`` … → :class:`~depthlib.evaluation.Score`.
+    """
+    scores: dict[str, dict[str, Score]] = {}
+    for spec in recipe.evaluate:
+        dataset = open_spec(spec.data)
+        entry = scores.setdefault(f"{spec.data.name}-{spec.data.split}/{spec.protocol}", {})
+        for stage in spec.stages:
+            run.model.begin_phase(stage)
+            entry[stage] = evaluate(run.model, dataset, spec.protocol, progress=progress)
+        for name in spec.baselines:
+            entry[name] = evaluate(baseline(name, recipe, spec), dataset, spec.protocol, progress=progress)
+    return scores
+
+
+def baseline(name: str, recipe: Recipe, spec: EvaluateSpec) -> Any:
+    """A predictor that sees no picture: the ``mean`` depth image of the training data, or a ``constant`` depth."""
+    if name == "mean":
+        return constant(mean_depth_image(open_spec(spec.baseline_data or recipe.data)))
+    return constant(torch.ones(1, 1, 1, 1))
+
+
+def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]]]:
+    """Paired bootstrap of every predictor against every other, in all eight figures."""
+    names = list(entry)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            compared = {m: bootstrap_difference(entry[first], entry[second], m) for m in TABLE_1}
+            found[f"{first} - {second}"] = {
+                m: {"value": d.value, "low": d.low, "high": d.high} for m, d in compared.items()
+            }
+    return found
+
+
+def make_results(
+    recipe: Recipe,
+    profile: str,
+    run: Run,
+    scores: dict[str, dict[str, Score]],
+    evaluate_seconds: float,
+    started: float,
+    parameters: dict[str, Any] | None = None,
+    command: str | None = None,
+) -> dict[str, Any]:
+    """Everything the contract asks for, as plain data, checked against the schema."""
+    trained_on = open_spec(recipe.data)
+    results = {
+        "schema": SCHEMA,
+        "recipe": recipe.name,
+        "profile": profile,
+        "seed": recipe.seed,
+        "parameters": parameters or {},
+        "settings": recipe.to_dict(),
+        "data": {
+            "name": recipe.data.name,
+            "split": recipe.data.split,
+            "fingerprint": trained_on.fingerprint(),
+            "images": len(trained_on),
+        },
+        "samples_seen": run.samples_seen,
+        "metrics": {key: {name: s.metrics for name, s in entry.items()} for key, entry in scores.items()},
+        "scored": {
+            key: {name: {"images": s.images, "pixels": s.pixels, "skipped": s.skipped} for name, s in entry.items()}
+            for key, entry in scores.items()
+        },
+        "differences": {key: differences(entry) for key, entry in scores.items() if len(entry) > 1},
+        "validation": [
+            {"step": h["step"], "phase": h["phase"], "loss": h["validation"]} for h in run.history if "validation" in h
+        ],
+        "seconds": {"train": round(run.seconds, 2), "evaluate": round(evaluate_seconds, 2)},
+        "images_per_second": round(run.samples_seen / run.seconds, 2) if run.seconds else 0.0,
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "device": device_name(),
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": importlib.metadata.version("torchvision"),
+            "depthlib": depthlib.__version__,
+        },
+        "commit": commit(),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "command": command or shlex.join(["depthlib", *sys.argv[1:]]),
+    }
+    check_results(results, "results")
+    return results
+
+
+def run_and_score(
+    recipe: Recipe,
+    profile: str,
+    out: str | os.PathLike[str],
+    parameters: dict[str, Any] | None = None,
+    progress: bool = True,
+    trackers: tuple[str, ...] = (),
+    command: str | None = None,
+) -> tuple[Run, dict[str, Any]]:
+    """Train, score and write ``results.json``: what ``depthlib train`` and the runner notebook both do."""
+    from depthlib.training import train
+
+    started = time.time()
+    run = train(recipe, out, progress=progress, trackers=trackers)
+    began = time.perf_counter()
+    scores = score_run(recipe, run, progress)
+    results = make_results(recipe, profile, run, scores, time.perf_counter() - began, started, parameters, command)
+    write_results(results, Path(out) / "results.json")
+    return run, results
+
+
+def check_results(results: Any, source: str) -> None:
+    """Raise a DepthError that names the first place where results break the schema."""
+    import jsonschema
+
+    schema = json.loads((Path(__file__).parent / "results.schema.json").read_text())
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(results))
+    if error is not None:
+        raise DepthError(f"{source}: {error.json_path}: {error.message}. Results are written by runs, not by hand.")
+
+
+def write_results(results: dict[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Write results atomically, after checking them."""
+    check_results(results, str(path))
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(results, indent=1) + "\n")
+        os.replace(partial, target)
+    except OSError as error:
+        raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
+    return target
+
+
+def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read results and check them.
+
+    Raises:
+        DepthError: not there, not JSON, or not of the schema.
+    """
+    try:
+        results = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise DepthError(f"{path}: cannot be read as results ({error}).") from error
+    check_results(results, str(path))
+    return results
+
+
+def results_path(root: str | os.PathLike[str], recipe: str, profile: str, seed: int) -> Path:
+    """Where results are kept: ``ROOT/RECIPE/PROFILE-SEED.json``."""
+    return Path(root) / recipe / f"{profile}-{seed}.json"
+
+
+def device_name() -> str:
+    """The GPU's name, or the processor's."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def commit() -> str:
+    """The project's commit, with ``+`` when the tree differs from it; ``unknown`` outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != root:
+            return "unknown"
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "depthlib") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def table(entry: dict[str, dict[str, float]]) -> str:
+    """Figures of several predictors as a Markdown table, Table 1's order.
+
+    >>> print(table({"mean": {"delta1": 0.418, "rmse": 1.244}}))
+    |  | delta1 | rmse |
+    |---|---|---|
+    | mean | 0.418 | 1.244 |
+    """
+    columns = [m for m in TABLE_1 if m in next(iter(entry.values()))]
+    lines = ["|  | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(f"{row[c]:.3f}" for c in columns) + " |" for name, row in entry.items()]
+    return "\n".join(lines)

@@ -1,0 +1,157 @@
+"""What a sample is: typed keys, units, validity, and how samples become a batch.
+
+A sample is a dict; a batch is the same dict with tensors stacked and strings listed.
+
+=============  ==================  ======================================================
+key            shape (sample)      meaning
+=============  ==================  ======================================================
+``rgb``        [3, H, W] float32   colour in [0, 1]
+``depth``      [1, H, W] float32   metres along the optical axis, **0 = missing**
+``K``          [3, 3] float32      intrinsics in pixels, integer coordinates = pixel centres
+``name``       str                 the sample's own name, unique in its data set
+``dataset``    str                 the data set's name
+``index``      int                 position in the data set; keys every random draw
+``sparse``     [1, H, W]           optional: sparse depth, metres, 0 = no sample
+``depth_lr``   [1, h, w]           optional: low-resolution depth, metres
+``disparity``  [1, H, W]           optional: pixels; never stored under ``depth``
+``scene``      str                 optional: the place, so that splits do not leak
+=============  ==================  ======================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NotRequired, Protocol, TypedDict
+
+import torch
+from torch import Tensor
+
+from depthlib.errors import DepthError
+
+#: Above this median a map in "metres" is almost surely millimetres (or centimetres).
+METRES_MEDIAN_LIMIT = 100.0
+
+
+class Sample(TypedDict):
+    """One RGB-D frame; the module's docstring lists keys, shapes and units."""
+
+    rgb: Tensor
+    depth: Tensor
+    K: Tensor
+    name: str
+    dataset: str
+    index: int
+    sparse: NotRequired[Tensor]
+    depth_lr: NotRequired[Tensor]
+    disparity: NotRequired[Tensor]
+    scene: NotRequired[str]
+
+
+class Batch(TypedDict):
+    """Samples collated: tensors [B, …], strings and indices in lists of length B."""
+
+    rgb: Tensor
+    depth: Tensor
+    K: Tensor
+    name: list[str]
+    dataset: list[str]
+    index: list[int]
+    sparse: NotRequired[Tensor]
+    depth_lr: NotRequired[Tensor]
+    disparity: NotRequired[Tensor]
+    scene: NotRequired[list[str]]
+
+
+class RGBD(Protocol):
+    """What every data set offers: a length, a name, samples by index, and many at once."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]: ...
+
+    def fingerprint(self) -> str:
+        """A short hash that changes when the data change; written into every result."""
+        ...
+
+
+def valid(depth: Tensor) -> Tensor:
+    """Where depth is known: finite and above zero. Any shape → bool of that shape.
+
+    >>> valid(torch.tensor([0.0, 1.5, float("nan"), float("inf"), -1.0]))
+    tensor([False,  True, False, False, False])
+    """
+    return torch.isfinite(depth) & (depth > 0)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples of one size into a batch.
+
+    Raises:
+        DepthError: samples of different size, naming the two.
+
+    >>> one = Sample(rgb=torch.zeros(3, 2, 2), depth=torch.ones(1, 2, 2), K=torch.eye(3), name="a",
+    ...              dataset="made", index=0)
+    >>> collate([one, one])["rgb"].shape
+    torch.Size([2, 3, 2, 2])
+    """
+    first = samples[0]
+    batch: dict[str, Any] = {}
+    for key, value in first.items():
+        values = [sample[key] for sample in samples]  # type: ignore[literal-required]
+        if isinstance(value, Tensor):
+            for sample, other in zip(samples, values, strict=True):
+                if other.shape != value.shape:
+                    raise DepthError(
+                        f"{sample['name']}: {key} is {tuple(other.shape)}, but {first['name']} in the same batch "
+                        f"is {tuple(value.shape)}. Set the data set's size so that all images agree."
+                    )
+            batch[key] = torch.stack(values)
+        else:
+            batch[key] = values
+    return batch  # type: ignore[return-value]
+
+
+def check(sample: Sample, source: str) -> Sample:
+    """Return the sample if it keeps the contract, else say what is wrong with it.
+
+    Args:
+        source: the file to name in the message.
+
+    Raises:
+        DepthError: RGB and depth of different size; no valid depth at all; negative depth; NaN; or depth
+            that must be in millimetres (median over 100 "metres").
+    """
+    rgb, depth = sample["rgb"], sample["depth"]
+    if rgb.shape[-2:] != depth.shape[-2:]:
+        raise DepthError(
+            f"{source}: RGB is {rgb.shape[-2]}x{rgb.shape[-1]} but depth is {depth.shape[-2]}x{depth.shape[-1]} "
+            "(height x width). They must be the same size and aligned; resize the depth with nearest neighbour."
+        )
+    check_depth(depth, source)
+    return sample
+
+
+def check_depth(depth: Tensor, source: str) -> Tensor:
+    """Return a depth map if it can be metres with 0 = missing; see :func:`check`."""
+    if not torch.isfinite(depth).all():
+        bad = int((~torch.isfinite(depth)).sum())
+        raise DepthError(f"{source}: {bad} depth values are NaN or infinite; mark missing depth with 0.")
+    if (depth < 0).any():
+        raise DepthError(
+            f"{source}: smallest depth is {depth.min():.4g} m; depth is distance along the axis, 0 = missing. "
+            "Negative values are often disparity, or points behind the camera: convert or set them to 0."
+        )
+    known = depth[depth > 0]
+    if known.numel() == 0:
+        raise DepthError(f"{source}: every depth is 0 (missing); expected some metres. Wrong file or channel?")
+    median = known.median().item()
+    if median > METRES_MEDIAN_LIMIT:
+        raise DepthError(
+            f"{source}: median depth is {median:.4g} m; expected under {METRES_MEDIAN_LIMIT:.0f} m. "
+            "It looks like millimetres: give the scale, such as depth_scale=1000."
+        )
+    return depth

@@ -1,0 +1,416 @@
+"""One training loop, on Accelerate: one CPU, one GPU, or many, with the same numbers for the same global batch.
+
+Randomness is keyed by seed, epoch and sample; position, weights and optimiser are in the checkpoint. So a run
+killed at any moment and started again ends where the undisturbed one does; on a CPU, bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from depthlib.augment import CENTRE, NAMED, augment
+from depthlib.checkpoints import (
+    latest_checkpoint,
+    load_ema,
+    load_optimizer,
+    load_weights,
+    read_state,
+    save_checkpoint,
+)
+from depthlib.data import open_dataset
+from depthlib.errors import DepthError
+from depthlib.losses import LOSSES, reduce
+from depthlib.models import build_model
+from depthlib.models.base import DepthModel
+from depthlib.randomness import keys, permutation, set_dropout_keys
+from depthlib.recipe import DataSpec, Phase, Recipe
+from depthlib.sample import RGBD, Batch, collate
+
+LOG = "log.jsonl"
+
+
+@dataclass
+class Run:
+    """What training leaves behind.
+
+    Attributes:
+        model: trained, in eval mode, with averaged weights where the recipe asks for them.
+        history: one dict a step: ``phase``, ``step`` (over all phases), ``samples``, ``loss``, ``rate``,
+            ``seconds``, ``data_seconds``, and ``validation`` where it was measured.
+        folder: checkpoints and log.
+        samples_seen, seconds, peak_memory_bytes: over the whole run, interruptions left out.
+    """
+
+    model: DepthModel
+    history: list[dict[str, Any]]
+    folder: Path
+    samples_seen: int
+    seconds: float
+    peak_memory_bytes: int
+    fingerprints: dict[str, str] = field(default_factory=dict)
+
+
+def open_spec(spec: DataSpec) -> RGBD:
+    """The data set that a recipe names."""
+    return open_dataset(spec.name, spec.split, spec.size, **spec.options)
+
+
+def make_model(recipe: Recipe) -> DepthModel:
+    """The recipe's model: fresh weights from its seed, or those of the checkpoint it names.
+
+    Raises:
+        DepthError: no checkpoint where ``model.weights`` says, or one of another model.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = build_model(recipe.model.name, **recipe.model.options)
+    if recipe.model.weights:
+        start = latest_checkpoint(recipe.model.weights)
+        if start is None:
+            raise DepthError(
+                f"model.weights: no checkpoint in {recipe.model.weights}. Train one first, for example "
+                f"`depthlib run eigen-rooms --out {recipe.model.weights}`, or set model.weights to null."
+            )
+        load_weights(start, model)
+    return model
+
+
+def positions(seed: int, count: int, start: int, stop: int, phase: int = 0) -> Iterator[tuple[int, int]]:
+    """(epoch, sample index) of the training positions start … stop − 1: epoch after epoch, each shuffled anew.
+
+    >>> [index for _, index in positions(0, 3, 0, 3)] == permutation(0, 0, 3, "order 0")
+    True
+    """
+    epoch, order = -1, [0]
+    for position in range(start, stop):
+        if position // count != epoch:
+            epoch = position // count
+            order = permutation(seed, epoch, count, f"order {phase}")
+        yield epoch, order[position % count]
+
+
+def rate_factor(phase: Phase, step: int, steps: int) -> float:
+    """What all learning rates are multiplied by at a step: warm-up, then the schedule.
+
+    >>> rate_factor(Phase("coarse", 320, schedule="linear"), 5, 10)
+    0.5
+    """
+    if step < phase.warmup:
+        return (step + 1) / (phase.warmup + 1)
+    done = (step - phase.warmup) / max(1, steps - phase.warmup)
+    if phase.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    return 1 - done if phase.schedule == "linear" else 1.0
+
+
+def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+    """The phase's optimiser over the parameters that learn, with a rate and a decay for each name prefix.
+
+    Raises:
+        DepthError: a prefix that fits no learning parameter, or a parameter that no prefix fits.
+    """
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for table in (phase.rates, phase.weight_decay):
+        for prefix in table:
+            if not any(name.startswith(prefix) for name in learning):
+                names = ", ".join(sorted({name.rpartition(".")[0] for name in learning}))
+                raise DepthError(f"phase {phase.train!r}: {prefix!r} fits no learning parameter; there are {names}.")
+    for name, parameter in learning.items():
+        fits = [prefix for prefix in phase.rates if name.startswith(prefix)]
+        if not fits:
+            raise DepthError(f"phase {phase.train!r}: no learning rate for {name}; add one under `rates`.")
+        rate = phase.rates[max(fits, key=len)]
+        decays = [prefix for prefix in phase.weight_decay if name.startswith(prefix)]
+        decay = phase.weight_decay[max(decays, key=len)] if decays else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    listed = [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
+    if phase.optimiser == "sgd":
+        return torch.optim.SGD(listed, lr=1.0, momentum=phase.momentum)
+    kind = torch.optim.Adam if phase.optimiser == "adam" else torch.optim.AdamW
+    return kind(listed, lr=1.0)
+
+
+def train(
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    progress: bool = True,
+    trackers: Sequence[str] = (),
+) -> Run:
+    """Train a recipe, or go on where it was interrupted.
+
+    Args:
+        recipe: see :mod:`depthlib.recipe`.
+        out: folder for checkpoints and ``log.jsonl``; if it holds an unfinished run of the same recipe, that
+            run goes on, and a finished one is loaded.
+        progress: show a bar.
+        trackers: names of Accelerate's trackers, such as ``tensorboard``.
+
+    Returns:
+        A :class:`Run`.
+
+    Raises:
+        DepthError: data or weights that cannot be used; a folder that holds another run or cannot be written;
+            or a loss that is not finite (names the step and the samples, and saves the batch).
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DepthError(
+            f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out."
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise DepthError(f"{folder}: cannot be written (permission). Choose another folder with --out.")
+    accelerator = Accelerator(log_with=list(trackers) or None, project_dir=folder)
+    set_seed(recipe.seed)
+    if trackers:
+        accelerator.init_trackers(recipe.name)
+    model = make_model(recipe).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = Run(model, [], folder, 0, 0.0, 0)
+    at_phase, at_step = 0, 0
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is not None:
+        state = read_state(checkpoint)
+        if state["recipe"] != json.loads(json.dumps(recipe.to_dict())):
+            raise DepthError(
+                f"{folder}: holds a run of {state['recipe']['name']!r} with other settings. "
+                "Choose another folder with --out, or remove this one."
+            )
+        at_phase, at_step = state["phase"], state["step"]
+        run.samples_seen, run.seconds = state["samples_seen"], state["seconds"]
+        run.history = _read_log(folder / LOG, state["total_steps"])
+        load_weights(checkpoint, model, ema=False)
+    if accelerator.is_main_process:
+        (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
+    for number, phase in enumerate(recipe.phases):
+        if number < at_phase:
+            continue
+        resumed = checkpoint if number == at_phase and at_step > 0 else None
+        _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress)
+    if trackers:
+        accelerator.end_training()
+    last = latest_checkpoint(folder)
+    if last is not None:
+        load_weights(last, model)
+    run.peak_memory_bytes = peak_memory()
+    model.eval()
+    return run
+
+
+def _train_phase(
+    recipe: Recipe,
+    number: int,
+    phase: Phase,
+    run: Run,
+    accelerator: Accelerator,
+    start: int,
+    checkpoint: Path | None,
+    progress: bool,
+) -> None:
+    """One phase from step ``start``; appends to ``run`` and leaves a checkpoint that points behind the phase."""
+    plain = run.model
+    plain.begin_phase(phase.train)
+    plain.train()
+    optimizer = make_optimizer(plain, phase)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    ema: dict[str, Tensor] | None = None
+    if phase.ema:
+        ema = load_ema(checkpoint) if checkpoint else {k: v.detach().clone() for k, v in plain.state_dict().items()}
+        ema = {key: value.to(accelerator.device) for key, value in ema.items()}
+    if checkpoint is not None:
+        load_optimizer(checkpoint, optimizer)
+    model, optimizer = accelerator.prepare(plain, optimizer)
+    dataset = open_spec(phase.data or recipe.data)
+    validation = open_spec(phase.validation) if phase.validation else None
+    run.fingerprints[phase.train] = dataset.fingerprint()
+    loss_function = LOSSES[recipe.loss.name](**recipe.loss.options)
+    augmentation = _lookup(NAMED, phase.augment, "augmentation")
+    world, rank, device = accelerator.num_processes, accelerator.process_index, accelerator.device
+    steps = math.ceil(phase.samples / phase.batch)
+    done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
+    size = plain.input_size
+
+    def load(step: int) -> tuple[list[tuple[Batch, list[int]]], float]:
+        """This process's part of a global batch, in as many pieces as gradients are accumulated over."""
+        began = time.perf_counter()
+        chosen = list(positions(recipe.seed, len(dataset), step * phase.batch, (step + 1) * phase.batch, number))
+        mine = chosen[rank::world]
+        piece = math.ceil(len(mine) / phase.accumulate)
+        pieces = []
+        for i in range(0, len(mine), piece):
+            epochs, indices = zip(*mine[i : i + piece], strict=True)
+            pieces.append((collate(dataset.__getitems__(list(indices))), list(epochs)))
+        return pieces, time.perf_counter() - began
+
+    def save(step: int) -> None:
+        if not accelerator.is_main_process:
+            return
+        state = {
+            "phase": number if step < steps else number + 1,
+            "step": step if step < steps else 0,
+            "total_steps": done_before + step,
+            "samples_seen": run.samples_seen,
+            "seconds": run.seconds,
+            "recipe": recipe.to_dict(),
+        }
+        target = run.folder / f"checkpoint-{done_before + step:08d}"
+        save_checkpoint(target, plain, state, optimizer, ema)
+        for old in run.folder.glob("checkpoint-*"):
+            if old != target:
+                shutil.rmtree(old)
+
+    bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
+               disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
+    with ThreadPoolExecutor(1) as reader, (run.folder / LOG).open("a") as log, bar:
+        ahead = reader.submit(load, start)
+        for step in range(start, steps):
+            began = time.perf_counter()
+            pieces, _ = ahead.result()
+            waited = time.perf_counter() - began
+            if step + 1 < steps:
+                ahead = reader.submit(load, step + 1)
+            factor = rate_factor(phase, step, steps)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            ready = []
+            for batch, epochs in pieces:
+                names, indices = batch["name"], batch["index"]
+                moved = augment(_to(batch, device), size, augmentation, recipe.seed, epochs)
+                target, mask = plain.target(moved["depth"])
+                ready.append((moved["rgb"], target, mask, names, epochs, indices))
+            zero = torch.zeros((), device=device)
+            # the weights of the whole global batch, so that pieces and processes add up to its gradient
+            normaliser = sum((loss_function(mask * 0.0, mask * 0.0, mask)[1].sum() for _, _, mask, *_ in ready), zero)
+            normaliser = accelerator.reduce(normaliser, "sum")
+            total = torch.zeros((), device=device)
+            for i, (rgb, target, mask, _, epochs, indices) in enumerate(ready):
+                set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
+                gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
+                with gather_later:
+                    with torch.autocast(device.type, torch.bfloat16, enabled=phase.precision == "bf16"):
+                        output = model(rgb.contiguous(memory_format=torch.channels_last))
+                    values, weights = loss_function(output, target, mask)
+                    loss = reduce(values, weights, normaliser)
+                    total += loss.detach()
+                    # distributed training averages gradients over processes; the normaliser is global already
+                    accelerator.backward(loss * world)
+            set_dropout_keys(plain, None)
+            value = accelerator.reduce(total, "sum").item()
+            if not math.isfinite(value):
+                raise _not_finite(value, done_before + step, ready, run.folder)
+            if phase.clip:
+                accelerator.clip_grad_norm_(model.parameters(), phase.clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if ema is not None:
+                _average(ema, plain.state_dict(), phase.ema)
+            run.samples_seen += phase.batch
+            entry = {
+                "phase": phase.train, "step": done_before + step, "samples": run.samples_seen, "loss": value,
+                "rate": factor, "data_seconds": round(waited, 4),
+            }  # fmt: skip
+            if validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
+                entry["validation"] = validation_loss(plain, validation, loss_function, phase.batch, device)
+            entry["seconds"] = round(time.perf_counter() - began, 4)
+            run.seconds += entry["seconds"]
+            run.history.append(entry)
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+            accelerator.log({f"{phase.train}/loss": value}, step=done_before + step)
+            bar.update()
+            bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+            if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps:
+                save(step + 1)
+
+
+@torch.no_grad()
+def validation_loss(
+    model: DepthModel, dataset: RGBD, loss_function: nn.Module, batch: int = 32, device: Any = "cpu"
+) -> float:
+    """The loss on centre crops of a data set, in eval mode: the mean over its samples."""
+    was_training = model.training
+    model.eval()
+    total = weight = 0.0
+    for start in range(0, len(dataset), batch):
+        samples = _to(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
+        crop = augment(samples, model.input_size, CENTRE)
+        target, mask = model.target(crop["depth"])
+        values, weights = loss_function(model(crop["rgb"]), target, mask)
+        total += (values * weights).sum().item()
+        weight += weights.sum().item()
+    model.train(was_training)
+    return total / weight if weight else math.nan
+
+
+def peak_memory() -> int:
+    """Most bytes this process has held: on the GPU where there is one, else in main memory."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _to(batch: Batch, device: torch.device | str) -> Batch:
+    moved = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+    return moved  # type: ignore[return-value]
+
+
+def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> None:
+    for key, value in state.items():
+        if value.is_floating_point():
+            ema[key].lerp_(value.detach(), 1 - decay)
+        else:
+            ema[key].copy_(value)
+
+
+def _lookup(table: dict[str, Any], name: str, what: str) -> Any:
+    if name not in table:
+        raise DepthError(f"{what} {name!r} is unknown; expected one of {', '.join(table)}.")
+    return table[name]
+
+
+def _read_log(path: Path, steps: int) -> list[dict[str, Any]]:
+    """The log up to the checkpoint; what came after it will be done again."""
+    if not path.exists():
+        return []
+    entries = []
+    for line in path.read_text().splitlines():
+        with contextlib.suppress(ValueError):  # the last line of a killed run may be cut
+            entries.append(json.loads(line))
+    return [entry for entry in entries if entry["step"] < steps]
+
+
+def _not_finite(value: float, step: int, ready: list[Any], folder: Path) -> DepthError:
+    path = folder / "nonfinite-batch.safetensors"
+    names = [name for piece in ready for name in piece[3]]
+    tensors = {
+        "rgb": torch.cat([piece[0] for piece in ready]),
+        "target": torch.cat([piece[1] for piece in ready]),
+        "mask": torch.cat([piece[2] for piece in ready]),
+    }
+    save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, path, metadata={"names": json.dumps(names)})
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return DepthError(
+        f"training: the loss is {value} at step {step}, on samples {shown}. The batch is saved in {path}. "
+        "Usual causes: too high a learning rate (lower `rates`, or set `clip`), or damaged depth in these samples."
+    )
