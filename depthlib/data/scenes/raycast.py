@@ -1,0 +1,182 @@
+"""Ray casting in torch: image tiles, each with the short list of primitives it can meet.
+
+An image is cut into tiles of 16x16 pixels. A primitive is tested only in tiles whose frustum it can touch.
+Tiles are sorted by the length of their lists, so step k works on the first tiles only, in whole contiguous
+blocks: no tensor ever holds pixels times primitives.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from depthlib.data.scenes.scene import BOX, EMPTY, ROUND
+
+TILE = 16
+FAR = 1e9
+
+
+def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
+    """[B, rows·16, columns·16] → [B·rows·columns, 256]."""
+    b = image.shape[0]
+    return image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
+
+
+def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int) -> Tensor:
+    """The inverse: [..., B·rows·columns, 256] → [..., B, rows·16, columns·16]."""
+    lead = tiles.shape[:-2]
+    out = tiles.reshape(*lead, batch, rows, columns, TILE, TILE).transpose(-3, -2)
+    return out.reshape(*lead, batch, rows * TILE, columns * TILE)
+
+
+def frustum_mask(
+    K: Tensor, centre: Tensor, axes: Tensor, rows: int, columns: int
+) -> Tensor:
+    """Which primitives can touch which tile, by the four side planes of the tile's frustum: bool [B, T, P].
+
+    Args:
+        K: [B, 3, 3].
+        centre: [B, P, 3] in the camera's frame.
+        axes: [B, P, 3, 3], columns are half-axes in the camera's frame.
+    """
+    ahead = centre[..., 2] + axes[..., 2, :].abs().sum(-1) > 0
+    masks = []
+    for axis, count in ((1, rows), (0, columns)):
+        edge = torch.arange(count + 1, device=K.device) * float(TILE) - 0.5
+        slope = (edge - K[:, axis, 2, None]) / K[:, axis, axis, None]  # [B, count + 1]
+        # plane through the camera: x - slope * z = 0
+        signed = centre[:, None, :, axis] - slope[:, :, None] * centre[:, None, :, 2]
+        reach = (axes[:, None, :, axis] - slope[:, :, None, None] * axes[:, None, :, 2]).abs().sum(-1)
+        reach = reach * 1.0001 + 1e-6
+        masks.append((signed + reach > 0)[:, :-1] & (signed - reach < 0)[:, 1:])  # [B, count, P]
+    both = masks[0][:, :, None] & masks[1][:, None] & ahead[:, None, None]
+    return both.flatten(1, 2)
+
+
+def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+    """Lists of primitives from a mask [T, P]: tile order [T], table [T, most], tiles still active at each step.
+
+    ``base`` [T] is added to the numbers in a tile's list: where its image's primitives begin.
+    """
+    count = mask.sum(1)
+    order = count.argsort(descending=True, stable=True)
+    count = count[order]
+    tile, primitive = mask[order].nonzero(as_tuple=True)
+    start = count.cumsum(0) - count
+    most = int(count[0]) if len(count) else 0
+    table = torch.zeros(len(mask), max(most, 1), dtype=torch.int64, device=mask.device)
+    table[tile, torch.arange(len(tile), device=mask.device) - start[tile]] = primitive + base[order][tile]
+    active = (count[None] > torch.arange(most, device=mask.device)[:, None]).sum(1).tolist()
+    return order, table, active
+
+
+def _slab(o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """Where o + t·d enters and leaves |q| ≤ 1 along one axis."""
+    inverse = d.reciprocal()
+    middle = (o * inverse).neg_()
+    reach = inverse.abs_()
+    return middle - reach, middle.add_(reach)
+
+
+def _meet_box(o: list[Tensor], d: list[Tensor]) -> tuple[Tensor, Tensor]:
+    near, far = _slab(o[0], d[0])
+    for axis in (1, 2):
+        n, f = _slab(o[axis], d[axis])
+        near, far = torch.maximum(near, n), torch.minimum(far, f)
+    return near, far
+
+
+def _meet_round(o: list[Tensor], d: list[Tensor], profile: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Interval inside x² + z² ≤ α + βy + γy², |y| ≤ 1; ``shift`` is a t near the shape, for precision."""
+    alpha, beta, gamma = profile.unbind(-1)
+    near, far = _slab(o[1], d[1])
+    x, y, z = (a + shift * b for a, b in zip(o, d, strict=True))
+    dx, dy, dz = d
+    gy = gamma * dy
+    a = (dx * dx + dz * dz - gy * dy).clamp_min_(1e-9)
+    b = x * dx + z * dz - (gy * y + 0.5 * beta * dy)
+    c = x * x + z * z - (alpha + y * (beta + gamma * y))
+    root = b * b - a * c
+    inverse = a.reciprocal()
+    middle = shift - b * inverse
+    reach = root.clamp_min(0).sqrt_() * inverse
+    near = torch.maximum(near, middle - reach)
+    far = torch.minimum(far, middle + reach)
+    return near, torch.where(root > 0, far, -FAR)
+
+
+def first_hit(
+    x: Tensor, y: Tensor, mask: Tensor, base: Tensor, kind: Tensor, origin: Tensor, matrix: Tensor, profile: Tensor, depth: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Nearest primitive along rays (x, y, 1) from the camera.
+
+    Args:
+        x, y: [T, 256].
+        mask: which primitives to test, bool [T, P].
+        base: where the primitives of a tile's image begin, int64 [T].
+        kind: [T, P].
+        origin, matrix, profile, depth: of all primitives, [B·P, …]. ``origin`` is the camera in unit-shape
+            coordinates, ``matrix`` takes camera directions there, ``depth`` is z of the centre.
+
+    Returns:
+        (z [T, 256] metres, ``FAR`` where nothing is hit; index [T, 256] of the primitive, −1 for none).
+    """
+    best = torch.full_like(x, FAR)
+    index = torch.full(x.shape, -1, dtype=torch.int32, device=x.device)
+    for shape in (BOX, ROUND):
+        order, table, active = candidates(mask & (kind == shape), base)
+        if not active:
+            continue
+        xs, ys, z, i = x[order], y[order], best[order], index[order]
+        for k, n in enumerate(active):
+            p = table[:n, k]
+            m = matrix[p][:, :, :, None]  # [n, 3, 3, 1]
+            px, py = xs[:n], ys[:n]
+            d = [(px * m[:, a, 0]).add_(py * m[:, a, 1]).add_(m[:, a, 2]) for a in range(3)]
+            o = list(origin[p][:, :, None].unbind(1))
+            if shape == BOX:
+                near, far = _meet_box(o, d)
+            else:
+                near, far = _meet_round(o, d, profile[p][:, None], depth[p][:, None])
+            hit = (near < far) & (near < z[:n]) & (near > 1e-4)
+            z[:n] = torch.where(hit, near, z[:n])
+            i[:n] = torch.where(hit, p.to(torch.int32)[:, None], i[:n])
+        best[order], index[order] = z, i
+    return best, index
+
+
+def any_hit(
+    start: Tensor, way: Tensor, mask: Tensor, base: Tensor, kind: Tensor, origin: Tensor, matrix: Tensor, profile: Tensor
+) -> Tensor:
+    """Whether the segment start + t·way, 0 < t < 1, meets a primitive: bool [T, 256].
+
+    Args:
+        start, way: world coordinates, [3, T, 256].
+        mask, base, kind: as for :func:`first_hit`.
+        origin, matrix: world to unit-shape coordinates, q = matrix · p + origin.
+    """
+    blocked = torch.zeros(start.shape[1:], dtype=torch.bool, device=start.device)
+    for shape in (BOX, ROUND):
+        order, table, active = candidates(mask & (kind == shape), base)
+        if not active:
+            continue
+        s, w, found = start[:, order], way[:, order], blocked[order]
+        for k, n in enumerate(active):
+            p = table[:n, k]
+            m = matrix[p][:, :, :, None]
+            q = origin[p][:, :, None]
+            o, d = [], []
+            for a in range(3):
+                m0, m1, m2 = m[:, a, 0], m[:, a, 1], m[:, a, 2]
+                d.append((w[0, :n] * m0).add_(w[1, :n] * m1).add_(w[2, :n] * m2))
+                o.append((s[0, :n] * m0).add_(s[1, :n] * m1).add_(s[2, :n] * m2).add_(q[:, a]))
+            if shape == BOX:
+                near, far = _meet_box(o, d)
+            else:
+                near, far = _meet_round(o, d, profile[p][:, None], torch.zeros_like(q[:, 0]))
+            found[:n] |= (torch.maximum(near, near.new_tensor(0.0)) < torch.minimum(far, far.new_tensor(1.0)))
+        blocked[order] = found
+    return blocked
+
+
+__all__ = ["EMPTY", "FAR", "TILE", "any_hit", "candidates", "first_hit", "from_tiles", "frustum_mask", "to_tiles"]

@@ -1,0 +1,77 @@
+"""Fixtures that several tests share: real data where it lies, and one small example of each contract."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from depthlib import camera
+from depthlib.recipe import load_recipe
+from depthlib.sample import Sample
+
+torch.set_num_threads(2)
+
+
+def _data(*parts: str) -> Path:
+    root = os.environ.get("DEPTHLIB_DATA")
+    path = Path(root or "", *parts)
+    if not root or not path.exists():
+        pytest.skip(f"needs {'/'.join(parts)} under DEPTHLIB_DATA, which is {root or 'not set'}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def nyu_root() -> Path:
+    """The prepared labelled NYU Depth v2."""
+    return _data("nyu_depth_v2_labeled")
+
+
+@pytest.fixture(scope="session")
+def nyu_mat() -> Path:
+    """Six frames in the layout of the official .mat."""
+    return _data("formats", "nyu_labeled_mat", "excerpt.mat")
+
+
+@pytest.fixture
+def sample() -> Sample:
+    """One sample that keeps the contract: a slanted plane with a hole."""
+    v, u = camera.pixel_grid(240, 320)
+    depth = (1.5 + 0.01 * u + 0.002 * v)[None]
+    depth[:, 100:110, 50:60] = 0
+    rgb = torch.stack((u / 320, v / 240, (u + v) / 560))
+    return Sample(
+        rgb=rgb, depth=depth, K=camera.from_field_of_view(240, 320, 60), name="plane", dataset="made", index=0
+    )
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A folder of eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
+    generator = np.random.default_rng(0)
+    for name in ("rgb", "depth"):
+        (tmp_path / "pairs" / name).mkdir(parents=True)
+    for i in range(8):
+        rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+        depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
+        Image.fromarray(rgb).save(tmp_path / "pairs" / "rgb" / f"{i:04d}.png")
+        Image.fromarray(depth).save(tmp_path / "pairs" / "depth" / f"{i:04d}.png")
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def tiny_recipe(pairs: Path):
+    """A recipe that trains in a second: 1/20 width on the pairs."""
+    return load_recipe(
+        "eigen-nyu",
+        "smoke",
+        **{
+            "data": {"name": "folder", "options": {"root": str(pairs)}},
+            "evaluate": [
+                {"data": {"name": "folder", "split": "test", "options": {"root": str(pairs)}}, "protocol": "eigen14",
+                 "stages": ["coarse", "fine"], "baselines": ["mean"]}
+            ],
+        },
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Augmentation, exactly as the paper says: one resampling, depth divided by the scale, keyed draws."""
+
+import math
+
+import pytest
+import torch
+
+from depthlib import camera
+from depthlib.augment import CENTRE, KITTI, NYU, Augmentation, Transform, apply, augment, draw, source_matrix
+from depthlib.errors import DepthError
+from depthlib.sample import collate
+
+
+def transform(**changes) -> Transform:
+    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0])
+    return Transform(**{key: torch.tensor([value]) for key, value in {**base, **changes}.items()})
+
+
+def test_the_ranges_are_the_papers():
+    t = draw(NYU, (240, 320), (228, 304), 0, 0, range(4000))
+    assert t.scale.min() >= 1 and t.scale.max() <= 1.5 and t.scale.mean().item() == pytest.approx(1.25, abs=0.01)
+    assert t.angle.abs().max() <= math.radians(5) and t.angle.abs().max() > math.radians(4.9)
+    assert t.colour.min() >= 0.8 and t.colour.max() <= 1.2 and t.colour.shape == (4000, 3)
+    assert t.flip.float().mean().item() == pytest.approx(0.5, abs=0.03)
+    assert (t.top >= 0).all() and (t.top <= 240 * t.scale - 228).all() and (t.left <= 320 * t.scale - 304).all()
+    k = draw(KITTI, (184, 612), (172, 576), 0, 0, range(1000))
+    assert k.scale.max() <= 1.2 and (k.angle == 0).all()
+
+
+def test_parameters_belong_to_the_sample_not_to_the_batch(sample):
+    batch = collate([{**sample, "index": i} for i in (5, 6, 7)])
+    alone = collate([{**sample, "index": 6}])
+    whole = augment(batch, (228, 304), NYU, seed=1, epoch=2)
+    single = augment(alone, (228, 304), NYU, seed=1, epoch=2)
+    torch.testing.assert_close(whole["depth"][1], single["depth"][0])
+    torch.testing.assert_close(whole["rgb"][1], single["rgb"][0])
+    assert not whole["depth"][0].equal(whole["depth"][1])
+    assert not augment(alone, (228, 304), NYU, 1, 3)["depth"].equal(single["depth"])
+
+
+def test_depth_is_divided_by_the_scale_and_never_mixed(sample):
+    out = apply(collate([sample]), transform(scale=1.25, top=10.0, left=20.0), (228, 304))
+    values = out["depth"].unique()
+    allowed = torch.cat((torch.zeros(1), (sample["depth"] / 1.25).unique()))
+    assert torch.isin(values, allowed).all()
+
+
+def test_holes_stay_holes_and_the_outside_is_missing(sample):
+    turned = apply(collate([sample]), transform(angle=math.radians(5), top=6.0, left=8.0), (228, 304))
+    assert (turned["depth"] == 0).sum() > 50
+    empty = {**sample, "depth": torch.zeros(1, 240, 320)}
+    assert (augment(collate([empty]), (228, 304))["depth"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flip": True}, {"angle": math.radians(4)}, {"top": 7.0, "left": 11.0}, {"scale": 1.5, "top": 30.0, "left": 40.0},
+        {"scale": 1.2, "angle": -0.05, "top": 20.0, "left": 9.0, "flip": True},
+    ],
+)  # fmt: skip
+def test_new_intrinsics_send_a_point_to_the_pixel_it_moved_to(sample, change):
+    """Follow points of the original through the transform: pixel by the matrix, ray by K and the rotation."""
+    batch, t = collate([sample]), transform(**change)
+    matrix = source_matrix(t, batch["K"], 304)[0]
+    K = apply(batch, t, (228, 304))["K"][0]
+    crop_pixel = torch.tensor([[100.0, 57.0], [200.0, 150.0], [30.0, 200.0]]).T
+    source = matrix[:, :2] @ crop_pixel + matrix[:, 2:]
+    before = torch.stack(((source[0] - sample["K"][0, 2]) / sample["K"][0, 0], (source[1] - sample["K"][1, 2]) / sample["K"][1, 1]))
+    after = torch.stack(((crop_pixel[0] - K[0, 2]) / K[0, 0], (crop_pixel[1] - K[1, 2]) / K[1, 1]))
+    if change.get("flip"):
+        after[0] = -after[0]
+    c, s = math.cos(change.get("angle", 0.0)), math.sin(change.get("angle", 0.0))
+    turned = torch.stack((c * after[0] + s * after[1], -s * after[0] + c * after[1]))
+    torch.testing.assert_close(turned, before, atol=1e-3, rtol=0)
+
+
+def test_flip_mirrors_exactly_and_twice_is_nothing(sample):
+    batch = collate([sample])
+    t = transform(flip=True)
+    once = apply(batch, t, (240, 320))
+    torch.testing.assert_close(once["depth"], batch["depth"].flip(-1))
+    twice = apply(once, t, (240, 320))
+    torch.testing.assert_close(twice["rgb"], batch["rgb"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(twice["K"], batch["K"], atol=1e-3, rtol=0)
+
+
+def test_no_augmentation_is_the_centre_crop(sample):
+    out = augment(collate([sample]), (228, 304), CENTRE)
+    assert out["depth"][0].equal(sample["depth"][:, 6:234, 8:312])
+    assert out["K"][0].allclose(camera.crop(sample["K"], 6, 8))
+
+
+def test_scaling_a_fronto_parallel_plane_is_moving_the_camera_closer():
+    """A wall 3 m away, s = 1.5: the picture of the same wall 2 m away through the same lens."""
+    K = camera.from_field_of_view(240, 320, 60)
+    u = camera.pixel_grid(240, 320)[1]
+
+    def wall(z: float) -> torch.Tensor:  # vertical stripes painted on the wall, 40 cm a period
+        x = (u - K[0, 2]) / K[0, 0] * z
+        return (torch.sin(2 * math.pi * x / 0.4) / 2 + 0.5).expand(3, -1, -1)
+
+    sample = dict(rgb=wall(3.0), depth=torch.full((1, 240, 320), 3.0), K=K, name="wall", dataset="made", index=0)
+    top, left = (240 * 1.5 - 228) / 2, (320 * 1.5 - 304) / 2
+    near = apply(collate([sample]), transform(scale=1.5, top=top, left=left), (228, 304))
+    torch.testing.assert_close(near["depth"], torch.full((1, 1, 228, 304), 2.0))
+    assert (near["rgb"][0] - wall(2.0)[:, 6:234, 8:312]).abs().max() < 0.05
+
+
+def test_an_image_smaller_than_the_input_is_refused(sample):
+    small = {**sample, "rgb": torch.zeros(3, 100, 320), "depth": torch.ones(1, 100, 320)}
+    with pytest.raises(DepthError, match="100x320.*228x304"):
+        augment(collate([small]), (228, 304), Augmentation())

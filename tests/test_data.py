@@ -1,0 +1,203 @@
+"""Reading real pairs: the right metres, or one sentence about what is wrong."""
+
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from depthlib.data import open_dataset
+from depthlib.data.folder import Folder
+from depthlib.data.formats import read_depth_png, read_splits, write_depth_png
+from depthlib.data.nyu import NyuMat, open_nyu
+from depthlib.data.store import InMemory, Store, write_store
+from depthlib.errors import DepthError
+
+
+def test_the_labelled_folder_has_the_official_split_and_true_metres(nyu_root):
+    train, test = open_nyu(nyu_root, "train"), open_nyu(nyu_root, "test")
+    assert (len(train), len(test)) == (795, 654)
+    assert test[0]["name"] == "0001" and train[0]["name"] == "0003"  # splits.mat counts from 1
+    depth = train[0]["depth"]
+    assert depth.shape == (1, 240, 320) and 0.5 < depth.min() and depth.max() < 10 and depth.dtype == torch.float32
+    assert train[0]["K"][0, 0].item() == pytest.approx(518.857901 / 2) and train[0]["K"][0, 2].item() == pytest.approx(
+        (324.58244941 + 0.5) / 2 - 0.5
+    )
+
+
+def test_fit_and_validation_divide_the_training_images(nyu_root):
+    parts = {split: {p[0].stem for p in open_nyu(nyu_root, split).pairs} for split in ("fit", "validation", "train", "test")}
+    assert parts["fit"] | parts["validation"] == parts["train"] and not parts["fit"] & parts["validation"]
+    assert not parts["train"] & parts["test"] and 60 <= len(parts["validation"]) <= 100
+
+
+def test_the_official_mat_and_the_folder_are_the_same_pictures(nyu_mat, nyu_root):
+    """MATLAB indices 1, 2, 3, 4, 9, 100 of the genuine file against the prepared folder (8-bit colour, ±8 mm)."""
+    mat, folder = NyuMat(nyu_mat, size=(240, 320)), open_nyu(nyu_root, "all")
+    for row, index in enumerate((0, 1, 2, 3, 8, 99)):
+        a, b = mat[row], folder[index]
+        assert (a["depth"] - b["depth"]).abs().mean() < 0.015
+        assert (a["rgb"] - b["rgb"]).abs().mean() < 0.02
+        torch.testing.assert_close(a["K"], b["K"])
+
+
+def test_an_excerpt_is_not_taken_for_the_whole(nyu_mat):
+    with pytest.raises(DepthError, match="excerpt"):
+        NyuMat(nyu_mat, [0, 1448])
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_16_bit_png_round_trip(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("png") / "depth.png"
+    metres = np.array([values], np.float32) / 1000
+    write_depth_png(path, metres)
+    assert np.allclose(read_depth_png(path), metres, atol=1e-6)
+
+
+def test_pairs_of_any_folder_become_samples(pairs):
+    dataset = Folder(pairs)
+    raw = np.asarray(Image.open(pairs / "depth" / "0003.png"))
+    assert len(dataset) == 8 and dataset[3]["name"] == "0003"
+    assert np.allclose(dataset[3]["depth"][0].numpy(), raw / 1000)
+    kitti = Folder(pairs, depth_scale=256)
+    assert np.allclose(kitti[3]["depth"][0].numpy(), raw / 256)
+    half = Folder(pairs, size=(120, 160))[0]
+    assert half["rgb"].shape == (3, 120, 160) and half["K"][0, 2].item() == pytest.approx(79.5)
+
+
+def _depth(pairs, array):
+    Image.fromarray(array).save(pairs / "depth" / "0000.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: (p / "depth" / "0000.png").unlink(), "no file of that name"),
+        (lambda p: (p / "depth" / "0000.png").rename(p / "depth" / "zero.png"), "no file of that name"),
+        (lambda p: (p / "depth" / "0000.png").write_bytes((p / "depth" / "0001.png").read_bytes()[:5000]), "cut short"),
+        (lambda p: (p / "rgb" / "0000.png").write_bytes(b"no image at all"), "cannot be read"),
+        (lambda p: _depth(p, np.full((320, 240), 1000, np.uint16)), "transposed"),
+        (lambda p: _depth(p, np.full((240, 320), 100, np.uint8)), "16-bit"),
+        (lambda p: _depth(p, np.full((120, 160), 1000, np.uint16)), "same size"),
+        (lambda p: _depth(p, np.zeros((240, 320), np.uint16)), "every depth is 0"),
+    ],
+    ids=["missing", "renamed", "truncated", "not an image", "transposed", "8 bit", "other size", "all zero"],
+)
+def test_a_damaged_pair_is_named_with_its_remedy(pairs, damage, words):
+    damage(pairs)
+    with pytest.raises(DepthError, match=words) as error:
+        Folder(pairs)[0]
+    assert "0000" in str(error.value) or "zero" in str(error.value)
+
+
+def test_millimetres_read_as_metres_are_noticed(pairs):
+    with pytest.raises(DepthError, match="looks like millimetres"):
+        Folder(pairs, depth_scale=1)[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + b"\0" * 200, "hdf5"])
+def test_a_split_that_cannot_be_read_is_never_guessed(tmp_path, content):
+    path = tmp_path / "splits.mat"
+    if content == "hdf5":
+        with h5py.File(path, "w") as file:
+            file["trainNdxs"] = np.arange(795)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(DepthError, match=r"splits\.mat"):
+        read_splits(path)
+
+
+def test_another_split_is_not_the_official_one(tmp_path):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "splits.mat", {"trainNdxs": np.arange(1, 796), "testNdxs": np.arange(700, 1354)})
+    with pytest.raises(DepthError, match="795"):
+        read_splits(tmp_path / "splits.mat")
+
+
+def test_a_mat_that_is_cut_short_or_transposed_is_refused(tmp_path):
+    (tmp_path / "cut.mat").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    with pytest.raises(DepthError, match="cut short"):
+        NyuMat(tmp_path / "cut.mat")
+    with h5py.File(tmp_path / "wrong.mat", "w") as file:
+        file["images"], file["depths"] = np.zeros((1, 480, 640, 3), np.uint8), np.zeros((1, 480, 640), np.float32)
+    with pytest.raises(DepthError, match="expected"):
+        NyuMat(tmp_path / "wrong.mat")
+
+
+def test_a_store_holds_what_was_put_in_and_is_read_only(pairs, tmp_path):
+    source = Folder(pairs)
+    store = Store(write_store(source, tmp_path / "store", licence="made for a test", progress=False))
+    assert len(store) == 8 and store.meta["licence"] == "made for a test"
+    for a, b in zip(source.__getitems__(range(8)), store.__getitems__(range(8)), strict=True):
+        torch.testing.assert_close(a["rgb"], b["rgb"])
+        torch.testing.assert_close(a["depth"], b["depth"])
+        assert a["name"] == b["name"]
+    with pytest.raises(ValueError):
+        store._depth[0, 0, 0] = 1
+    assert Store(tmp_path / "store", [2]).fingerprint() != store.fingerprint()
+
+
+def test_a_store_is_whole_or_absent(pairs, tmp_path):
+    (pairs / "depth" / "0007.png").write_bytes(b"broken")
+    with pytest.raises(DepthError, match=r"0007\.png"):
+        write_store(Folder(pairs), tmp_path / "store", progress=False)
+    assert list(tmp_path.iterdir()) == [pairs]
+    (tmp_path / "store").mkdir()
+    with pytest.raises(DepthError, match="exists already"):
+        write_store(Folder(pairs), tmp_path / "store", progress=False)
+
+
+def test_a_store_whose_arrays_do_not_fit_its_description_is_refused(pairs, tmp_path):
+    folder = write_store(Folder(pairs), tmp_path / "store", progress=False)
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, "count": 9}))
+    with pytest.raises(DepthError, match="Prepare it again"):
+        Store(folder)
+    (folder / "meta.json").write_text(json.dumps({**meta, "schema": 99}))
+    with pytest.raises(DepthError, match="schema 99"):
+        Store(folder)
+    os.truncate(folder / "depth.npy", 500)
+    with pytest.raises(DepthError, match="store"):
+        Store(folder)
+
+
+def test_memory_gives_the_same_numbers_first_and_later(sample):
+    class One:
+        name = "one"
+
+        def __len__(self):
+            return 1
+
+        def __getitems__(self, indices):
+            return [sample for _ in indices]
+
+        def fingerprint(self):
+            return "x"
+
+    kept = InMemory(One())
+    first, second = kept[0], kept[0]
+    assert first["depth"].equal(second["depth"]) and first["rgb"].equal(second["rgb"])
+    assert (first["depth"] - sample["depth"]).abs().max() <= 0.0005 + 1e-6
+
+
+def test_unknown_names_and_options_are_refused():
+    with pytest.raises(DepthError, match="rooms, roads, nyu"):
+        open_dataset("nyu2")
+    with pytest.raises(DepthError, match="split"):
+        open_dataset("rooms", "night")
+    with pytest.raises(DepthError, match="options"):
+        open_dataset("rooms", count=3, colour="red")
+
+
+def test_nothing_there_says_where_to_get_it(tmp_path):
+    with pytest.raises(DepthError, match=r"splits\.mat|DEPTHLIB_DATA"):
+        open_nyu(tmp_path)
+    with pytest.raises(DepthError, match="prepare_nyu_labelled"):
+        open_nyu(tmp_path / "absent")

@@ -1,0 +1,89 @@
+"""Facts about cameras, pixels and samples."""
+
+import math
+
+import pytest
+import torch
+
+from depthlib import camera
+from depthlib.errors import DepthError
+from depthlib.sample import check, collate, valid
+
+
+def test_projecting_an_unprojected_map_returns_every_pixel():
+    K = camera.intrinsics(260, 261, 162.04, 126.1)
+    depth = torch.rand(1, 24, 32) * 5 + 1
+    points = camera.unproject(depth, K).flatten(1)
+    uv, z = camera.project(points, K)
+    v, u = camera.pixel_grid(24, 32)
+    torch.testing.assert_close(uv, torch.stack((u.flatten(), v.flatten())), atol=1e-4, rtol=0)
+    torch.testing.assert_close(z, depth.flatten())
+
+
+def test_resizing_keeps_the_direction_of_the_image_corners():
+    # corner of the image = pixel coordinate −½: the same ray before and after
+    K = camera.intrinsics(500, 510, 300, 250)
+    half = camera.resize(K, 0.5, 0.25)
+    assert (-0.5 - K[0, 2]) / K[0, 0] == pytest.approx(((-0.5 - half[0, 2]) / half[0, 0]).item())
+    right, right_half = 640 - 0.5, 160 - 0.5
+    assert ((right - K[0, 2]) / K[0, 0]).item() == pytest.approx(((right_half - half[0, 2]) / half[0, 0]).item())
+    assert ((479.5 - K[1, 2]) / K[1, 1]).item() == pytest.approx(((239.5 - half[1, 2]) / half[1, 1]).item())
+
+
+def test_flipping_twice_changes_nothing_and_once_mirrors_the_ray():
+    K = camera.intrinsics(500, 500, 100, 120)
+    assert camera.flip(camera.flip(K, 320), 320).equal(K)
+    ray = (10 - K[0, 2]) / K[0, 0]
+    mirrored = camera.flip(K, 320)
+    assert ((319 - 10) - mirrored[0, 2]) / mirrored[0, 0] == pytest.approx(-ray.item())
+
+
+def test_a_tilted_plane_has_one_normal_that_faces_the_camera():
+    K = camera.from_field_of_view(60, 80, 60)
+    normal = torch.tensor([0.2, -0.3, -1.0])
+    normal = normal / normal.norm()
+    rays = camera.rays(K, 60, 80)
+    depth = (-3.0 / (normal[:, None, None] * rays).sum(0))[None]  # n · (z·ray) = −3
+    found = camera.normals(depth, K)[:, 1:-1, 1:-1]
+    torch.testing.assert_close(found, normal[:, None, None].expand_as(found), atol=1e-3, rtol=0)
+
+
+def test_distance_exceeds_depth_by_the_cosine_of_the_ray():
+    K = camera.from_field_of_view(240, 320, 90)
+    depth = torch.full((1, 240, 320), 2.0)
+    corner = math.hypot(1, (0 - 159.5) / 160, (0 - 119.5) / 160)
+    assert camera.distance(depth, K)[0, 0, 0].item() == pytest.approx(2 * corner, rel=1e-5)
+
+
+def test_disparity_halves_when_depth_doubles_and_missing_stays_missing():
+    d = camera.disparity(torch.tensor([1.0, 2.0, 0.0]), 700, 0.5)
+    assert d.tolist() == [350.0, 175.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("depth", "words"),
+    [
+        (torch.zeros(1, 4, 4), "every depth is 0"),
+        (torch.full((1, 4, 4), -1.0), "Negative"),
+        (torch.full((1, 4, 4), float("nan")), "NaN"),
+        (torch.full((1, 4, 4), 2500.0), "millimetres"),
+        (torch.ones(1, 4, 5), "same size"),
+    ],
+)
+def test_a_sample_that_breaks_the_contract_is_refused_with_the_file_and_the_remedy(depth, words):
+    bad = dict(rgb=torch.zeros(3, 4, 4), depth=depth, K=torch.eye(3), name="x", dataset="made", index=0)
+    with pytest.raises(DepthError, match=words) as error:
+        check(bad, "depth/0007.png")
+    assert "depth/0007.png" in str(error.value)
+
+
+def test_collate_stacks_tensors_lists_strings_and_refuses_mixed_sizes(sample):
+    batch = collate([sample, sample])
+    assert batch["rgb"].shape == (2, 3, 240, 320) and batch["name"] == ["plane", "plane"] and batch["index"] == [0, 0]
+    small = {**sample, "rgb": torch.zeros(3, 2, 2), "name": "small"}
+    with pytest.raises(DepthError, match="small"):
+        collate([sample, small])
+
+
+def test_validity_is_finite_and_positive():
+    assert valid(torch.tensor([0.0, -1.0, float("inf"), float("nan"), 1e-6])).tolist() == [False] * 4 + [True]

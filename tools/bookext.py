@@ -1,0 +1,125 @@
+"""The Sphinx extension of the book: offline assets, numbers from results, and an execution cache that notices edits.
+
+Each function below answers one trap; ``tests/test_book_toolchain.py`` has a test for each.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pairs
+from fingerprint import execution_fingerprint
+
+LOGGER = logging.getLogger(__name__)
+NO_NETWORK_SCRIPTS = ("tex-mml-chtml.js",)  # of MathJax's 24 MB; the fonts are copied beside it
+
+
+def cache_path(app: Sphinx, config: Any) -> None:
+    """Run a chapter again when what it imports, the pinned versions or the profile change; not when results do.
+
+    jupyter-cache looks at the chapter's cells only. Old caches of the same profile are removed.
+    """
+    profile = os.environ["DEPTHLIB_PROFILE"]
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    current = caches / f"{profile}-{execution_fingerprint(Path(app.srcdir), profile)}"
+    for old in caches.glob(f"{profile}-*"):
+        if old != current:
+            shutil.rmtree(old)
+    config.nb_execution_cache_path = str(current)
+
+
+def without_thebe(app: Sphinx, config: Any) -> None:
+    """jupyter-book loads sphinx_thebe even when it is off, and its script then logs an error on every page."""
+    listeners = app.events.listeners["env-before-read-docs"]
+    listeners[:] = [entry for entry in listeners if entry.handler.__name__ != "init_thebe_core"]
+
+
+def copy_scripts(app: Sphinx) -> None:
+    """MathJax and Plotly beside the pages, so that nothing is fetched from elsewhere."""
+    if app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
+    if mathjax is None or mathjax.origin is None:
+        raise ImportError("sphinx-mathjax-offline is missing: the formulas could not be shown. Run `make book`.")
+    source = Path(mathjax.origin).parent / "static" / "mathjax"
+    (static / "mathjax").mkdir(parents=True, exist_ok=True)
+    for name in NO_NETWORK_SCRIPTS:
+        shutil.copy2(source / name, static / "mathjax" / name)
+    fonts = Path("output", "chtml", "fonts")
+    shutil.copytree(source / fonts, static / "mathjax" / fonts, dirs_exist_ok=True)
+    import plotly
+
+    shutil.copy2(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", static / "plotly.min.js")
+
+
+def page_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Plotly (4.5 MB) only on pages that have an interactive figure."""
+    if "plotly-graph-div" in context.get("body", ""):
+        app.add_js_file("plotly.min.js")
+        app.add_js_file("plotly-theme.js")
+
+
+def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """The download menu of a .py page offers its paired notebook. Runs before the theme builds the menu."""
+    notebook = Path(app.srcdir, pagename).with_suffix(".ipynb")
+    if notebook.exists():
+        target = Path(app.outdir, "_sources", pagename).with_suffix(".ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(notebook, target)
+        context["ipynb_source"] = pagename + ".ipynb"
+
+
+def report_times(app: Sphinx, error: Exception | None) -> None:
+    """``_build/times.json``: seconds that each chapter took, read by ``make book``."""
+    if error is None and app.builder.format == "html":
+        times = {}
+        for name in sorted(app.env.found_docs):
+            data = NbMetadataCollector.get_exec_data(app.env, name)
+            if data and data.get("runtime") is not None:
+                times[name] = round(data["runtime"], 1)
+        (Path(app.outdir).parent / "times.json").write_text(json.dumps(times, indent=1) + "\n")
+
+
+class Result(SphinxRole):
+    """``{result}`eigen-nyu/cpu-0::metrics.eigen14.abs_rel::.3f``` prints one number of results/eigen-nyu/cpu-0.json.
+
+    The page is rendered again, without running its cells, when the file changes; a missing file or key is an error.
+    """
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        folder = Path(self.env.srcdir, "results")
+        try:
+            path, _, _ = pairs.split_result(self.text, folder)
+            self.env.note_dependency(str(path))
+            number = pairs.result(self.text, folder)
+        except pairs.ResultError as error:
+            return [], [self.inliner.reporter.error(str(error), line=self.lineno)]
+        return [nodes.inline(self.rawtext, number, classes=["result"])], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    # Kernels inherit these; whoever starts the build may have set them already.
+    os.environ.setdefault("DEPTHLIB_PROFILE", "cpu")
+    os.environ["DEPTHLIB_BOOK"] = "1"
+    app.connect("config-inited", cache_path)
+    app.connect("config-inited", without_thebe)
+    app.connect("builder-inited", copy_scripts)
+    app.connect("html-page-context", offer_notebook, priority=400)
+    app.connect("html-page-context", page_scripts)
+    app.connect("build-finished", report_times)
+    app.add_role("result", Result())
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

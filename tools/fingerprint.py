@@ -1,0 +1,19 @@
+"""What a chapter's outputs depend on, beside its own cells, as one short hash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def execution_fingerprint(root: Path, profile: str) -> str:
+    """Hash of every file of ``depthlib/``, of ``constraints.txt``, of the profile and of which data are at hand."""
+    digest = hashlib.sha256()
+    files = [path for path in (root / "depthlib").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    for path in [*sorted(files), root / "constraints.txt"]:
+        if path.exists():
+            digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    for value in (profile, os.environ.get("DEPTHLIB_DATA", ""), os.environ.get("DEPTHLIB_WEIGHTS", "")):
+        digest.update(value.encode() + b"\0")
+    return digest.hexdigest()[:16]

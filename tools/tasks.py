@@ -1,0 +1,125 @@
+"""What `make` does once .venv is whole: book, test, serve, bench."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = ("WARNING", "ERROR", "Exception", "Executing notebook", "Executed notebook", "Traceback")
+
+
+def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -> tuple[int, str]:
+    """Render the book of ``source`` into ``output/_build/html``; every warning is an error. → (exit status, log)."""
+    output.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "DEPTHLIB_PROFILE": profile, "DEPTHLIB_BOOK": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(output)]
+    process = subprocess.Popen(
+        [*command, "-W", "--keep-going"], cwd=source, env=environment, text=True, encoding="utf8", errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    log = []
+    for line in process.stdout:
+        log.append(line)
+        if echo and any(word in line for word in WORDS):
+            print("  " + line.strip().replace(f"{source}/", ""), flush=True)
+    status = process.wait()
+    (output / "_build").mkdir(exist_ok=True)
+    (output / "_build" / "book.log").write_text("".join(log), encoding="utf8")
+    return status, "".join(log)
+
+
+def book() -> int:
+    """`make book`."""
+    profile = os.environ.get("DEPTHLIB_PROFILE", "cpu")
+    print(f"Running the chapters (profile {profile}) and rendering the book: minutes the first time.", flush=True)
+    start = time.monotonic()
+    status, _ = build(ROOT, profile, echo=True)
+    if status:
+        print(f"make: the book could not be built; see the lines above, or {ROOT / '_build' / 'book.log'}", file=sys.stderr)
+        return 1
+    times = json.loads((ROOT / "_build" / "times.json").read_text())
+    print("\nSeconds to run each chapter (a chapter that has not changed is not run again):")
+    for name, seconds in times.items():
+        print(f"  {seconds:7.1f}  {name}")
+    print(f"Done in {time.monotonic() - start:.0f} s. Open {ROOT / '_build' / 'html' / 'index.html'}")
+    print("or run `make serve`.")
+    return 0
+
+
+def test(extra: list[str]) -> int:
+    """`make test`: lint and types first, then one pytest run for unit tests, doctests, chapters, papermill, the book."""
+    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke"}
+    print("ruff", flush=True)
+    lint = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT).returncode
+    print("mypy", flush=True)
+    types = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT).returncode
+    # one process: the chapters and the trainings use all cores themselves
+    command = [sys.executable, "-m", "pytest", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
+               "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg", "--durations=8", "-rs"]  # fmt: skip
+    tests = subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode
+    for name, status in (("ruff", lint), ("mypy", types)):
+        if status:
+            print(f"make: {name} found faults; see the top of this output", file=sys.stderr)
+    return 1 if lint or types or tests else 0
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of one folder on loopback; port 0 takes any free one."""
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Quiet, directory=str(folder)))
+
+
+def serve(port: int) -> int:
+    """`make serve`."""
+    folder = ROOT / "_build" / "html"
+    if not (folder / "index.html").exists():
+        print("make: there is no rendered book yet; run `make book`.", file=sys.stderr)
+        return 1
+    try:
+        running = server(folder, port)
+    except OSError:
+        running = server(folder, 0)
+        print(f"Port {port} is taken.")
+    print(f"The book is at http://127.0.0.1:{running.server_address[1]}/ (Ctrl-C stops).", flush=True)
+    try:
+        running.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def bench() -> int:
+    """`make bench`: every script of benchmarks/."""
+    scripts = sorted((ROOT / "benchmarks").glob("*.py"))
+    if not scripts:
+        print("make: there is no benchmark yet.", file=sys.stderr)
+    return max([subprocess.run([sys.executable, str(script)], cwd=ROOT).returncode for script in scripts], default=1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=["book", "test", "serve", "bench"])
+    parser.add_argument("--port", type=int, default=8000)
+    options, extra = parser.parse_known_args()
+    if options.task == "book":
+        return book()
+    if options.task == "test":
+        return test(extra)
+    return serve(options.port) if options.task == "serve" else bench()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
