@@ -29,12 +29,12 @@ def _parameters(pairs: Sequence[str]) -> dict[str, str]:
 
 def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]:
     """Recipe, profile, parameters and output folder of ``run`` and ``train``."""
-    from depthlib.recipe import default_profile, load_recipe
+    from depthlib.recipe import default_profile, load_recipe, run_folder
 
     profile = args.profile or default_profile()
     parameters = _parameters(args.parameter)
     recipe = load_recipe(args.recipe, profile, **parameters)
-    out = Path(args.out or Path("runs") / recipe.name / "-".join([profile, str(recipe.seed)]))
+    out = Path(args.out) if args.out else run_folder(recipe, profile)
     return recipe, profile, parameters, out
 
 

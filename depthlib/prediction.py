@@ -58,9 +58,9 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
     if isinstance(image, str | os.PathLike):
         from depthlib.data.formats import read_rgb
 
-        image = read_rgb(Path(image))
+        image = np.array(read_rgb(Path(image)))
     if isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
+        image = np.array(image.convert("RGB"))
     if isinstance(image, np.ndarray):
         array = image
         if array.ndim == 2:

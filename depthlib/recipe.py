@@ -127,6 +127,11 @@ def default_profile() -> str:
     return "gpu" if torch.cuda.is_available() else "cpu"
 
 
+def run_folder(recipe: Recipe, profile: str) -> Path:
+    """Where a run is kept unless told otherwise: ``$DEPTHLIB_RUNS/RECIPE/PROFILE-SEED`` (``runs`` by default)."""
+    return Path(os.environ.get("DEPTHLIB_RUNS") or "runs") / recipe.name / f"{profile}-{recipe.seed}"
+
+
 def recipe_names() -> list[str]:
     """Names of the recipes in the package.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from book_fixture import ROOT, Built, build
 from PIL import Image
 
 from depthlib import camera
@@ -75,3 +76,9 @@ def tiny_recipe(pairs: Path):
             ],
         },
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Built:
+    """This book, rendered with the smoke profile into ``_build/tests``; its execution cache is kept between runs."""
+    return build(ROOT / "_build" / "tests")

@@ -19,8 +19,9 @@ WORDS = ("WARNING", "ERROR", "Exception", "Executing notebook", "Executed notebo
 def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -> tuple[int, str]:
     """Render the book of ``source`` into ``output/_build/html``; every warning is an error. → (exit status, log)."""
     output.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "DEPTHLIB_PROFILE": profile, "DEPTHLIB_BOOK": "1", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(output)]
+    environment = {**os.environ, "DEPTHLIB_PROFILE": profile, "DEPTHLIB_BOOK": "1", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    start = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", start, "build", str(source), "--path-output", str(output)]
     process = subprocess.Popen(
         [*command, "-W", "--keep-going"], cwd=source, env=environment, text=True, encoding="utf8", errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -29,7 +30,7 @@ def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -
     log = []
     for line in process.stdout:
         log.append(line)
-        if echo and any(word in line for word in WORDS):
+        if echo and any(word in line for word in WORDS) and "[IPKernelApp]" not in line:
             print("  " + line.strip().replace(f"{source}/", ""), flush=True)
     status = process.wait()
     (output / "_build").mkdir(exist_ok=True)

@@ -1,268 +1,409 @@
-"""Furniture from boxes, ellipsoids and cylinders. Each piece stands at its frame's origin, its back at +z.
+"""Pieces of furniture, built in their own frame: back at z = 0 towards the wall, front at z > 0, metres.
 
-Every function takes the builder and returns nothing; sizes are metres, from the width the room has for it.
+Every function takes the builder (already placed), the scene's draws and the piece's width, and returns nothing;
+:data:`PIECES` says how much floor a piece needs.
 """
 
 from __future__ import annotations
 
-from depthlib.data.scenes import textures as tx
-from depthlib.data.scenes.build import BLACK, Builder, Colour, shade
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
-WOODS: tuple[Colour, ...] = (
-    (0.30, 0.16, 0.07), (0.45, 0.28, 0.13), (0.16, 0.07, 0.03), (0.55, 0.40, 0.23), (0.62, 0.50, 0.33), (0.09, 0.05, 0.03),
-)  # fmt: skip
-WHITE: Colour = (0.75, 0.74, 0.71)
-
-
-def timber(b: Builder) -> dict[str, object]:
-    """A wood, or paint, for all parts of a piece."""
-    if b.draw.chance(0.22):
-        colour = WHITE if b.draw.chance(0.6) else b.draw.colour(0.4, 0.03, 0.5)
-        return {"colour": colour, "second": BLACK}
-    colour = shade(b.draw.pick(WOODS), b.draw(0.8, 1.25))
-    return {"colour": colour, "second": shade(colour, 0.55), "texture": tx.WOOD, "period": b.draw(0.08, 0.2)}
+from depthlib.data.scenes import palette
+from depthlib.data.scenes.draw import Draw
+from depthlib.data.scenes.materials import Material
+from depthlib.data.scenes.scene import Builder
 
 
-def cloth(b: Builder) -> dict[str, object]:
-    """A fabric: plain, striped or checked."""
-    colour = b.draw.colour(0.75, 0.05, 0.6)
-    kind = b.draw.pick((tx.FABRIC, tx.FABRIC, tx.FABRIC, tx.STRIPES, tx.CHECKS))
-    other = shade(colour, b.draw(0.6, 0.85)) if kind == tx.FABRIC else b.draw.colour(0.6, 0.1, 0.7)
-    return {"colour": colour, "second": other, "texture": kind, "period": b.draw(0.05, 0.2)}
+def clutter(b: Builder, d: Draw, up: float, width: float, depth: float, count: int, z0: float = 0.0) -> None:
+    """Small things on a surface at height ``up``."""
+    for _ in range(count):
+        x, z = d.between(-0.42, 0.42) * width, z0 + d.between(0.2, 0.8) * depth
+        kind = d()
+        if kind < 0.3:
+            w, h, t = d.between(0.08, 0.3), d.between(0.03, 0.25), d.between(0.08, 0.25)
+            material = palette.plain(d, d.choice(palette.VIVID + palette.CLOTHS), 0.2)
+            b.box((x, up + h / 2, z), (w, h, t), material, yaw=d.between(-0.6, 0.6))
+        elif kind < 0.5:  # a stack of books or papers
+            level = up
+            for _ in range(d.whole(1, 4)):
+                t = d.between(0.015, 0.05)
+                material = palette.plain(d, d.choice(palette.VIVID), 0.2)
+                b.box((x, level + t / 2, z), (0.22, t, 0.16), material, yaw=d.between(-0.4, 0.4))
+                level += t
+        elif kind < 0.7:  # a bottle or a cup
+            w, h = d.between(0.06, 0.1), d.between(0.08, 0.28)
+            material = palette.plain(d, d.choice(palette.VIVID), 0.7)
+            b.cylinder((x, up + h / 2, z), w, h, material, top=d.choice([1.0, 0.8, 1.2]))
+            if h > 0.17:
+                b.cylinder((x, up + h + 0.03, z), w * 0.4, 0.06, material)
+        elif kind < 0.85:  # a bowl or vase
+            s = d.between(0.1, 0.22)
+            b.ball((x, up + s * 0.4, z), (s, s * d.between(0.8, 1.3), s), palette.plain(d, d.choice(palette.PAINTS), 0.6))
+        else:
+            plant(b, d, x, up, z, d.between(0.15, 0.3))
 
 
-def legs(b: Builder, w: float, d: float, h: float, thick: float, material: dict[str, object]) -> None:
-    for x in (-1, 1):
-        for z in (-1, 1):
-            add = b.tube if thick < 0.045 else b.box
-            add(x * (w - thick) / 2, 0, z * (d - thick) / 2, thick, h, thick, **material)
-
-
-def books(b: Builder, w: float, d: float, bottom: float, height: float) -> None:
-    """Blocks of books on a board, some of them lying."""
-    x = -w / 2
-    while x < w / 2 - 0.05:
-        run = min(b.draw(0.08, 0.5), w / 2 - x)
-        what = b.draw()
-        if what < 0.62:
-            tall = height * b.draw(0.62, 0.92)
-            b.box(x + run / 2, bottom, 0.02, run, tall, d * b.draw(0.65, 0.85), WHITE, texture=tx.BOOKS, period=b.draw(0.025, 0.045))
-        elif what < 0.75:
-            b.box(x + run / 2, bottom, 0, min(run, 0.3), height * b.draw(0.15, 0.4), d * 0.7, b.draw.colour(0.7), yaw=b.draw(-0.1, 0.1))
-        elif what < 0.84:
-            r = min(run, height * 0.7, d * 0.8) * b.draw(0.5, 1)
-            b.draw.pick((b.ball, b.tube))(x + run / 2, bottom, 0, r, min(height * 0.8, r * b.draw(0.8, 1.3)), r, b.draw.colour(0.7))
-        x += run + b.draw(0, 0.06)
-
-
-def shelf(b: Builder, w: float, tall: float | None = None) -> None:
-    m, h, d = timber(b), tall or b.draw(1.0, 2.2), b.draw(0.26, 0.38)
-    rows = max(1, round(h / 0.38))
-    t = 0.025
-    for x in (-1, 1):
-        b.box(x * (w - t) / 2, 0, -d / 2, t, h, d, **m)
-    b.box(0, 0, -0.01, w, h, 0.02, **{**m, "colour": shade(m["colour"], 0.6)})  # type: ignore[arg-type]
-    step = (h - t - 0.06) / rows
-    for i in range(rows + 1):
-        b.box(0, 0.06 + i * step, -d / 2, w - 2 * t, t, d, **m)
-    for i in range(rows):
-        with b.piece(0, -d / 2):
-            books(b, w - 2 * t, d, 0.06 + i * step + t, step - t)
-    if tall is None and h < 1.7:
-        with b.piece(0, -d / 2, floor=h + 0.03):
-            clutter(b, w * 0.8, d * 0.5, b.draw.whole(0, 2))
-
-
-def cabinet(b: Builder, w: float) -> None:
-    m, d = timber(b), b.draw(0.38, 0.6)
-    h = b.draw.pick((b.draw(0.5, 0.9), b.draw(0.9, 1.3), b.draw(1.8, 2.2)))
-    b.box(0, 0, -d / 2 + 0.02, w - 0.06, 0.07, d - 0.06, BLACK)
-    b.box(0, 0.07, -d / 2, w, h - 0.1, d, **{**m, "texture": tx.PANEL, "second": (0.5, 0.48, 0.42), "period": b.draw(0.2, 0.45)})
-    b.box(0, h - 0.03, -d / 2, w + 0.03, 0.03, d + 0.03, **m)
-    if h < 1.35:
-        with b.piece(0, -d / 2, floor=h):
-            if b.draw.chance(0.3) and w > 0.7:
-                screen(b, b.draw(0.6, 1.0))
-            else:
-                clutter(b, w * 0.8, d * 0.5, b.draw.whole(1, 4))
-
-
-def screen(b: Builder, w: float) -> None:
-    """A television or monitor."""
-    b.tube(0, 0, 0, w * 0.4, 0.02, 0.18, BLACK)
-    b.box(0, 0.02, 0.03, 0.05, 0.1, 0.04, BLACK)
-    b.box(0, 0.07, 0, w, w * 0.58, 0.04, (0.015, 0.015, 0.018), glass=True)
-    b.box(0, 0.08, -0.021, w - 0.03, w * 0.58 - 0.03, 0.005, shade(b.draw.colour(0.3, 0.02, 0.06), 1), glass=True)
-
-
-def lamp(b: Builder, h: float) -> None:
-    """A lamp with a bright shade; ``h`` is its height."""
-    r = min(0.42, max(0.18, h * 0.35))
-    b.tube(0, 0, 0, r * 0.55, 0.025, r * 0.55, BLACK)
-    b.tube(0, 0.02, 0, 0.03, h - r * 0.7, 0.03, b.draw.colour(0.3, 0.02, 0.4))
-    b.tube(0, h - r * 0.75, 0, r, r * 0.75, r, (0.8, 0.7, 0.5), emission=b.draw.pick((0.0, 0.25, 0.5)))
-
-
-def plant(b: Builder) -> None:
-    h, green = b.draw(0.4, 1.3), (b.draw(0.02, 0.1), b.draw(0.1, 0.25), 0.03)
-    pot = b.draw(0.18, 0.35)
-    b.tube(0, 0, 0, pot, pot, pot, b.draw.colour(0.6, 0.1, 0.6))
-    b.tube(0, pot, 0, 0.03, h * 0.5, 0.03, (0.1, 0.06, 0.03))
-    for _ in range(b.draw.whole(3, 6)):
-        r = b.draw(0.15, 0.4)
+def plant(b: Builder, d: Draw, x: float, up: float, z: float, size: float) -> None:
+    """A pot with leaves."""
+    pot = palette.plain(d, d.choice([(0.62, 0.36, 0.24), (0.85, 0.85, 0.82), (0.25, 0.25, 0.28)]), 0.2)
+    b.cylinder((x, up + 0.22 * size, z), 0.45 * size, 0.44 * size, pot, top=1.3)
+    green = palette.leaves(d)
+    for _ in range(d.whole(6, 11)):
+        angle, lean = d.between(0, 2 * math.pi), d.between(0.15, 1.0)
+        length = size * d.between(0.6, 1.1)
+        reach = 0.5 * length * math.sin(lean)
         b.ball(
-            b.draw(-0.18, 0.18), pot + h * b.draw(0.15, 0.7), b.draw(-0.18, 0.18), r, r * b.draw(0.6, 1.1), r,
-            green, texture=tx.LEAVES, second=shade(green, 0.25), period=0.06, yaw=b.draw(0, 3),
+            (x + reach * math.sin(angle), up + 0.42 * size + 0.5 * length * math.cos(lean), z + reach * math.cos(angle)),
+            (0.16 * size, length, 0.05 * size), green, yaw=angle, tilt=-lean,
         )  # fmt: skip
 
 
-def clutter(b: Builder, w: float, d: float, count: int) -> None:
-    """Small things on a surface at the frame's floor."""
-    for i in range(count):
-        x = (i + 0.5) / count * w - w / 2 + b.draw(-0.3, 0.3) * w / count
-        with b.piece(x, b.draw(-0.5, 0.5) * d, b.draw(-0.8, 0.8)):
-            what, c = b.draw.whole(0, 7), b.draw.colour(0.8, 0.05, 0.7)
-            if what == 0:
-                r = b.draw(0.06, 0.16)
-                b.ball(0, 0, 0, r, r, r, c)
-            elif what == 1:
-                r = b.draw(0.07, 0.1)
-                b.tube(0, 0, 0, r, r * b.draw(1, 1.4), r, c)
-            elif what == 2:
-                r, h = b.draw(0.06, 0.09), b.draw(0.18, 0.3)
-                b.tube(0, 0, 0, r, h * 0.7, r, c, glass=True)
-                b.tube(0, h * 0.7, 0, r * 0.4, h * 0.3, r * 0.4, c, glass=True)
-            elif what == 3:
-                for k in range(b.draw.whole(1, 4)):
-                    b.box(0, k * 0.03, 0, b.draw(0.14, 0.24), 0.03, b.draw(0.12, 0.2), b.draw.colour(0.7), yaw=b.draw(-0.3, 0.3))
-            elif what == 4:
-                lamp(b, b.draw(0.35, 0.6))
-            elif what == 5:
-                b.tube(0, 0, 0, 0.13, 0.15, 0.13, c)
-                b.ball(0, 0.13, 0, 0.22, 0.22, 0.22, (0.05, 0.15, 0.03), texture=tx.LEAVES, second=(0.01, 0.04, 0.01), period=0.05)
-            elif what == 6:
-                b.box(0, 0, 0, b.draw(0.1, 0.35), b.draw(0.06, 0.3), b.draw(0.1, 0.25), c, texture=tx.PICTURE, period=0.01)
+def legs(b: Builder, w: float, t: float, h: float, thick: float, m: Material, z0: float = 0.0, rounded: bool = False) -> None:
+    """Four legs under a w x t surface."""
+    for sx in (-1, 1):
+        for zz in (z0 + thick, z0 + t - thick):
+            if rounded:
+                b.cylinder((sx * (w / 2 - thick), h / 2, zz), thick, h, m)
             else:
-                b.box(0, 0, 0.02, 0.2, 0.25, 0.02, c, texture=tx.PICTURE, period=0.02)
+                b.box((sx * (w / 2 - thick), h / 2, zz), (thick, h, thick), m)
 
 
-def table(b: Builder, w: float, d: float | None = None, h: float | None = None, things: int = 3) -> None:
-    m = timber(b)
-    h, d = h or b.draw(0.68, 0.78), d or b.draw(0.6, 0.95)
-    if b.draw.chance(0.2) and abs(w - d) < 0.3:
-        b.tube(0, h - 0.03, 0, w, 0.03, w, **m)
-        b.tube(0, 0, 0, 0.09, h - 0.03, 0.09, **m)
-        b.tube(0, 0, 0, w * 0.5, 0.03, w * 0.5, **m)
-    else:
-        b.box(0, h - 0.035, 0, w, 0.035, d, **m)
-        if b.draw.chance(0.5):
-            b.box(0, h - 0.11, 0, w * 0.9, 0.075, d * 0.9, **m)
-        with b.piece(0, 0):
-            legs(b, w * 0.95, d * 0.94, h - 0.035, b.draw(0.03, 0.08), m)
-    with b.piece(0, 0, floor=h):
-        clutter(b, w * 0.8, d * 0.55, things)
+def table(b: Builder, d: Draw, w: float) -> None:
+    """A table or desk, with things on it."""
+    h, t, m = d.between(0.70, 0.78), d.between(0.6, 0.95), palette.wood(d)
+    b.box((0, h - 0.02, t / 2), (w, 0.04, t), m)
+    if d.chance(0.5):
+        b.box((0, h - 0.08, t / 2), (w - 0.16, 0.08, t - 0.16), m)
+    legs(b, w, t, h - 0.04, d.between(0.04, 0.08), m, rounded=d.chance(0.3))
+    clutter(b, d, h, w, t, d.whole(1, 6))
+    if d.chance(0.35):
+        monitor(b, d, d.between(-0.2, 0.2) * w, h, 0.3 * t)
 
 
-def chair(b: Builder) -> None:
-    m, seat = timber(b), b.draw(0.42, 0.47)
-    w = b.draw(0.4, 0.48)
-    soft = cloth(b) if b.draw.chance(0.5) else m
-    if b.draw.chance(0.2):  # office chair
-        b.tube(0, 0.02, 0, 0.55, 0.05, 0.55, BLACK)
-        b.tube(0, 0.05, 0, 0.06, seat - 0.1, 0.06, (0.1, 0.1, 0.1))
-    else:
-        legs(b, w, w, seat - 0.03, 0.04, m)
-    b.box(0, seat - 0.04, 0, w, 0.05, w, **soft)
-    back = b.draw(0.4, 0.55)
-    if b.draw.chance(0.5):
-        b.box(0, seat + 0.08, w / 2 - 0.02, w, back - 0.08, 0.03, **soft)
-        for x in (-1, 1):
-            b.box(x * (w / 2 - 0.02), seat, w / 2 - 0.02, 0.035, back, 0.035, **m)
-    else:
+def monitor(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
+    """A screen on a foot."""
+    case = palette.plain(d, d.choice([(0.1, 0.1, 0.1), (0.7, 0.7, 0.7)]), 0.2)
+    w = d.between(0.42, 0.6)
+    b.box((x, up + 0.32, z), (w, w * 0.65, 0.05), case)
+    b.box((x, up + 0.32, z + 0.024), (w * 0.92, w * 0.58, 0.01), palette.screen(d))
+    b.box((x, up + 0.07, z), (0.05, 0.14, 0.05), case)
+    b.box((x, up + 0.01, z), (0.22, 0.02, 0.18), case)
+
+
+def chair(b: Builder, d: Draw, w: float) -> None:
+    """A chair facing +z."""
+    m = palette.wood(d) if d.chance(0.7) else palette.metal(d)
+    seat = palette.cloth(d) if d.chance(0.5) else m
+    s, h, top = d.between(0.42, 0.48), d.between(0.43, 0.48), d.between(0.85, 1.05)
+    if d.chance(0.25):  # an office chair
+        b.box((0, h, 0.28), (s + 0.04, 0.09, s + 0.04), seat)
+        b.box((0, 0.5 * (h + top) + 0.08, 0.06), (s, top - h - 0.02, 0.08), seat, tilt=0.12)
+        b.cylinder((0, h / 2, 0.28), 0.06, h, palette.metal(d))
         for k in range(5):
-            b.box((k / 4 - 0.5) * (w - 0.035), seat, w / 2 - 0.02, 0.03, back, 0.03, **m)
-        b.box(0, seat + back, w / 2 - 0.02, w, 0.07, 0.035, **m)
-
-
-def cushion(b: Builder, x: float, bottom: float, z: float) -> None:
-    s = b.draw(0.36, 0.5)
-    b.ball(x, bottom, z, s, s * 0.9, 0.2, **cloth(b), yaw=b.draw(-0.4, 0.4))
-
-
-def sofa(b: Builder, w: float) -> None:
-    m, d, seat = cloth(b), b.draw(0.8, 0.95), b.draw(0.38, 0.46)
-    arm, back = b.draw(0.12, 0.22), b.draw(0.72, 0.92)
-    inner = w - 2 * arm
-    b.box(0, 0.08, -d / 2, w, seat - 0.2, d, **m)
-    b.box(0, 0.08, -0.11, w, back - 0.08, 0.22, **m)
-    for x in (-1, 1):
-        b.box(x * (w - arm) / 2, 0.08, -d / 2, arm, seat + 0.08, d, **m)
-        b.tube(x * (w / 2 - 0.06), 0, -d + 0.08, 0.05, 0.08, 0.05, BLACK)
-    n = max(1, round(inner / 0.65))
-    for k in range(n):
-        x = ((k + 0.5) / n - 0.5) * inner
-        b.box(x, seat - 0.13, -(d + 0.2) / 2, inner / n - 0.015, 0.14, d - 0.22, **m)
-        b.box(x, seat, -0.28, inner / n - 0.02, back - seat - 0.02, 0.14, **{**m, "colour": shade(m["colour"], 1.06)})  # type: ignore[arg-type]
-        if b.draw.chance(0.45):
-            cushion(b, x, seat + 0.01, -0.45)
-
-
-def bed(b: Builder, w: float) -> None:
-    m, linen, d = timber(b), cloth(b), b.draw(1.95, 2.1)
-    h = b.draw(0.42, 0.6)
-    b.box(0, h * 0.25, -d / 2, w, h * 0.3, d, **m)
-    legs_at = ((-1, -1), (1, -1))
-    for x, z in legs_at:
-        b.box(x * (w / 2 - 0.05), 0, -d + 0.06 if z < 0 else -0.06, 0.08, h * 0.5, 0.08, **m)
-    b.box(0, 0, 0.0, w + 0.06, b.draw(0.8, 1.25), 0.05, **m)
-    b.box(0, h * 0.55, -d / 2, w - 0.04, h * 0.42, d - 0.04, WHITE)
-    b.box(0, h * 0.5, -d * 0.62, w + 0.03, h * 0.5 + 0.03, d * 0.74, **linen)
-    n = 1 if w < 1.2 else 2
-    for k in range(n):
-        b.ball(((k + 0.5) / n - 0.5) * w, h * 0.93, -0.3, min(0.75, w / n - 0.05), 0.2, 0.45, WHITE, texture=tx.FABRIC, second=shade(WHITE, 0.9), period=0.3)
-        if b.draw.chance(0.5):
-            cushion(b, ((k + 0.5) / n - 0.5) * w, h * 0.98, -0.45)
-
-
-def desk(b: Builder, w: float) -> None:
-    d = b.draw(0.55, 0.75)
-    with b.piece(0, -d / 2):
-        table(b, w, d, 0.74, b.draw.whole(1, 3))
-        if b.draw.chance(0.7):
-            with b.piece(b.draw(-0.2, 0.2) * w, 0.1, b.draw(-0.2, 0.2), floor=0.74):
-                screen(b, b.draw(0.4, 0.6))
-                b.box(0, 0, -0.25, 0.42, 0.02, 0.14, (0.03, 0.03, 0.03))
-    if b.draw.chance(0.85):
-        with b.piece(b.draw(-0.2, 0.2) * w, -d - b.draw(0.1, 0.35), 3.1416 + b.draw(-0.7, 0.7)):
-            chair(b)
-
-
-def counter(b: Builder, w: float) -> None:
-    """A kitchen: cupboards below and above, a worktop with things on it."""
-    m, d = timber(b), 0.6
-    b.box(0, 0, -d / 2 + 0.03, w, 0.1, d - 0.06, BLACK)
-    b.box(0, 0.1, -d / 2, w, 0.76, d, **{**m, "texture": tx.PANEL, "second": (0.5, 0.5, 0.5), "period": b.draw(0.25, 0.76)})
-    b.box(0, 0.86, -d / 2 - 0.01, w, 0.04, d + 0.02, b.draw.colour(0.2, 0.03, 0.6), texture=tx.FABRIC, second=b.draw.colour(0.1, 0.05, 0.5), period=0.05)
-    b.box(0, 0.9, -0.005, w, 0.5, 0.01, b.draw.colour(0.3, 0.3, 0.7), texture=tx.TILES, second=(0.3, 0.3, 0.3), period=b.draw(0.08, 0.15))
-    n = max(1, round(w / 0.5))
-    for k in range(n):
-        if b.draw.chance(0.8):
-            b.box(((k + 0.5) / n - 0.5) * w, 1.42, -0.17, w / n - 0.01, 0.7, 0.34, **{**m, "texture": tx.PANEL, "second": (0.5, 0.5, 0.5), "period": 0.7})
-    with b.piece(0, -d / 2, floor=0.9):
-        clutter(b, w * 0.85, 0.3, b.draw.whole(2, 5))
-
-
-def carton(b: Builder) -> None:
-    """A cardboard box, basket or stool."""
-    s, c = b.draw(0.25, 0.6), (0.42, 0.28, 0.15)
-    what = b.draw.whole(0, 3)
-    if what == 0:
-        b.box(0, 0, 0, s, s * b.draw(0.5, 1), s * b.draw(0.6, 1), c, texture=tx.WOOD, second=shade(c, 0.8), period=0.3)
-    elif what == 1:
-        b.tube(0, 0, 0, s * 0.7, s * 0.8, s * 0.7, **cloth(b))
-    elif what == 2:
-        b.ball(0, 0, 0, s * 0.6, s * 0.6, s * 0.6, **cloth(b))
+            b.box((0.15 * math.sin(k * 1.257), 0.06, 0.28 + 0.15 * math.cos(k * 1.257)), (0.04, 0.04, 0.3),
+                  palette.metal(d), yaw=k * 1.257)  # fmt: skip
+        for sx in (-1, 1):
+            b.box((sx * s * 0.55, h + 0.2, 0.28), (0.05, 0.03, 0.28), seat)
+            b.box((sx * s * 0.55, h + 0.1, 0.25), (0.03, 0.2, 0.04), seat)
+        return
+    b.box((0, h, 0.05 + s / 2), (s, 0.04, s), seat)
+    legs(b, s, s, h, 0.04, m, z0=0.05)
+    tilt = d.between(0.05, 0.2)
+    for sx in (-1, 1):
+        b.box((sx * (s / 2 - 0.02), (h + top) / 2, 0.04), (0.04, top - h, 0.04), m, tilt=tilt)
+    if d.chance(0.5):
+        bars = d.whole(2, 3)
+        for k in range(bars):
+            up = h + (top - h) * (k + 0.9) / bars * 0.93
+            b.box((0, up, 0.04 - (up - (h + top) / 2) * tilt), (s - 0.04, 0.07, 0.02), m)
     else:
-        m = timber(b)
-        legs(b, 0.32, 0.32, 0.42, 0.03, m)
-        b.tube(0, 0.42, 0, 0.36, 0.04, 0.36, **m)
+        for k in range(4):
+            b.box(((k - 1.5) * s * 0.22, (h + top) / 2, 0.04), (0.025, top - h, 0.02), m, tilt=tilt)
+        b.box((0, top - 0.03, 0.04 - (top - h) / 2 * tilt), (s, 0.07, 0.03), m, tilt=tilt)
+
+
+def dining(b: Builder, d: Draw, w: float) -> None:
+    """A table with chairs about it."""
+    x, z, yaw = b.x, b.z, b.yaw
+    m, h, t, round_top = palette.wood(d), d.between(0.72, 0.77), d.between(0.75, 0.95), d.chance(0.3)
+    if round_top:
+        t = w = min(w, 1.15)
+        b.cylinder((0, h - 0.02, 0.6 + t / 2), w, 0.035, m)
+        b.cylinder((0, h / 2, 0.6 + t / 2), 0.1, h, m)
+        b.cylinder((0, 0.03, 0.6 + t / 2), 0.55, 0.06, m, top=0.6)
+    else:
+        b.box((0, h - 0.02, 0.6 + t / 2), (w, 0.04, t), m)
+        legs(b, w, t, h - 0.04, 0.06, m, z0=0.6)
+    clutter(b, d, h, w * 0.8, t, d.whole(0, 4), z0=0.6)
+    look = d.next  # every chair from the same draws, so that they match
+    for side in (0, 1):
+        for k in range(1 if w < 1.2 else 2):
+            if not d.chance(0.85):
+                continue
+            px = 0.0 if w < 1.2 else (k - 0.5) * w * 0.5
+            pz = d.between(0.1, 0.3) if side == 0 else 1.2 + t - d.between(0.1, 0.3)
+            turn = d.between(-0.3, 0.3) + (math.pi if side else 0.0)
+            wx, _, wz = b.point(px, 0, pz)
+            after, d.next = d.next, look
+            b.place(wx, wz, yaw + turn)
+            chair(b, d, 0.45)
+            d.next = max(after, d.next)
+            b.place(x, z, yaw)
+
+
+def bed(b: Builder, d: Draw, w: float) -> None:
+    """A bed, head against the wall."""
+    m, length, h = palette.wood(d), d.between(1.9, 2.1), d.between(0.42, 0.6)
+    cover = palette.cloth(d)
+    sheet = palette.cloth(d, (0.88, 0.86, 0.84))
+    head = d.between(0.8, 1.25)
+    b.box((0, head / 2, 0.03), (w + 0.08, head, 0.06), m)
+    b.box((0, h * 0.28, length / 2), (w, h * 0.36, length), m)
+    b.box((0, h * 0.7, length / 2), (w - 0.03, h * 0.55, length - 0.04), sheet)
+    b.box((0, h * 0.62 + 0.03, length * 0.62), (w + 0.05, h * 0.75, length * 0.72), cover)
+    b.ball((0, h + 0.02, length * 0.6), (w * 0.98, 0.16, length * 0.7), cover)
+    for k in range(2 if w > 1.2 else 1):
+        x = (k - 0.5) * w * 0.48 if w > 1.2 else 0.0
+        b.ball((x, h + 0.08, 0.3), (0.62, 0.2, 0.42), sheet, tilt=-0.25, yaw=d.between(-0.15, 0.15))
+        if d.chance(0.5):
+            b.ball((x, h + 0.16, 0.42), (0.42, 0.4, 0.16), palette.cloth(d), tilt=0.7)
+    if d.chance(0.35):
+        b.box((0, h * 0.7, length + 0.02), (w + 0.06, h * 1.4, 0.05), m)
+
+
+def sofa(b: Builder, d: Draw, w: float) -> None:
+    """A sofa or an armchair, with cushions."""
+    m, t, h = palette.cloth(d), d.between(0.85, 1.0), d.between(0.78, 0.95)
+    arm, seat = d.between(0.14, 0.22), d.between(0.4, 0.46)
+    b.box((0, 0.24, t / 2), (w - 0.04, 0.34, t - 0.04), m)
+    b.box((0, h / 2 + 0.04, 0.13), (w - 0.1, h - 0.06, 0.2), m, tilt=0.08)
+    count = max(1, round((w - 2 * arm) / 0.65))
+    each = (w - 2 * arm) / count
+    for k in range(count):
+        x = (k - (count - 1) / 2) * each
+        b.box((x, seat - 0.04, t / 2 + 0.1), (each - 0.015, 0.16, t - 0.25), m)
+        b.ball((x, seat + 0.03, t / 2 + 0.1), (each, 0.1, t - 0.3), m)
+        b.box((x, seat + 0.24, 0.27), (each - 0.02, 0.44, 0.16), m, tilt=0.18)
+    for sx in (-1, 1):
+        b.box((sx * (w - arm) / 2, 0.33, t / 2), (arm, 0.52, t), m)
+        b.cylinder((sx * (w - arm) / 2, 0.59, t / 2), arm * 1.05, t, m, tilt=math.pi / 2)
+    for _ in range(d.whole(0, 3)):
+        x = d.between(-0.5, 0.5) * (w - 2 * arm - 0.4)
+        b.ball((x, seat + 0.22, 0.44), (0.44, 0.42, 0.17), palette.cloth(d), tilt=d.between(0.25, 0.5), roll=d.between(-0.4, 0.4))
+
+
+def bookcase(b: Builder, d: Draw, w: float) -> None:
+    """Shelves with books and things."""
+    m, t, h = palette.wood(d, along_v=True), d.between(0.26, 0.36), d.between(1.1, 2.1)
+    b.box((0, h / 2, 0.01), (w, h, 0.02), m)
+    for sx in (-1, 1):
+        b.box((sx * (w / 2 - 0.012), h / 2, t / 2), (0.024, h, t), m)
+    levels = max(2, round(h / d.between(0.32, 0.42)))
+    pitch = (h - 0.1) / levels
+    board = palette.wood(d)
+    board.values[:6] = m.values[:6]
+    for k in range(levels + 1):
+        b.box((0, 0.08 + k * pitch, t / 2), (w - 0.04, 0.022, t), board)
+        if k == levels:
+            break
+        x, up = -w / 2 + 0.03, 0.091 + k * pitch
+        while x < w / 2 - 0.1:
+            run = min(d.between(0.12, 0.5), w / 2 - 0.03 - x)
+            kind = d()
+            if kind < 0.62:
+                tall = pitch * d.between(0.55, 0.88)
+                deep = d.between(0.6, 0.85) * t
+                b.box((x + run / 2, up + tall / 2, 0.03 + deep / 2), (run, tall, deep), palette.books(d))
+            elif kind < 0.8:
+                b.place(*_shift(b, x + run / 2, 0), b.yaw, b.base)
+                clutter(b, d, up, min(run, 0.2), t * 0.8, 1)
+                b.place(*_shift(b, -x - run / 2, 0), b.yaw, b.base)
+            x += run + d.between(0.0, 0.08)
+
+
+def _shift(b: Builder, x: float, z: float) -> tuple[float, float]:
+    wx, _, wz = b.point(x, 0, z)
+    return wx, wz
+
+
+def cabinet(b: Builder, d: Draw, w: float) -> None:
+    """Drawers or doors, handles, things on top."""
+    m, t, h = palette.wood(d), d.between(0.4, 0.55), d.choice([0.55, 0.75, 0.85, 1.1, 1.3])
+    if d.chance(0.3):
+        m = palette.plain(d, d.choice(palette.PAINTS), 0.2)
+    b.box((0, h / 2 + 0.03, t / 2), (w, h - 0.06, t), m)
+    b.box((0, h - 0.015, t / 2 + 0.01), (w + 0.04, 0.03, t + 0.03), m)
+    b.box((0, 0.03, t / 2 - 0.03), (w - 0.06, 0.06, t - 0.06), m)
+    handle = palette.metal(d)
+    fronts(b, d, w, h - 0.12, 0.08, t, m, handle, max(1, round(w / 0.5)), max(1, round(h / 0.25)) if d.chance(0.6) else 1)
+    if d.chance(0.3) and h < 0.9:
+        tv(b, d, h, t)
+    else:
+        clutter(b, d, h, w, t, d.whole(1, 6))
+    if d.chance(0.25) and h < 1.2:
+        lamp_small(b, d, d.between(-0.35, 0.35) * w, h, t / 2)
+
+
+def fronts(
+    b: Builder, d: Draw, w: float, h: float, up: float, z: float, m: Material, handle: Material, nx: int, ny: int
+) -> None:
+    """A grid of doors or drawers with handles."""
+    for i in range(nx):
+        for k in range(ny):
+            cx, cy = (i + 0.5) / nx * w - w / 2, up + (k + 0.5) / ny * h
+            b.box((cx, cy, z + 0.006), (w / nx - 0.025, h / ny - 0.025, 0.018), m)
+            if ny > 1:
+                b.box((cx, cy, z + 0.03), (0.12, 0.015, 0.02), handle)
+            else:
+                side = -1 if i % 2 else 1
+                b.box((cx + side * (w / nx / 2 - 0.06), cy + 0.1 * h, z + 0.03), (0.015, 0.12, 0.02), handle)
+
+
+def tv(b: Builder, d: Draw, up: float, t: float) -> None:
+    """A television set."""
+    w, case = d.between(0.8, 1.2), palette.plain(d, (0.08, 0.08, 0.09), 0.4)
+    b.box((0, up + 0.06 + w * 0.3, t / 2), (w, w * 0.6, 0.08), case)
+    b.box((0, up + 0.06 + w * 0.3, t / 2 + 0.038), (w * 0.93, w * 0.52, 0.01), palette.screen(d))
+    b.box((0, up + 0.03, t / 2), (w * 0.4, 0.06, 0.22), case)
+
+
+def wardrobe(b: Builder, d: Draw, w: float) -> None:
+    """Tall, two or three doors."""
+    m, t, h = palette.wood(d, along_v=True), d.between(0.5, 0.62), d.between(1.8, 2.2)
+    b.box((0, h / 2, t / 2), (w, h, t), m)
+    b.box((0, h - 0.03, t / 2 + 0.01), (w + 0.05, 0.06, t + 0.04), m)
+    fronts(b, d, w, h - 0.2, 0.1, t, m, palette.metal(d), max(2, round(w / 0.5)), 1)
+    if d.chance(0.4):
+        clutter(b, d, h, w, t, d.whole(1, 3))
+
+
+def kitchen(b: Builder, d: Draw, w: float) -> None:
+    """A counter with cupboards under and over it."""
+    m = palette.wood(d, along_v=True) if d.chance(0.6) else palette.plain(d, d.choice(palette.PAINTS), 0.3)
+    handle, top = palette.metal(d), palette.stone(d)
+    b.box((0, 0.46, 0.29), (w, 0.84, 0.56), m)
+    b.box((0, 0.05, 0.26), (w, 0.1, 0.5), palette.plain(d, (0.12, 0.11, 0.1)))
+    b.box((0, 0.9, 0.31), (w + 0.02, 0.04, 0.63), top)
+    n = max(2, round(w / 0.5))
+    fronts(b, d, w, 0.74, 0.12, 0.57, m, handle, n, 1)
+    b.box((0, 1.18, 0.006), (w, 0.52, 0.012), palette.tiles(d, small=True))
+    if d.chance(0.75):
+        hh = d.between(0.55, 0.8)
+        b.box((0, 1.45 + hh / 2, 0.17), (w, hh, 0.34), m)
+        fronts(b, d, w, hh - 0.02, 1.46, 0.34, m, handle, n, 1)
+    clutter(b, d, 0.92, w, 0.5, d.whole(2, 8))
+    if d.chance(0.5):  # a stove
+        x = d.between(-0.25, 0.25) * w
+        b.box((x, 0.46, 0.3), (0.6, 0.88, 0.62), palette.plain(d, d.choice([(0.85, 0.85, 0.85), (0.15, 0.15, 0.15)]), 0.6))
+        b.box((x, 0.5, 0.612), (0.46, 0.36, 0.012), palette.screen(d))
+        b.box((x, 0.74, 0.64), (0.5, 0.02, 0.03), handle)
+        for k in range(4):
+            b.cylinder((x + (0.13 if k % 2 else -0.13), 0.926, 0.2 + 0.26 * (k // 2)), 0.17, 0.01, palette.screen(d))
+
+
+def fridge(b: Builder, d: Draw, w: float) -> None:
+    """A refrigerator."""
+    m = palette.plain(d, d.choice([(0.88, 0.88, 0.86), (0.62, 0.63, 0.65), (0.12, 0.12, 0.13)]), 0.5)
+    h = d.between(1.6, 1.8)
+    b.box((0, h / 2, 0.32), (w, h, 0.62), m)
+    b.box((0, h * 0.33, 0.65), (w - 0.01, h * 0.62, 0.05), m)
+    b.box((0, h * 0.83, 0.65), (w - 0.01, h * 0.32, 0.05), m)
+    for up in (0.45, 0.8):
+        b.box((-w / 2 + 0.06, h * up, 0.69), (0.025, 0.3, 0.03), palette.metal(d))
+
+
+def lamp_floor(b: Builder, d: Draw, w: float) -> None:
+    """A standing lamp."""
+    m, h = palette.metal(d), d.between(1.35, 1.75)
+    b.cylinder((0, 0.015, 0.25), 0.3, 0.03, m)
+    b.cylinder((0, h / 2, 0.25), 0.03, h, m)
+    b.cylinder((0, h, 0.25), 0.42, 0.28, Material((0.95, 0.85, 0.65), glow=d.choice([0.0, 1.6, 2.5])), top=0.6)
+
+
+def lamp_small(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
+    """A table lamp."""
+    m = palette.plain(d, d.choice(palette.PAINTS), 0.5)
+    b.ball((x, up + 0.12, z), (0.16, 0.24, 0.16), m)
+    b.cylinder((x, up + 0.25, z), 0.02, 0.1, m)
+    b.cylinder((x, up + 0.38, z), 0.32, 0.2, Material((0.95, 0.86, 0.68), glow=d.choice([0.0, 2.0, 3.0])), top=0.6)
+
+
+def coffee_table(b: Builder, d: Draw, w: float) -> None:
+    """Low, in the middle of a rug."""
+    m, h, t = palette.wood(d), d.between(0.38, 0.48), d.between(0.5, 0.7)
+    b.box((0, h - 0.02, t / 2), (w, 0.04, t), m)
+    legs(b, w, t, h, 0.05, m)
+    if d.chance(0.4):
+        b.box((0, 0.14, t / 2), (w - 0.1, 0.02, t - 0.1), m)
+    clutter(b, d, h, w, t, d.whole(1, 5))
+
+
+def nightstand(b: Builder, d: Draw, w: float) -> None:
+    """A small cabinet with a lamp."""
+    m, h = palette.wood(d), d.between(0.5, 0.65)
+    b.box((0, h / 2, 0.2), (w, h, 0.4), m)
+    fronts(b, d, w, h - 0.1, 0.06, 0.4, m, palette.metal(d), 1, 2)
+    lamp_small(b, d, 0, h, 0.2)
+
+
+def boxes(b: Builder, d: Draw, w: float) -> None:
+    """A stack of cardboard boxes."""
+    up = 0.0
+    for _ in range(d.whole(1, 3)):
+        h = d.between(0.22, 0.42)
+        card = palette.plain(d, d.choice([(0.70, 0.55, 0.38), (0.66, 0.50, 0.34), (0.80, 0.78, 0.74)]), 0.0)
+        b.box((d.between(-0.05, 0.05), up + h / 2, 0.3), (d.between(0.35, 0.55), h, d.between(0.3, 0.45)), card,
+              yaw=d.between(-0.4, 0.4))  # fmt: skip
+        up += h
+
+
+def plant_floor(b: Builder, d: Draw, w: float) -> None:
+    """A tall house plant."""
+    plant(b, d, 0, 0, 0.3, d.between(0.7, 1.2))
+
+
+def basket(b: Builder, d: Draw, w: float) -> None:
+    """A bin, a ball or a stool."""
+    kind = d()
+    if kind < 0.4:
+        b.cylinder((0, 0.17, 0.2), 0.26, 0.34, palette.plain(d, d.choice(palette.VIVID + palette.WOODS)), top=1.2)
+    elif kind < 0.6:
+        s = d.between(0.2, 0.6)
+        b.ball((0, s / 2, 0.3), (s, s, s), palette.plain(d, d.choice(palette.VIVID), 0.5))
+    else:
+        m = palette.cloth(d)
+        b.cylinder((0, 0.2, 0.25), 0.48, 0.4, m)
+        b.ball((0, 0.4, 0.25), (0.48, 0.12, 0.48), m)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A kind of furniture: how to build it, the widths it comes in, the floor it needs in front of the wall."""
+
+    build: Callable[[Builder, Draw, float], None]
+    width: tuple[float, float]
+    depth: float
+    height: float
+
+
+PIECES: dict[str, Piece] = {
+    "table": Piece(table, (1.0, 1.7), 1.0, 0.8),
+    "chair": Piece(chair, (0.5, 0.5), 0.55, 1.0),
+    "dining": Piece(dining, (1.0, 1.8), 2.1, 1.0),
+    "bed": Piece(bed, (0.95, 1.8), 2.15, 0.6),
+    "sofa": Piece(sofa, (1.5, 2.3), 1.0, 0.9),
+    "armchair": Piece(sofa, (0.85, 1.0), 1.0, 0.9),
+    "bookcase": Piece(bookcase, (0.7, 1.6), 0.36, 2.0),
+    "cabinet": Piece(cabinet, (0.6, 1.6), 0.56, 1.2),
+    "wardrobe": Piece(wardrobe, (0.9, 1.7), 0.65, 2.2),
+    "kitchen": Piece(kitchen, (1.6, 3.2), 0.68, 2.2),
+    "fridge": Piece(fridge, (0.65, 0.8), 0.72, 1.8),
+    "lamp": Piece(lamp_floor, (0.5, 0.5), 0.5, 1.7),
+    "coffee": Piece(coffee_table, (0.8, 1.2), 0.7, 0.5),
+    "nightstand": Piece(nightstand, (0.4, 0.5), 0.45, 1.0),
+    "boxes": Piece(boxes, (0.6, 0.7), 0.6, 0.9),
+    "plant": Piece(plant_floor, (0.6, 0.6), 0.6, 1.4),
+    "basket": Piece(basket, (0.5, 0.6), 0.55, 0.5),
+}

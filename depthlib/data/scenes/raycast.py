@@ -22,11 +22,16 @@ def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
     return image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
 
 
-def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int) -> Tensor:
-    """The inverse: [..., B·rows·columns, 256] → [..., B, rows·16, columns·16]."""
+def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int, side: int = TILE) -> Tensor:
+    """The inverse: [..., B·rows·columns, side²] → [..., B, rows·side, columns·side]."""
     lead = tiles.shape[:-2]
-    out = tiles.reshape(*lead, batch, rows, columns, TILE, TILE).transpose(-3, -2)
-    return out.reshape(*lead, batch, rows * TILE, columns * TILE)
+    out = tiles.reshape(*lead, batch, rows, columns, side, side).transpose(-3, -2)
+    return out.reshape(*lead, batch, rows * side, columns * side)
+
+
+def every_second(tiles: Tensor) -> Tensor:
+    """Every second pixel of every second row: [..., T, 256] → [..., T, 64]."""
+    return tiles.reshape(*tiles.shape[:-1], TILE, TILE)[..., ::2, ::2].flatten(-2)
 
 
 def frustum_mask(
@@ -148,10 +153,10 @@ def first_hit(
 def any_hit(
     start: Tensor, way: Tensor, mask: Tensor, base: Tensor, kind: Tensor, origin: Tensor, matrix: Tensor, profile: Tensor
 ) -> Tensor:
-    """Whether the segment start + t·way, 0 < t < 1, meets a primitive: bool [T, 256].
+    """Whether the segment start + t·way, 0 < t < 1, meets a primitive: bool [T, N].
 
     Args:
-        start, way: world coordinates, [3, T, 256].
+        start, way: world coordinates, [3, T, N].
         mask, base, kind: as for :func:`first_hit`.
         origin, matrix: world to unit-shape coordinates, q = matrix · p + origin.
     """
@@ -179,4 +184,4 @@ def any_hit(
     return blocked
 
 
-__all__ = ["EMPTY", "FAR", "TILE", "any_hit", "candidates", "first_hit", "from_tiles", "frustum_mask", "to_tiles"]
+__all__ = ["EMPTY", "FAR", "TILE", "any_hit", "candidates", "every_second", "first_hit", "from_tiles", "frustum_mask", "to_tiles"]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +20,7 @@ from depthlib.data.scenes.raycast import FAR, TILE
 from depthlib.data.scenes.scene import BOX, EMPTY, Scene
 from depthlib.errors import DepthError
 
-_CHUNK = {"cpu": 1, "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
+_CHUNK = {"cpu": int(__import__("os").environ.get("CH","1")), "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
 _AMBIENT_REACH = 0.9  # metres; how far an ambient occlusion ray looks
 _DIRECT, _SUN, _SKY = slice(9, 12), slice(0, 3), slice(3, 6)
 
@@ -48,9 +52,9 @@ class Frame:
 
 @lru_cache(maxsize=8)
 def _pattern(device: str) -> tuple[Tensor, Tensor]:
-    """Per pixel of a tile, repeating every 4x4: place on an area light [2, 256] and point on a sphere [3, 256]."""
+    """Per light sample of a tile, repeating every 4x4: place on an area light [2, 64], point on a sphere [3, 64]."""
     order = torch.tensor([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5]).reshape(4, 4)
-    k = order.repeat(TILE // 4, TILE // 4).flatten()
+    k = order.repeat(TILE // 8, TILE // 8).flatten()
     area = torch.stack(((k % 4).float() / 2 - 0.75, (k // 4).float() / 2 - 0.75))
     height = 1 - (2 * k + 1) / 16
     angle = k * math.pi * (3 - math.sqrt(5))
@@ -98,13 +102,28 @@ def render(
     K = K.to(device).expand(batch, 3, 3)
     pose = pose.expand(batch, 4, 4)
     step = _CHUNK.get(device.type, 1)
-    parts = [
-        _render(scene[i : i + step], K[i : i + step], pose[i : i + step], height, width, shadows, textures, sensor)
-        for i in range(0, batch, step)
-    ]
+
+    def part(i: int) -> tuple[Tensor, ...]:
+        n = slice(i, i + step)
+        return _render(scene[n], K[n], pose[n], height, width, shadows, textures, sensor)
+
+    starts = range(0, batch, step)
+    pool = _pool(os.getpid(), torch.get_num_threads()) if device.type == "cpu" and len(starts) > 1 else None
+    parts = [part(i) for i in starts] if pool is None else list(pool.map(part, starts))
     joined = parts[0] if len(parts) == 1 else [torch.cat(tensors) for tensors in zip(*parts, strict=True)]
     rgb, depth, normals, albedo, ids, glass, gloss = joined
     return Frame(rgb, depth, normals, K, albedo, ids, glass, gloss)
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor | None:
+    """Threads that render one image each, which beats many threads on one image; none where torch has one."""
+    if threads < 2:
+        return None
+    pool = ThreadPoolExecutor(threads, "scenes", initializer=torch.set_num_threads, initargs=(1,))
+    list(pool.map(lambda _: time.sleep(0.01), range(threads)))  # start them all
+    torch.set_num_threads(threads)  # the setting is a thread's own, but the default of later threads is shared
+    return pool
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -271,68 +290,67 @@ def _render(
         albedo = (m[0:3] + 0.5 * (m[3:6] - m[0:3]) * m[8].clamp(0, 1)).reshape(3, *x.shape)
     gloss, glow, glass = m[18:21].reshape(3, *x.shape)
 
-    # light
+    # light: every second pixel of every second row sends the shadow rays
     face = index * 4 + torch.where(on_x, 1, torch.where(on_y, 2, 3))
-    start = point + n * (2e-3 + 3e-4 * z)
+    some = raycast.every_second
+    few_n, few_hit = some(n), some(hit)
+    start = some(point) + few_n * (2e-3 + 3e-4 * some(z))
     area, sphere = _pattern(str(device))
     low, high = start.amin(-1).t(), start.amax(-1).t()  # [T, 3]
     world_matrix = (unit.rotation.transpose(-1, -2) / unit.half[..., None]).flatten(0, 1)
     world_origin = -(world_matrix * unit.centre.reshape(-1, 1, 3)).sum(-1)
-    caster = spread((scene.kind != EMPTY) & ~scene.shell)
+    before = _before(start, few_n, few_hit, spread, unit) & (kind != EMPTY)
+    caster = before & ~spread(scene.shell)
     centres, radii = spread(unit.centre), spread(unit.half.norm(dim=-1))
 
-    def blocked(towards: Tensor, near: Tensor) -> Tensor:
-        return raycast.any_hit(start, towards, near, base, kind, world_origin, world_matrix, profile)
-
-    seen: list[Tensor] = []  # shares of light that arrive, to be smoothed together
-    share: list[Tensor] = []
+    asked: list[tuple[Tensor, Tensor]] = []  # shadow rays, and what could stop them
+    share: list[Tensor] = []  # how much of it falls on the surface
     for k in range(lights.shape[1] if bool((lights[:, :, _DIRECT] > 0).any()) else 0):
         light = per_pixel(lights[:, k])  # [15, T or 1, 1]
-        target = light[0:3] + light[3:6] * area[0] + light[6:9] * area[1]
-        towards = target - start
+        towards = light[0:3] - point
         square = (towards * towards).sum(0)
-        cosine = (n * towards).sum(0) / square.sqrt()
         emits = light[12:15]
         leaving = (-(towards * emits).sum(0) / square.sqrt()).clamp_min(0)
         leaving = torch.where((emits * emits).sum(0) > 0, leaving, 1.0)
-        share.append(cosine.clamp_min(0) * leaving / (square + 0.15))
+        share.append((n * towards).sum(0).clamp_min(0) / square.sqrt() * leaving / (square + 0.15))
         if shadows:
+            lit = (some(share[-1] > 0) & few_hit).any(-1)
             at, wide = spread(lights[:, k, 0:3]), spread(lights[:, k, 3:9].norm(dim=-1))
-            near = _cone_mask(low, high, at, wide, centres, radii) & caster
-            lit = ((share[-1] > 0) & hit).any(-1)
-            seen.append((~blocked(towards, near & lit[:, None])).float())
+            near = _cone_mask(low, high, at, wide, centres, radii) & caster & lit[:, None]
+            asked.append((light[0:3] + light[3:6] * area[0] + light[6:9] * area[1] - start, near))
     sun = per_pixel(scene.sun)
     sunny = bool((scene.sun[:, 3:6] > 0).any())
     if sunny:
-        soft = 0.012
-        aim = torch.stack((sun[0] + soft * area[0], sun[1].expand(1, TILE * TILE), sun[2] + soft * area[1]))
-        part = (n * aim).sum(0).clamp_min(0)
+        aim = sun[0:3]
         window = per_pixel(portal)
         normal = torch.linalg.cross(window[3:6], window[6:9], dim=0)
-        to = window[0:3] - start
+        to = window[0:3] - point
         along = (to * normal).sum(0) / (aim * normal).sum(0)
         through = aim * along - to
-        a = (through * window[3:6]).sum(0) / (window[3:6] ** 2).sum(0).clamp_min(1e-9)
-        b = (through * window[6:9]).sum(0) / (window[6:9] ** 2).sum(0).clamp_min(1e-9)
-        bars = (a.abs() > 0.03) & (b.abs() > 0.03)
-        enters = (a.abs() < 1) & (b.abs() < 1) & bars & (along > 0)
-        part = torch.where((window[9] == 0) | enters, part, 0.0)
-        share.append(part)
+        across = (through * window[3:6]).sum(0) / (window[3:6] ** 2).sum(0).clamp_min(1e-9)
+        down = (through * window[6:9]).sum(0) / (window[6:9] ** 2).sum(0).clamp_min(1e-9)
+        enters = (across.abs() < 1) & (down.abs() < 1) & (across.abs() > 0.03) & (down.abs() > 0.03) & (along > 0)
+        falls = (n * aim).sum(0).clamp_min(0)
+        share.append(torch.where((window[9] == 0) | enters, falls, 0.0))
         if shadows:
-            reach = 60.0 if bool((scene.portal[:, 9] == 0).any()) else 12.0
-            at = spread(scene.sun[:, 0:3]) * reach + (low + high) / 2
-            near = _cone_mask(low, high, at, (high - low).norm(dim=-1) / 2, centres, radii) & caster
-            lit = ((part > 0) & hit).any(-1)
-            seen.append((~blocked((aim * reach).expand_as(start).contiguous(), near & lit[:, None])).float())
-        elif bool((scene.portal[:, 9] > 0).any()):
-            seen += [torch.ones_like(part)] * 0
+            reach = torch.where(portal[:, 9] > 0, 12.0, 60.0)
+            lit = (some(share[-1] > 0) & few_hit).any(-1)
+            at = spread(scene.sun[:, 0:3] * reach[:, None]) + (low + high) / 2
+            near = _cone_mask(low, high, at, (high - low).norm(dim=-1) / 2, centres, radii) & caster & lit[:, None]
+            soft = torch.stack((area[0], torch.zeros_like(area[0]), area[1]))[:, None] * 0.012
+            asked.append((((aim + soft) * spread(reach)[:, None]).expand_as(start), near))
     if shadows:
-        towards = (n + sphere[:, None]) * (0.6 * _AMBIENT_REACH)
         extent = spread((unit.rotation.abs() * unit.half[..., None, :]).sum(-1))
         margin = _AMBIENT_REACH * 0.9
-        near = _near_mask(low - margin, high + margin, spread(unit.centre), extent) & (kind != EMPTY)
-        seen.append((~blocked(towards, near & hit.any(-1)[:, None])).float())
-        seen = list(_smooth(torch.stack(seen), face, batch, rows, columns))
+        near = _near_mask(low - margin, high + margin, centres, extent) & before & few_hit.any(-1)[:, None]
+        asked.append(((few_n + sphere[:, None]) * (0.6 * _AMBIENT_REACH), near))
+        kinds = len(asked)
+        stopped = raycast.any_hit(
+            start.repeat(1, kinds, 1), torch.cat([a[0] for a in asked], 1), torch.cat([a[1] for a in asked]),
+            base.repeat(kinds), kind.expand(len(base), -1).repeat(kinds, 1), world_origin, world_matrix, profile,
+        )  # fmt: skip
+        clear = 1 - stopped.reshape(kinds, len(base), -1).float()
+        seen = list(_spread_light(clear, face, batch, rows, columns))
 
     ambient = per_pixel(scene.ambient)
     upward = 0.5 - 0.5 * n[1]
@@ -385,25 +403,56 @@ def to_flat(image: Tensor, rows: int, columns: int) -> Tensor:
     return raycast.to_tiles(image, rows, columns)
 
 
-def _smooth(shares: Tensor, face: Tensor, batch: int, rows: int, columns: int) -> Tensor:
-    """Average over the 4x4 pattern of light samples, within one face: [S, T, 256] → [S, T, 256]."""
-    values = raycast.from_tiles(shares, batch, rows, columns)
-    faces = raycast.from_tiles(face, batch, rows, columns)
-    for axis in (-1, -2):
-        total, weight = values.clone(), torch.ones_like(faces, dtype=torch.float32)
-        length = values.shape[axis]
+def _spread_light(few: Tensor, face: Tensor, batch: int, rows: int, columns: int) -> Tensor:
+    """Average over the 4x4 pattern of light samples, then fill all pixels; both within one face.
+
+    Shape: few [S, T, 64], face [T, 256] → [S, T, 256].
+    """
+    side = TILE // 2
+    values = raycast.from_tiles(few, batch, rows, columns, side)  # [S, B, h, w]
+    faces = raycast.from_tiles(face, batch, rows, columns)  # [B, H, W]
+    coarse = faces[:, ::2, ::2].contiguous()
+    for axis in (2, 1):
+        length = coarse.shape[axis]
+        total, weight = values.clone(), torch.ones_like(coarse, dtype=torch.float32)
         for offset, w in ((1, 1.0), (2, 0.5)):
-            a, b = slice(offset, None), slice(None, length - offset)
-            a_ = (..., a) if axis == -1 else (..., a, slice(None))
-            b_ = (..., b) if axis == -1 else (..., b, slice(None))
-            same = (faces[a_] == faces[b_]).float() * w
-            total[a_] += values[b_] * same
-            total[b_] += values[a_] * same
-            weight[a_] += same
-            weight[b_] += same
+            a, b = coarse.narrow(axis, offset, length - offset), coarse.narrow(axis, 0, length - offset)
+            same = (a == b).float() * w
+            for into, source in ((offset, 0), (0, offset)):
+                total.narrow(axis + 1, into, length - offset).add_(values.narrow(axis + 1, source, length - offset) * same)
+                weight.narrow(axis, into, length - offset).add_(same)
         values = total / weight
-    tiles = values.reshape(-1, batch, rows, TILE, columns, TILE).transpose(3, 4)
-    return tiles.reshape(len(shares), -1, TILE * TILE)
+    # pixel (2i + r, 2j + c) lies r/2, c/2 of the way to the next samples
+    down = torch.cat((values[:, :, 1:], values[:, :, -1:]), 2), torch.cat((coarse[:, 1:], coarse[:, -1:]), 1)
+    corners = []
+    for v, f in ((values, coarse), down):
+        corners.append((v, f))
+        corners.append((torch.cat((v[..., 1:], v[..., -1:]), -1), torch.cat((f[..., 1:], f[..., -1:]), -1)))
+    full = torch.empty(len(few), *faces.shape, device=few.device)
+    for r in (0, 1):
+        for c in (0, 1):
+            mine = faces[:, r::2, c::2]
+            total, weight = values * 1e-3, torch.full(coarse.shape, 1e-3, device=few.device)
+            for k in {0, 2 * r, c, 2 * r + c}:
+                v, f = corners[k]
+                same = (f == mine).float()
+                total = total + v * same
+                weight = weight + same
+            full[:, :, r::2, c::2] = total / weight
+    tiles = full.reshape(-1, batch, rows, TILE, columns, TILE).transpose(3, 4)
+    return tiles.reshape(len(few), -1, TILE * TILE)
+
+
+def _before(start: Tensor, n: Tensor, hit: Tensor, spread: Callable[[Tensor], Tensor], scene: Scene) -> Tensor:
+    """Which primitives reach in front of a tile's surface, if that is flat: bool [T, P]."""
+    first = n[:, :, 0]
+    flat = ((n * first[:, :, None]).sum(0).amin(-1) > 0.9999) & hit.all(-1)
+    level = (start * first[:, :, None]).sum(0).amin(-1)
+    across = first.t()[:, None]  # [T, 1, 3]
+    middle = (spread(scene.centre) * across).sum(-1)
+    axes = spread(scene.rotation * scene.half[..., None, :])
+    reach = (axes * across[..., None]).sum(-2).abs().sum(-1)
+    return (middle + reach > level[:, None]) | ~flat[:, None]
 
 
 def _develop(radiance: Tensor, look: Tensor, sensor: bool) -> Tensor:

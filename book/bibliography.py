@@ -1,0 +1,8 @@
+# %% [markdown]
+# # Bibliography
+#
+# Everything that the chapters cite.
+#
+# ```{bibliography}
+# :all:
+# ```

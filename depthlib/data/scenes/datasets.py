@@ -1,0 +1,121 @@
+"""Scenes as data sets: rooms with the NYU camera, roads with the KITTI camera, made when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from depthlib import camera, randomness
+from depthlib.data.scenes.render import Frame, check_size, render
+from depthlib.data.scenes.rooms import make_rooms
+from depthlib.data.scenes.scene import Scene
+from depthlib.errors import DepthError
+from depthlib.sample import Sample
+
+#: Changes whenever a picture made from the same seed changes.
+VERSION = 1
+
+
+def nyu_intrinsics(height: int, width: int) -> Tensor:
+    """K of NYU Depth v2's RGB camera for an image of this size, [3, 3]; its toolbox counts pixels from 1.
+
+    >>> nyu_intrinsics(480, 640)[0, 2]
+    tensor(324.5824)
+    """
+    K = camera.intrinsics(518.85790117, 519.46961112, 325.58244941 - 1, 253.73616633 - 1)
+    return camera.resize(K, height / 480, width / 640)
+
+
+class _Scenes:
+    """Makes, renders and packs scenes; subclasses say which."""
+
+    name: str
+    purpose: str
+
+    def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
+        if not isinstance(count, int) or count < 1:
+            raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
+        self.count, self.seed, self.size = count, seed, check_size((int(size[0]), int(size[1])))
+        self.faults, self.device = faults, torch.device(device)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        wanted = []
+        for i in indices:
+            if not -self.count <= i < self.count:
+                raise IndexError(f"{self.name}: index {i} of a data set of {self.count}")
+            wanted.append(int(i) % self.count)
+        if not wanted:
+            return []
+        scene = self.make(wanted)
+        frame = render(scene, self.K().to(self.device), None, *self.size)
+        return self.pack(wanted, frame)
+
+    def make(self, indices: Sequence[int]) -> Scene:
+        """The scenes behind some samples, to look at from elsewhere."""
+        raise NotImplementedError
+
+    def K(self) -> Tensor:
+        """Intrinsics of every sample, [3, 3]."""
+        raise NotImplementedError
+
+    def pack(self, indices: list[int], frame: Frame) -> list[Sample]:
+        """Samples from a rendered batch."""
+        samples = []
+        for k, i in enumerate(indices):
+            name = f"{self.name}-{self.seed}-{i:06d}"
+            samples.append(Sample(
+                rgb=frame.rgb[k], depth=frame.depth[k], K=frame.K[k].clone(), name=name, dataset=self.name, index=i,
+                scene=name,
+            ))  # fmt: skip
+        return samples
+
+    def fingerprint(self) -> str:
+        """A short hash that changes when the pictures change."""
+        facts = (self.name, VERSION, self.count, self.seed, self.size, self.faults)
+        return hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+class Rooms(_Scenes):
+    """Furnished rooms seen with the NYU camera.
+
+    Args:
+        count: how many.
+        seed: two seeds share no room.
+        size: rows and columns.
+        faults: depth as a structured-light sensor would measure it, with holes and noise.
+        device: where to render; samples stay there.
+
+    >>> rooms = Rooms(10, size=(24, 32))
+    >>> sample = rooms[3]
+    >>> sample["name"], tuple(sample["depth"].shape)
+    ('rooms-0-000003', (1, 24, 32))
+    """
+
+    name = "rooms"
+
+    def __init__(
+        self, count: int, seed: int = 0, size: tuple[int, int] = (240, 320), faults: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> None:  # fmt: skip
+        super().__init__(count, seed, size, faults, device)
+
+    def make(self, indices: Sequence[int]) -> Scene:
+        return make_rooms(self.seed, indices).to(self.device)
+
+    def K(self) -> Tensor:
+        return nyu_intrinsics(*self.size)
+
+
+class Roads(Rooms):
+    """Placeholder until roads are written."""
+
+    name = "roads"

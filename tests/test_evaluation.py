@@ -1,0 +1,234 @@
+"""Evaluation: literal loops over the paper's formulas, the published Mean column, and no silent pixel."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from depthlib import metrics
+from depthlib.data.nyu import open_nyu
+from depthlib.errors import DepthError
+from depthlib.evaluation import bootstrap_difference, constant, evaluate, mean_depth_image
+from depthlib.metrics import TABLE_1, error_sums, table_1
+from depthlib.models import build_model
+from depthlib.prediction import predict, to_rgb
+from depthlib.protocols import EIGEN14, Protocol, get_protocol
+
+#: Eigen et al. 2014, Table 1, column Mean.
+PUBLISHED_MEAN = {
+    "delta1": 0.418, "delta2": 0.711, "delta3": 0.874, "abs_rel": 0.408, "sq_rel": 0.581, "rmse": 1.244,
+    "rmse_log": 0.430, "scale_invariant_rmse": 0.304,
+}  # fmt: skip
+
+
+@pytest.fixture
+def maps():
+    torch.manual_seed(1)
+    truth = torch.rand(3, 1, 6, 7) * 4 + 0.5
+    prediction = truth * torch.exp(0.4 * torch.randn(3, 1, 6, 7))
+    mask = torch.rand(3, 1, 6, 7) > 0.4
+    return prediction, truth, mask
+
+
+def literal(prediction, truth, mask, pooling):
+    """Table 1 as the paper's sums, one pixel at a time."""
+    images = []
+    for p, g, m in zip(prediction, truth, mask, strict=True):
+        pixels = [(a.item(), b.item()) for a, b, k in zip(p.flatten(), g.flatten(), m.flatten(), strict=True) if k]
+        images.append(pixels)
+
+    def figures(pixels):
+        n = len(pixels)
+        logs = [math.log(a) - math.log(b) for a, b in pixels]
+        return {
+            **{f"delta{k}": sum(max(a / b, b / a) < 1.25**k for a, b in pixels) / n for k in (1, 2, 3)},
+            "abs_rel": sum(abs(a - b) / b for a, b in pixels) / n,
+            "sq_rel": sum((a - b) ** 2 / b for a, b in pixels) / n,
+            "rmse": math.sqrt(sum((a - b) ** 2 for a, b in pixels) / n),
+            "rmse_log": math.sqrt(sum(e * e for e in logs) / n),
+            "D": sum(e * e for e in logs) / n - (sum(logs) / n) ** 2,
+        }
+
+    each = [figures(pixels) for pixels in images if pixels]
+    if pooling == "pixels":
+        pooled = figures([pixel for pixels in images for pixel in pixels])
+        pooled["scale_invariant_rmse"] = math.sqrt(sum(f["D"] for f in each) / len(each))
+        return pooled
+    mean = {key: sum(f[key] for f in each) / len(each) for key in each[0]}
+    mean["scale_invariant_rmse"] = sum(math.sqrt(f["D"]) for f in each) / len(each)
+    return mean
+
+
+@pytest.mark.parametrize("pooling", ["images", "pixels"])
+def test_all_eight_agree_with_a_literal_loop(maps, pooling):
+    collection = table_1(pooling)
+    collection.update(*maps)
+    found, wanted = collection.compute(), literal(*maps, pooling)
+    for name in TABLE_1:
+        assert found[name].item() == pytest.approx(wanted[name], rel=1e-6), name
+
+
+def test_log10_agrees_with_a_literal_loop(maps):
+    prediction, truth, mask = maps
+    wanted = (prediction.double().log10() - truth.double().log10()).abs()[mask].mean().item()
+    assert metrics.log10(error_sums(*maps), "pixels").item() == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["images", "pixels"])
+def test_the_result_does_not_depend_on_the_batches(maps, pooling):
+    whole, parts = table_1(pooling), table_1(pooling)
+    whole.update(*maps)
+    for i in range(3):
+        parts.update(*(m[i : i + 1] for m in maps))
+    for name, value in whole.compute().items():
+        torch.testing.assert_close(parts.compute()[name], value, rtol=1e-12, atol=0)
+
+
+def test_doubling_the_prediction_leaves_the_scale_invariant_error_and_shifts_rmse_log(maps):
+    prediction, truth, mask = maps
+    a, b = error_sums(prediction, truth, mask), error_sums(prediction * 2, truth, mask)
+    torch.testing.assert_close(metrics.scale_invariant_rmse(a), metrics.scale_invariant_rmse(b), rtol=1e-6, atol=0)
+    assert metrics.rmse_log(b) > metrics.rmse_log(a)
+
+
+def test_relative_error_divides_by_the_truth():
+    truth, prediction = torch.full((1, 1, 1, 1), 2.0), torch.full((1, 1, 1, 1), 4.0)
+    sums = error_sums(prediction, truth, truth > 0)
+    assert metrics.abs_rel(sums).item() == 1.0 and metrics.sq_rel(sums).item() == 2.0
+
+
+def test_a_perfect_prediction_has_no_error_and_no_nan_from_rounding():
+    truth = torch.full((1, 1, 200, 200), 3.3)
+    sums = error_sums(truth * 1.1, truth, truth > 0)
+    assert metrics.scale_invariant_rmse(sums).item() == pytest.approx(0, abs=1e-7)
+    assert not metrics.scale_invariant_rmse(sums).isnan()
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_prediction_is_counted_and_refused(maps, value):
+    prediction, truth, mask = maps
+    prediction = prediction.clone()
+    mask = torch.ones_like(mask)
+    prediction[0, 0, 0, :2] = value
+    with pytest.raises(DepthError, match="2 of 126"):
+        error_sums(prediction, truth, mask)
+
+
+def test_an_image_without_a_valid_pixel_is_left_out_and_named(sample):
+    class Two:
+        name = "two"
+
+        def __len__(self):
+            return 2
+
+        def __getitems__(self, indices):
+            empty = {**sample, "depth": torch.zeros(1, 240, 320), "name": "empty"}
+            return [(sample, empty)[i] for i in indices]
+
+    score = evaluate(constant(torch.full((1, 1, 1, 1), 2.0)), Two())
+    assert score.images == 1 and score.skipped == ["empty"] and math.isfinite(score.metrics["rmse"])
+
+
+def test_the_published_mean_column_within_one_percent(nyu_root):
+    """All eight figures of Table 1's Mean column, from the real 795 training and 654 test images."""
+    mean = mean_depth_image(open_nyu(nyu_root, "train"))
+    score = evaluate(constant(mean), open_nyu(nyu_root, "test"), EIGEN14, batch=32)
+    assert score.images == 654 and score.pixels == 654 * 204 * 274
+    for name, wanted in PUBLISHED_MEAN.items():
+        assert score.metrics[name] == pytest.approx(wanted, rel=0.01), name
+
+
+def test_eigen14_scores_the_centred_rectangle_at_any_size():
+    for height, width in ((480, 640), (240, 320)):
+        rows = EIGEN14.mask(torch.ones(1, 1, height, width))[0, 0].any(1).nonzero()
+        columns = EIGEN14.mask(torch.ones(1, 1, height, width))[0, 0].any(0).nonzero()
+        scale = height / 480
+        assert (rows[0].item(), rows[-1].item() + 1) == (36 * scale, 444 * scale)
+        assert (columns[0].item(), columns[-1].item() + 1) == (46 * scale, 594 * scale)
+
+
+def test_caps_are_strict_and_missing_truth_is_never_scored():
+    truth = torch.tensor([0.0, 0.5, 1.0, 9.9, 10.0, float("nan")]).reshape(1, 1, 1, 6)
+    assert Protocol("x", caps=(0.5, 10.0)).mask(truth).flatten().tolist() == [False, False, True, True, False, False]
+
+
+def test_median_alignment_is_per_image_and_forgives_scale_only():
+    truth = torch.rand(2, 1, 8, 8) + 1
+    factors = torch.tensor([3.0, 0.2]).reshape(2, 1, 1, 1)
+    prediction, _, _ = Protocol("m", alignment="median").prepare(truth * factors, truth)
+    torch.testing.assert_close(prediction, truth)
+
+
+def test_a_model_that_covers_less_than_the_crop_is_refused_not_scored_partly(sample):
+    model = build_model("eigen", width=0.05)
+    answer = predict(model, sample["rgb"]).full()
+    with pytest.raises(DepthError, match="no prediction at"):
+        Protocol("full").prepare(answer, sample["depth"][None])
+    assert (EIGEN14.mask(sample["depth"][None]) & (answer == 0)).sum() == 0
+
+
+def test_the_map_lies_where_the_network_looked():
+    """Output pixel (i, j) covers the 4x4 block at rows 10 + 4i, columns 12 + 4j of the 240x320 image."""
+    model = build_model("eigen", width=0.05)
+    answer = predict(model, torch.rand(3, 240, 320))
+    full = answer.full()
+    assert full.shape == (1, 1, 240, 320) and answer.region == (10, 12, 230, 308)
+    assert full[0, 0, 10 + 4 * 7, 12 + 4 * 9] == answer.depth[0, 0, 7, 9] == full[0, 0, 13 + 4 * 7, 15 + 4 * 9]
+    assert full[0, 0, 9].eq(0).all() and full[0, 0, :, 308:].eq(0).all()
+
+
+@pytest.mark.parametrize("size", [(480, 640), (1000, 750), (300, 1200), (120, 100)])
+def test_any_photo_gets_a_map_of_its_own_size(size):
+    rgb = torch.rand(3, *size)
+    answer = predict(build_model("eigen", width=0.05), rgb).full()
+    assert answer.shape == (1, 1, *size) and (answer > 0).float().mean() > 0.2
+
+
+def test_every_kind_of_image_is_the_same_picture(tmp_path):
+    from PIL import Image
+
+    array = np.random.default_rng(0).integers(0, 255, (64, 48, 3), dtype=np.uint8)
+    Image.fromarray(array).save(tmp_path / "photo.png")
+    kinds = [tmp_path / "photo.png", str(tmp_path / "photo.png"), Image.fromarray(array), array,
+             torch.from_numpy(array).permute(2, 0, 1) / 255]  # fmt: skip
+    for kind in kinds:
+        torch.testing.assert_close(to_rgb(kind), to_rgb(array))
+    assert to_rgb(array[..., 0]).shape == (1, 3, 64, 48)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((4, 4, 2)), torch.zeros(4), 3, torch.full((3, 40, 40), 200.0)])
+def test_what_is_no_image_is_refused(bad):
+    with pytest.raises(DepthError):
+        to_rgb(bad)
+
+
+def test_a_paired_bootstrap_sees_a_small_difference_and_no_difference(maps):
+    torch.manual_seed(0)
+    truth = torch.rand(60, 1, 8, 8) + 1
+    noise = torch.exp(0.2 * torch.randn(60, 1, 8, 8))
+
+    class Truth:
+        name = "made"
+
+        def __len__(self):
+            return 60
+
+        def __getitems__(self, indices):
+            return [dict(rgb=truth[i].expand(3, 8, 8) / 2, depth=truth[i], K=torch.eye(3), name=str(i), dataset="made",
+                         index=i) for i in indices]  # fmt: skip
+
+    good, worse = (
+        evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * noise[: len(rgb)] * f, Truth(), "full", batch=60) for f in (1.0, 1.05)
+    )
+    difference = bootstrap_difference(good, worse, "abs_rel")
+    assert difference.certain and difference.first_is_better and difference.low < difference.value < difference.high
+    same = bootstrap_difference(good, good, "abs_rel")
+    assert same.value == 0 and not same.certain
+    with pytest.raises(DepthError, match="unknown"):
+        bootstrap_difference(good, worse, "accuracy")
+
+
+def test_unknown_protocol_names_the_known_ones():
+    with pytest.raises(DepthError, match="eigen14"):
+        get_protocol("eigen15")

@@ -1,0 +1,256 @@
+"""Training: resumable to the bit, exact under accumulation, and honest when it breaks."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
+from depthlib.errors import DepthError
+from depthlib.losses import LOSSES
+from depthlib.models import build_model
+from depthlib.recipe import DataSpec, Phase, load_recipe
+from depthlib.training import LOG, make_model, make_optimizer, positions, rate_factor, train, validation_loss
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return load_file(latest_checkpoint(folder) / "model.safetensors")
+
+
+def with_phase(recipe, number, **changes):
+    phases = list(recipe.phases)
+    phases[number] = dataclasses.replace(phases[number], **changes)
+    return dataclasses.replace(recipe, phases=tuple(phases))
+
+
+def test_a_tiny_training_lowers_the_loss(tiny_recipe, tmp_path):
+    recipe = with_phase(tiny_recipe, 0, samples=160)
+    run = train(recipe, tmp_path / "run", progress=False)
+    losses = [h["loss"] for h in run.history if h["phase"] == "coarse"]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert run.samples_seen == 160 + 16 and len(run.history) == 20 + 2
+    assert [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()] == run.history
+
+
+def test_one_batch_can_be_learnt_by_heart(tiny_recipe, tmp_path):
+    recipe = with_phase(tiny_recipe, 0, samples=8 * 60, augment="centre", rates={"coarse": 0.001})
+    recipe = dataclasses.replace(recipe, phases=recipe.phases[:1])
+    run = train(recipe, tmp_path / "run", progress=False)
+    assert run.history[-1]["loss"] < run.history[0]["loss"]
+    again = train(recipe, tmp_path / "run", progress=False)  # finished: loaded, not trained
+    assert again.history == run.history and all(
+        a.equal(b) for a, b in zip(again.model.state_dict().values(), run.model.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_at_any_moment_and_resumed_ends_bit_identical(tiny_recipe, tmp_path, signal_number):
+    """A real process, really killed, in both phases' neighbourhood; Adam, EMA, dropout and shuffling included."""
+    import yaml
+
+    recipe = with_phase(tiny_recipe, 0, samples=8 * 12, ema=0.9, checkpoint_every=3, schedule="cosine")
+    recipe = with_phase(recipe, 1, samples=8 * 8, ema=0.9, checkpoint_every=3)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(recipe.to_dict()))))
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from depthlib.recipe import load_recipe; from depthlib.training import train\n"
+        "train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    kills = 0
+    for wanted in (5, 13):  # once in the coarse phase, once in the fine one
+        process = subprocess.Popen([*command, str(tmp_path / "cut")])
+        log = tmp_path / "cut" / LOG
+        while process.poll() is None:
+            if log.exists() and len(log.read_text().splitlines()) > wanted:
+                process.send_signal(signal_number)
+                kills += 1
+                break
+            time.sleep(0.002)
+        process.wait()
+    subprocess.run([*command, str(tmp_path / "cut")], check=True)
+    assert kills == 2
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(whole[key].equal(cut[key]) for key in whole)
+    averaged = [load_file(latest_checkpoint(tmp_path / run) / "ema.safetensors") for run in ("whole", "cut")]
+    assert all(averaged[0][key].equal(averaged[1][key]) for key in averaged[0])
+    losses = [[json.loads(line)["loss"] for line in (tmp_path / run / LOG).open()] for run in ("whole", "cut")]
+    assert losses[0] == losses[1]
+
+
+def test_accumulated_pieces_give_the_gradient_of_the_whole_batch(tiny_recipe, tmp_path):
+    runs = []
+    for pieces in (1, 4):
+        recipe = with_phase(tiny_recipe, 0, accumulate=pieces, samples=16, optimiser="sgd", rates={"coarse": 0.001})
+        recipe = dataclasses.replace(recipe, phases=recipe.phases[:1])
+        runs.append(train(recipe, tmp_path / str(pieces), progress=False))
+    for a, b in zip(*(run.model.state_dict().values() for run in runs), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_two_processes_agree_with_one(tiny_recipe, tmp_path):
+    """Accelerate on two CPU processes, the same global batch: the same losses."""
+    import yaml
+
+    recipe = with_phase(tiny_recipe, 0, samples=8 * 6, optimiser="sgd", rates={"coarse": 0.001})
+    recipe = dataclasses.replace(recipe, phases=recipe.phases[:1])
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(recipe.to_dict()))))
+    script = tmp_path / "go.py"
+    script.write_text(
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from depthlib.recipe import load_recipe; from depthlib.training import train\n"
+        "train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
+    )
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+              "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]  # fmt: skip
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run([*launch, str(script), str(path), str(tmp_path / "two")], capture_output=True, text=True,
+                          env=environment, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    subprocess.run([sys.executable, str(script), str(path), str(tmp_path / "one")], check=True)
+    losses = [[json.loads(line)["loss"] for line in (tmp_path / run / LOG).open()] for run in ("one", "two")]
+    assert len(losses[0]) == len(losses[1]) == 6
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_names_and_saves(tiny_recipe, tmp_path):
+    recipe = with_phase(tiny_recipe, 0, optimiser="sgd", rates={"coarse": 1e12}, samples=800)
+    with pytest.raises(DepthError, match=r"step \d+, on samples .*000\d") as error:
+        train(recipe, tmp_path / "run", progress=False)
+    saved = load_file(tmp_path / "run" / "nonfinite-batch.safetensors")
+    assert saved["rgb"].shape == (8, 3, 228, 304) and "learning rate" in str(error.value)
+
+
+def test_a_folder_with_another_run_is_refused(tiny_recipe, tmp_path):
+    train(tiny_recipe, tmp_path / "run", progress=False)
+    with pytest.raises(DepthError, match="other settings"):
+        train(dataclasses.replace(tiny_recipe, seed=1), tmp_path / "run", progress=False)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tiny_recipe, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DepthError, match="Choose another folder"):
+        train(tiny_recipe, tmp_path / "file" / "run", progress=False)
+
+
+def test_starting_weights_are_used_and_missing_ones_named(tiny_recipe, tmp_path):
+    run = train(tiny_recipe, tmp_path / "first", progress=False)
+    started = dataclasses.replace(
+        tiny_recipe, model=dataclasses.replace(tiny_recipe.model, weights=str(tmp_path / "first"))
+    )
+    assert all(
+        a.equal(b) for a, b in zip(make_model(started).state_dict().values(), run.model.state_dict().values(), strict=True)
+    )
+    nowhere = dataclasses.replace(started, model=dataclasses.replace(started.model, weights=str(tmp_path / "no")))
+    with pytest.raises(DepthError, match="no checkpoint in"):
+        make_model(nowhere)
+
+
+def test_the_papers_rates_go_to_the_papers_layers():
+    model = build_model("eigen", width=0.05)
+    for number, phase in enumerate(load_recipe("eigen-nyu-paper").phases):
+        model.begin_phase(phase.train)
+        rate = {id(p): g["lr"] for g in make_optimizer(model, phase).param_groups for p in g["params"]}
+        named = {name: rate[id(p)] for name, p in model.named_parameters() if id(p) in rate}
+        for name, value in named.items():
+            wanted = {"coarse.conv": 0.001, "coarse.full": 0.1, "fine.fine1": 0.001, "fine.fine2": 0.01, "fine.fine3": 0.001}
+            assert value == next(v for k, v in wanted.items() if name.startswith(k)), name
+        assert all(name.startswith(("coarse", "fine")[number]) for name in named)
+
+
+def test_a_rate_for_a_layer_that_is_not_there_is_refused():
+    model = build_model("eigen", width=0.05)
+    model.begin_phase("coarse")
+    with pytest.raises(DepthError, match=r"coarse\.conb"):
+        make_optimizer(model, Phase("coarse", 8, rates={"coarse": 0.1, "coarse.conb": 0.1}))
+    with pytest.raises(DepthError, match="no learning rate for coarse"):
+        make_optimizer(model, Phase("coarse", 8, rates={"coarse.conv": 0.1}))
+
+
+def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
+    seen = list(positions(0, 10, 0, 30))
+    epochs = [[i for e, i in seen if e == epoch] for epoch in range(3)]
+    assert all(sorted(order) == list(range(10)) for order in epochs) and epochs[0] != epochs[1]
+    assert list(positions(0, 10, 17, 23)) == seen[17:23]
+
+
+def test_schedules():
+    cosine = Phase("coarse", 100, schedule="cosine", warmup=10)
+    factors = [rate_factor(cosine, step, 100) for step in range(100)]
+    assert factors[0] < 0.1 < factors[5] < factors[10] == 1.0 and factors[-1] < 0.01
+    assert all(a >= b for a, b in zip(factors[10:], factors[11:], strict=False))
+    assert rate_factor(Phase("coarse", 100), 50, 100) == 1.0
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_checkpoint_restores_weights_and_optimiser_exactly(tmp_path, optimiser):
+    model = build_model("eigen", width=0.05)
+    model.begin_phase("fine")
+    phase = Phase("fine", 8, optimiser=optimiser, rates={"fine": 0.01})
+    step = make_optimizer(model, phase)
+    model(torch.rand(2, 3, 228, 304)).square().mean().backward()
+    step.step()
+    folder = save_checkpoint(tmp_path / "checkpoint-00000001", model, {"recipe": {}}, step)
+    other = build_model("eigen", width=0.05)
+    load_weights(folder, other)
+    assert all(a.equal(b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
+    other.begin_phase("fine")
+    again = make_optimizer(other, phase)
+    load_optimizer(folder, again)
+    for a, b in zip(step.state_dict()["state"].values(), again.state_dict()["state"].values(), strict=True):
+        for key in a:
+            torch.testing.assert_close(torch.as_tensor(a[key]), torch.as_tensor(b[key]), rtol=0, atol=0)
+    assert not list(folder.glob("*.p*t*")) and {p.suffix for p in folder.iterdir()} == {".safetensors", ".json"}
+
+
+def test_a_checkpoint_is_whole_or_absent(tmp_path, monkeypatch):
+    model = build_model("eigen", width=0.05)
+    (tmp_path / "checkpoint-00000002").mkdir()  # a folder without state.json is no checkpoint
+    assert latest_checkpoint(tmp_path) is None
+    from depthlib import checkpoints
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full_disk)
+    with pytest.raises(DepthError, match="No space left"):
+        save_checkpoint(tmp_path / "checkpoint-00000003", model, {})
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint-00000002"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema": 7}'])
+def test_something_else_is_not_a_checkpoint(tmp_path, content):
+    (tmp_path / "state.json").write_text(content)
+    with pytest.raises(DepthError, match="checkpoint"):
+        read_state(tmp_path)
+
+
+def test_validation_loss_does_not_depend_on_the_batch_and_leaves_the_mode(tiny_recipe):
+    from depthlib.training import open_spec
+
+    spec = DataSpec("folder", options={"root": tiny_recipe.data.options["root"]})
+    model = build_model("eigen", width=0.05).train()
+    loss = LOSSES["scale_invariant_log"]()
+    values = [validation_loss(model, open_spec(spec), loss, batch) for batch in (1, 3, 8)]
+    assert values == pytest.approx([values[0]] * 3, rel=1e-5) and model.training
+
+
+def test_tensorboard_gets_the_loss(tiny_recipe, tmp_path):
+    train(tiny_recipe, tmp_path / "run", progress=False, trackers=("tensorboard",))
+    assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_bf16_trains_and_keeps_float32_weights(tiny_recipe, tmp_path):
+    run = train(with_phase(tiny_recipe, 0, precision="bf16"), tmp_path / "run", progress=False)
+    assert all(p.dtype == torch.float32 for p in run.model.parameters())
+    assert all(torch.isfinite(p).all() for p in run.model.parameters())
