@@ -25,12 +25,6 @@
 #
 # If *convolution*, *gradient* or *overfitting* are new words, read [the primer](primer) first: twenty minutes.
 
-# %% tags=["remove-cell"]
-import importlib.util, subprocess, sys  # noqa: E401
-
-if importlib.util.find_spec("depthlib") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"], check=True)
-
 # %% tags=["hide-input"]
 import dataclasses, inspect, math, tempfile  # noqa: E401
 
@@ -38,7 +32,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from depthlib import augment, camera, plots
+from depthlib import augment, plots
 from depthlib.data import open_dataset
 from depthlib.models.eigen import GEOMETRIES, Eigen, Features
 from depthlib.recipe import default_profile, load_recipe, run_folder
@@ -95,13 +89,19 @@ print(tuple(picture.shape), "→", tuple(log_depth.shape))
 
 # %% tags=["nbval-check-output"]
 sizes = []
+
+
+def note(name):
+    """A hook that remembers the shape of what a layer gives, without the batch."""
+    return lambda layer, inputs, out: sizes.append((name, tuple(out.shape[1:])))
+
+
 kinds = (nn.Conv2d, nn.MaxPool2d, nn.Linear)
-hooks = [
-    layer.register_forward_hook(lambda _, __, out, name=name: sizes.append((name, tuple(out.shape[1:]))))
-    for name, layer in model.coarse.named_modules()
-    if isinstance(layer, kinds)
-]
-model(picture)
+layers = {n: x for n, x in model.coarse.named_modules() if isinstance(x, kinds)}
+hooks = [layer.register_forward_hook(note(name)) for name, layer in layers.items()]
+_ = model(picture)
+
+# %% tags=["nbval-check-output"]
 for hook in hooks:
     hook.remove()
 for name, size in sizes:
@@ -118,7 +118,7 @@ for name, size in sizes:
 # %% tags=["nbval-check-output"]
 published = {"layer 1": (27, 37), "layers 2-4": (13, 18), "layer 5": (6, 8)}
 pooled = [size[1:] for name, size in sizes if name.endswith("pool")]
-print([ours == theirs for ours, theirs in zip(pooled, published.values(), strict=True)])
+print("after pooling:", pooled == list(published.values()))
 print("output:", GEOMETRIES["nyu"].output == (55, 74))
 
 # %% [markdown]
@@ -140,9 +140,10 @@ print("output:", GEOMETRIES["nyu"].output == (55, 74))
 
 # %% tags=["nbval-check-output"]
 for window in (2, 3):
-    variant = Features()
+    variant = Features(width=0.1)  # sizes do not depend on the number of channels
     variant.pool = nn.MaxPool2d(window, stride=2)
-    print(f"pooling {window}×{window}: layer 5 gives", tuple(variant(picture).shape[2:]), "· published (6, 8)")
+    found = tuple(variant(picture).shape[2:])
+    print(f"pooling {window}×{window}: layer 5 gives {found}, published (6, 8)")
 
 # %% [markdown]
 # With 2×2 windows the last map has one row and one column too many, and layer 6 would need a different weight matrix. The
@@ -161,30 +162,28 @@ print(inspect.getsource(Features.forward))
 #
 # ## The diagram
 #
-# **Predict first.** You are about to see each map drawn with its true height and width, and with a thickness that stands
+# **Predict first.** You are about to see each map drawn with its true height and width, as a stack of sheets that stands
 # for its channels. Where is the narrowest place, the one through which all that is known of the picture must pass?
 
-# %% mystnb={"image": {"alt": "Boxes from left to right: a tall, thin box for the image, boxes that become smaller in height and thicker in channels, a thin vertical line for the 4096 units of layer 6, and a mid-sized thin box for the output map."}, "figure": {"caption": "The coarse network at full width. Height of a box: rows of the map. Thickness: channels (logarithmic). Layer 6 has no rows and columns any more."}}
-stages = [("image", (3, 228, 304))] + [(n, s) for n, s in sizes if "pool" in n or n.startswith("full")]
-stages.insert(3, next(entry for entry in sizes if entry[0] == "conv.conv4"))
-names = ["image", "1", "2", "3 – 4", "5", "6", "7: output"]
-stages[-1] = ("full7", (1, 55, 74))
-figure, axes = plt.subplots(figsize=(plots.WIDTH, 2.9), layout="constrained")
-left = 0.0
-for name, (_, size) in zip(names, stages, strict=True):
-    channels, rows, columns = size if len(size) == 3 else (size[0], 2, 1)
-    thick = 0.9 * math.log2(channels + 1) if len(size) == 3 else 0.8
-    axes.add_patch(plt.Rectangle((left, -rows / 2), thick, rows, color=plots.PALETTE[1 if len(size) < 3 else 0], alpha=0.75))
-    text = f"{rows}×{columns}×{channels}" if len(size) == 3 else f"{channels} units"
-    axes.text(left + thick / 2, rows / 2 + 6, f"{name}\n{text}", ha="center", va="bottom", fontsize=8)
-    left += thick + 5.5
-axes.set(xlim=(-4, left), ylim=(-125, 165))
-axes.axis("off")
-plt.close(figure)
+# %% mystnb={"image": {"alt": "Stacks of sheets from left to right: a large thin one for the image, ever smaller and thicker ones for layers 1 to 5, a row of dots for the 4096 units of layer 6, and a mid-sized single sheet for the output map."}, "figure": {"caption": "The coarse network at full width. Rows and columns are to scale; the number of sheets grows with the logarithm of the channels. Layer 6 (orange) has no rows and columns any more."}}
+shapes = {"image": (3, 228, 304), "1": sizes[1][1], "2": sizes[3][1]}
+shapes |= {"3, 4": sizes[5][1], "5": sizes[7][1]}
+shapes |= {"6": (4096, 4, 4), "7, output": (1, 55, 74)}
+figure, axes = plt.subplots(figsize=(plots.WIDTH, 2.7), layout="constrained")
+left = 0
+for name, (channels, h, w) in shapes.items():
+    sheets, colour = round(math.log2(channels)) + 1, plots.PALETTE[int(name == "6")]
+    for k in reversed(range(0, 4 * sheets, 4)):
+        axes.add_patch(plt.Rectangle((left + k, k - h / 2), w, h, fc=colour, ec="white"))
+    size = "4096 units" if name == "6" else f"{h}×{w}×{channels}"
+    axes.text(left + w / 2, -h / 2 - 9, f"{name}\n{size}", ha="center", va="top", size=8)
+    left += max(w + 4 * sheets, 75) + 40
+axes.set(xlim=(-10, left), ylim=(-165, 125), aspect="equal")
+axes.axis("off"), plt.close(figure)
 figure
 
 # %% [markdown]
-# The smallest box is layer 5, yet it still holds 6 · 8 · 256 = 12 288 numbers. The narrowest place is layer 6: 4096
+# The smallest map is that of layer 5, yet it still holds 6 · 8 · 256 = 12 288 numbers. The narrowest place is layer 6: 4096
 # numbers, in no spatial order at all. From these the output is drawn *larger* again, 55×74, with no upsampling by rule.
 # Each output pixel is its own weighted sum of the 4096. That has a consequence you will see at the end: the network draws
 # every room out of 4096 fixed pictures.
@@ -195,12 +194,11 @@ figure
 # convolutions: a half, a tenth, a twentieth?
 
 # %% tags=["nbval-check-output"]
-parts = {"convolutions 1-5": model.coarse.conv, "full 6": model.coarse.full6, "full 7": model.coarse.full7}
+net = model.coarse
+parts = {"convolutions 1-5": net.conv, "full 6": net.full6, "full 7": net.full7, "all": net}
 counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-total = sum(counts.values())
 for name, count in counts.items():
-    print(f"{name:17s} {count:11,d}   {count / total:6.1%}")
-print(f"{'all':17s} {total:11,d}")
+    print(f"{name:17s} {count:11,d}   {count / counts['all']:6.1%}")
 
 # %% [markdown]
 # A twentieth is closest. A convolution reuses its small window everywhere; layer 6 has one weight for each pair of a
@@ -211,15 +209,17 @@ print(f"{'all':17s} {total:11,d}")
 # ## What the network is asked for
 #
 # The output grid is four times coarser than the input, and covers the 220×296 pixels in its middle. The target takes
-# **every fourth pixel** of the true depth. It does not average: halfway between a chair at one metre and a wall at three
+# **every fourth pixel** of the true depth, beginning at row 5 and column 5 of the crop. It does not average: halfway between a chair at one metre and a wall at three
 # there is nothing at two metres.
 
 # %% tags=["nbval-check-output"]
 stripes = torch.full((1, 1, 228, 304), 1.0)
 stripes[..., 152:] = 3.0  # a step from one metre to three
 target, mask = model.target(stripes)
-print(tuple(target.shape), "depths in the target:", target.exp().unique().round(decimals=3).tolist())
-print("all valid:", bool(mask.all()), "· first row and column taken:", [edge + 1 for edge in model.region[:2]])
+depths = target.exp().unique().round(decimals=3).tolist()
+print("size of the target:", tuple(target.shape), "· depths in it:", depths)
+print("all valid:", bool(mask.all()))
+print("area covered, as top, left, bottom, right:", model.region)
 
 # %% [markdown]
 # Only 1 and 3 m occur. `mask` is false where depth is missing, and the loss leaves such pixels out.
@@ -232,7 +232,8 @@ print("all valid:", bool(mask.all()), "· first row and column taken:", [edge + 
 # one on one rendered room. *Rendered* means made by this library: boxes and cylinders with exact depth, not a photograph.
 
 # %%
-rooms = open_dataset("rooms", "train", (240, 320), count=8 if SMOKE else 60, keep=True)
+COUNT = 8 if SMOKE else 100
+rooms = open_dataset("rooms", "train", (240, 320), count=COUNT, keep=True)
 room = collate([rooms[5]])
 centre = augment.CENTRE
 one_by_one = {
@@ -243,23 +244,32 @@ one_by_one = {
     "flip": dataclasses.replace(centre, flip=1.0),
     "all": augment.NYU,
 }
-made = {name: augment.augment(room, (228, 304), kind, seed=2) for name, kind in one_by_one.items()}
+made = {}
+for name, kind in one_by_one.items():
+    made[name] = augment.augment(room, (228, 304), kind, seed=6)
 
 # %% [markdown]
-# **Predict first.** In the second column, will the depth colours be brighter (nearer) or darker (farther) than in the
+# **Predict first.** In *scale 1.5*, will the depth colours be brighter (nearer) or darker (farther) than in the
 # first?
 
-# %% mystnb={"image": {"alt": "Six versions of one rendered room in a row, each above its depth map: centre crop, scaled by one and a half, rotated, recoloured, mirrored, and all at once."}, "figure": {"caption": "One rendered room under each transform alone, and under all at once. Lower row: depth in metres, one scale for all; grey is missing."}}
-plots.contact_sheet([{"rgb": b["rgb"][0], "depth": b["depth"][0]} for b in made.values()], columns=6)
+# %% mystnb={"image": {"alt": "Six versions of one rendered room, each above its depth map: centre crop, scaled by one and a half, rotated, recoloured, mirrored, and all at once."}, "figure": {"caption": "One rendered room under each transform alone, and under all at once. Under each its depth in metres, one scale for all; grey is missing."}}
+sheet = []
+for name, batch in made.items():
+    sheet.append({"name": name, "rgb": batch["rgb"][0], "depth": batch["depth"][0]})
+plots.contact_sheet(sheet, columns=3)
 
 # %%
 for name, batch in made.items():
-    known = batch["depth"][batch["depth"] > 0]
-    print(f"{name:12s} depth {known.min():.2f} … {known.max():.2f} m · missing {(batch['depth'] == 0).float().mean():.1%}")
+    depth = batch["depth"]
+    known = depth[depth > 0]
+    missing = (depth == 0).float().mean()
+    print(f"{name:12s} {known.min():.2f} … {known.max():.2f} m, missing {missing:.1%}")
 
 # %% [markdown]
-# Nearer: each depth that survives the crop is two thirds of what it was. The rotated map has missing corners in depth and
-# none in colour, where the border is repeated; no depth is invented. Colour leaves depth alone.
+# Nearer: each depth is two thirds of what it was at the same spot. The printed range shrinks a little differently, because
+# enlarging also pushes part of the picture, and its nearest and farthest points, out of the crop. The rotated map has
+# missing slivers at its rim, and the rotated colours have none: there the border colour is repeated, and no depth is
+# invented. Colour leaves depth alone.
 #
 # ### What dividing depth by $s$ is exact for
 #
@@ -274,14 +284,403 @@ for name, batch in made.items():
 # steps forward moves all three by the *same* amount. One step of $z(1 - 1/s)$ is right for one **fronto-parallel plane**,
 # a wall seen straight on at depth $z$. For several depths at once the recipe squeezes the world along the line of sight.
 #
-# Squeezing bends angles. Two walls that meet at a right angle, each running away from you at 45°, are the worst case. Let
-# us render no room for it: two planes are enough, and their normals tell the angle.
+# Squeezing bends angles. Two walls that meet at a right angle, each running towards you at 45°, are the worst case. One
+# metre along each wall is the direction $(\pm 1, -1)$ in $(X, z)$; squeezed, it is $(\pm 1, -1/s)$.
 
+# %% tags=["nbval-check-output"]
+for s in (1.0, 1.2, 1.5):
+    right, left = torch.tensor([1.0, -1 / s]), torch.tensor([-1.0, -1 / s])
+    angle = torch.arccos(torch.cosine_similarity(right, left, dim=0)) * 180 / math.pi
+    print(f"s = {s}: the corner measures {angle:.0f}°")
+
+# %% [markdown]
+# At the largest $s$ a right-angled corner has opened past 110°. So the network is shown rooms that nobody builds. The
+# paper knows, and writes that scaling is "easily corrected" by the division; now you can say how far that goes. What the
+# recipe leaves out:
+#
+# - **Angles** between surfaces that are not fronto-parallel, as computed.
+# - **Occlusion.** A real step forward uncovers some surfaces and hides others. Enlarging uncovers nothing.
+# - **The crop.** An off-centre crop is a camera whose axis is not in the middle of its picture. The paper says openly that
+#   such scenes are "slightly warped", and keeps them because they help.
+# - **Sharpness.** An enlarged picture is blurrier. A network can learn to read $s$ from that, and a photograph has no $s$.
+#
+# Rotation about the optical axis and the flip are exact: both move pixels and keep depths. The library also multiplies
+# the focal length in `K` by $s$. Read with *that* camera, $X' = u' z' / f' = (su)(z/s)/(sf) = X/s$: the same room, $s$
+# times smaller, with every angle right. But the network is never told `K`, so it cannot use this.
+#
+# ### Dropout, keyed by the sample
+#
+# Layer 6 uses *dropout*: in training, each of its units is silenced with probability one half, and the others are doubled
+# to keep the sum. No unit can then rely on one particular other unit. At test time nothing is silenced.
+#
+# Usually the choice comes from one global random stream, so that it depends on everything that was drawn before. Here it
+# is a function of the seed, the epoch and **the sample's own number**. Then the same training gives the same numbers on
+# one processor or four, and after an interruption.
 
 # %%
-K = camera.from_field_of_view(240, 320, 60)
-x = camera.rays(K, 240, 320)[0]
-corner = (4.0 / (1 + x.abs()))[None]  # walls z = 4 − |X|: a right-angled corner, 4 m away
-for s in (1.0, 1.2, 1.5):
-    normal = camera.normals(corner / s, camera.resize(K, s, s) if s == 0 else camera.intrinsics(K[0, 0], K[1, 1], *K[:2, 2]))
-    print(s, normal.shape)
+from depthlib.randomness import Dropout, keys
+
+dropout, ones = Dropout(0.5), torch.ones(1, 4096)
+dropout.keys = keys(seed=0, epoch=0, indices=[7], purpose="dropout")
+alone = dropout(ones)
+dropout.keys = keys(seed=0, epoch=0, indices=[3, 7], purpose="dropout")
+in_company = dropout(ones.expand(2, -1))[1:]
+dropout.keys = keys(seed=0, epoch=1, indices=[7], purpose="dropout")
+next_epoch = dropout(ones)
+
+# %% tags=["nbval-check-output"]
+print("sample 7 alone or beside sample 3, the same mask:", alone.equal(in_company))
+print("sample 7 in the next epoch, another mask:", not alone.equal(next_epoch))
+silent = (alone == 0).float().mean().item()
+print("values:", alone.unique().tolist(), "· about half are 0:", 0.47 < silent < 0.53)
+
+# %% [markdown]
+# ## Training on rendered rooms
+#
+# The recipe `eigen-rooms` trains the coarse network, then the fine one. This chapter, the first one and the next share
+# the run: whoever comes first trains it, the others load it. The network is narrower than the paper's, by `width`.
+
+# %%
+from depthlib.training import train
+
+recipe = load_recipe("eigen-rooms", PROFILE)
+run = train(recipe, out=run_folder(recipe, PROFILE), progress=False)
+coarse, phase = [h for h in run.history if h["phase"] == "coarse"], recipe.phases[0]
+print("width", recipe.model.options["width"], "· rooms", recipe.data.options["count"])
+print(phase.samples, "samples in batches of", phase.batch, "·", len(coarse), "steps")
+print("optimiser", phase.optimiser, "· learning rate", phase.rates["coarse"])
+
+# %% [markdown]
+# The paper uses plain gradient descent with momentum, at a rate of .001 for the convolutions and .1 for the full layers
+# {cite}`eigen2014`. Those rates suit convolutions that come from ImageNet. Ours start from random weights, and there the
+# optimiser Adam, which gives each parameter its own step, learns faster. The recipe `eigen-nyu-paper` keeps the paper's.
+#
+# **Predict first.** Two curves: the loss on augmented training batches, and the loss on 64 unseen rooms without
+# augmentation or dropout. Which one is lower?
+
+# %% mystnb={"image": {"alt": "Training loss and validation loss of the coarse phase against the number of samples seen."}, "figure": {"caption": "The coarse phase on rendered rooms. Training loss: augmented, with dropout. Validation loss: unseen rooms, centre crop, without dropout."}}
+plots.curves(coarse)
+
+# %%
+measured = [entry for entry in coarse if "validation" in entry]
+for e in measured[:: max(1, len(measured) // 6)]:
+    print(f"{e['samples']:6d} samples: training {e['loss']:.3f}, validation {e['validation']:.3f}")
+
+# %% [markdown]
+# Textbooks draw training below validation and call the gap overfitting. Here the order of the two curves says nothing,
+# because two effects pull it in opposite directions. Training batches are harder: rotated, squeezed, recoloured, and half
+# the units are silent. Validation rooms are harder too: their depths were never divided by $s$, while all that the network
+# has learned from were (next section). Read the *directions*: overfitting is a validation loss that turns upwards while
+# the training loss goes on falling.
+#
+# ### A bias you can compute
+#
+# Training depths were divided by $s$, and validation depths were not. Suppose the network cannot see $s$ at all. The best
+# it can do is the mean over $s$, which lies at $\log z - \overline{\log s}$. The mean of $\log s$ over $[1, 1.5]$ is an
+# integral, and $s \log s - s$ has the derivative $\log s$:
+#
+# $$
+# \overline{\log s} = \frac{1}{0.5}\int_1^{1.5} \log s \, ds = \frac{[\,s\log s - s\,]_1^{1.5}}{0.5} .
+# $$ (mean-log-s)
+
+# %% tags=["nbval-check-output"]
+mean_log_s = ((1.5 * math.log(1.5) - 1.5) - (0.0 - 1.0)) / 0.5
+too_near = 1 - math.exp(-mean_log_s)
+print(f"mean of log s: {mean_log_s:.3f}; predictions are {too_near:.0%} too near")
+
+# %% [markdown]
+# A fifth too near, for every pixel, before any real mistake. Does the run show it? The median of $d_i = \log y_i - \log
+# y_i^*$ over unseen rooms is its bias; a network blind to $s$, with no other bias, would have the negative of the number
+# above.
+
+# %%
+from depthlib.prediction import predict
+
+COUNT = 4 if SMOKE else 40
+unseen = open_dataset("rooms", "test", (240, 320), count=COUNT, keep=True)
+test = collate([unseen[i] for i in range(len(unseen))])
+run.model.begin_phase("coarse")
+y = predict(run.model, test["rgb"]).full()
+d = (y / test["depth"])[y > 0].log()
+print(f"median of d on {len(unseen)} unseen rooms: {d.median():+.3f}")
+
+# %% [markdown]
+# Two things make this number. One is the depth that the network started at: its last bias is log 2.5 m, and a few steps
+# do not take it far from there. The other is the division by $s$, which takes over once the start is forgotten. With
+# much more training a network can learn to read $s$ from the picture, from blur and from the apparent size of things, and
+# the second source shrinks as well. A network that is judged after few samples is judged in the middle of this. Keep
+# it in mind for the table of real results below.
+#
+# ## Diagnosing a training
+#
+# A loss that goes down proves little. Here are four questions to ask, in this order.
+#
+# ### 1. Can it overfit one batch?
+#
+# Take four rooms, no augmentation, no dropout, and train on nothing else. A network with more parameters than there are
+# target pixels must drive the loss to nearly zero. If it does not, there is a bug: a target in the wrong units, a mask
+# the wrong way round, a layer that gets no gradient. This check costs seconds and finds most mistakes.
+
+# %%
+from depthlib.losses import scale_invariant_log_loss
+
+torch.manual_seed(0)
+narrow = Eigen(width=0.05).eval()  # eval: no dropout; gradients flow all the same
+narrow.begin_phase("coarse")
+four = collate([rooms[i] for i in range(4)])
+batch = augment.augment(four, narrow.input_size, augment.CENTRE)
+target, mask = narrow.target(batch["depth"])
+
+# %%
+optimiser = torch.optim.Adam(narrow.coarse.parameters(), lr=1e-3)
+overfit = []
+for step in range(60):
+    loss = scale_invariant_log_loss(narrow(batch["rgb"]), target, mask).mean()
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    overfit.append({"step": step, "loss": loss.item()})
+
+# %% [markdown]
+# This loop is all of training in five lines: predict and compare, forget the old gradients, compute the new ones, take a
+# step, write it down. `train` does the same with bookkeeping.
+
+# %% mystnb={"image": {"alt": "The loss on one batch falls over sixty steps by several orders of magnitude on a logarithmic axis."}, "figure": {"caption": "Overfitting four rendered rooms with a network of a twentieth of the width. The vertical axis is logarithmic."}}
+figure = plots.curves(overfit, x="step", smooth=1)
+figure.axes[0].set_yscale("log")
+figure
+
+# %% tags=["nbval-check-output"]
+ratio = overfit[-1]["loss"] / overfit[0]["loss"]
+print("a hundred times lower than at the start:", ratio < 1 / 100)
+
+# %% [markdown]
+# The network knows these four rooms by heart. It has learned nothing about a fifth; that is not what the test is for. It
+# says that gradients reach the weights and that target, mask and loss agree with each other.
+#
+# ### 2. Where do the curves point?
+#
+# | training loss | validation loss | diagnosis | next step |
+# |---|---|---|---|
+# | flat from the start | flat | too small a rate, a bug, or the mean image (below) | overfit one batch |
+# | falls | falls | it learns | go on |
+# | falls | flat, or turns up | overfitting | more images, more augmentation, stop earlier |
+# | jumps, then NaN | – | too large a rate, or damaged data | question 4 |
+#
+# ### 3. Does it look at the picture?
+#
+# Rooms resemble each other: the floor at the bottom is near, the middle is far. A network can lower its loss a good deal
+# by learning that one average map in its last bias, and never looking. The student report writes of its own coarse
+# output that it "is almost the same for all the images shown" {cite}`verma_report`, which is this. Two tests find it. Does the
+# network beat the **mean depth image** of the training set? And how much do its answers differ **from room to room**?
+
+# %%
+from depthlib.evaluation import constant, evaluate, mean_depth_image
+
+mean_map = mean_depth_image(rooms)
+who = {"mean depth image": constant(mean_map), "coarse network": run.model}
+for name, predictor in who.items():
+    m = evaluate(predictor, unseen).metrics
+    print(f"{name:17s} AbsRel {m['abs_rel']:.3f}   scale-invariant {m['scale_invariant_rmse']:.3f}")
+
+# %%
+centred = augment.augment(test, run.model.input_size, augment.CENTRE)
+truth, _ = run.model.target(centred["depth"])
+answers = predict(run.model, test["rgb"]).depth.log()
+spread = answers.std(0).mean() / truth.std(0).mean()
+print(f"answers differ from room to room by {spread:.0%} of what the truth does")
+
+# %% [markdown]
+# AbsRel is the mean of $|y_i - y_i^*| / y_i^*$; the scale-invariant error allows each map its own overall scale (see
+# [the loss](scale_invariant_loss)). The last line compares two spreads: the standard deviation of log depth at each
+# output pixel over the rooms, predicted and true. Near 0 % the network answers one map for all. Near 100 % it commits
+# itself as much as the truth varies. Under `smoke`, after four steps, you see the first case; under `cpu` the network has
+# left the mean image behind if the spread is well above zero **and** its scale-invariant error is below the mean's.
+
+# %% mystnb={"image": {"alt": "Top row: photograph of an unseen rendered room, the mean depth image, and the coarse prediction. Bottom row: the true depth and the two signed errors."}, "figure": {"caption": "An unseen rendered room. The mean depth image, the coarse network's answer, and the logarithmic error of both: blue too near, red too far."}}
+middle = {"mean depth image": mean_map[0], "coarse network": y[0]}
+plots.compare(test["rgb"][0], middle, test["depth"][0])
+
+# %% [markdown]
+# The mean image is the same for every room: a bright floor, a dark middle, and faint furniture of the rooms it was averaged
+# over. Look for what the network adds that the mean
+# cannot know: which side the near wall is on, how far the back wall is. And look for what it lacks: no chair has an
+# outline.
+#
+# ### 4. What if it turns into NaN?
+#
+# NaN, "not a number", comes from ∞ − ∞ or 0/0, and everything it touches becomes NaN. Let us provoke it, or the ∞ that
+# comes before it, with plain gradient descent and a hundred times the paper's highest rate, in a folder that is thrown
+# away.
+
+# %%
+from depthlib.errors import DepthError
+
+wild = {"optimiser": "sgd", "rates": {"coarse": 10.0}, "samples": 80, "validate_every": 0}
+wild = {f"phases.0.{key}": value for key, value in wild.items()}
+careless = load_recipe("eigen-rooms", "smoke", **wild)
+with tempfile.TemporaryDirectory() as folder:
+    try:
+        train(careless, out=folder, progress=False)
+    except DepthError as error:
+        print(str(error).replace(folder, "RUN"))
+
+# %% [markdown]
+# The library does not go on. It names the step and the samples, and saves the batch, so that you can look at it. Ask
+# first whether the *same samples* fail at a sensible rate. If they do, their depth is damaged. If other samples fail each
+# time, as here, it is the rate. In a loop that does not check, the first NaN gradient makes every weight NaN, and the
+# network predicts NaN for ever after, without any message.
+#
+# ## The templates of the last layer
+#
+# Each of the units of layer 6 multiplies one picture of 55×74 weights, a *template*, and the output is the sum of all
+# templates plus the bias. Figure 2 of the paper shows such templates, sorted by their length
+# $\lVert w \rVert = \sqrt{\sum_i w_i^2}$; the authors see wall positions and doorways in them {cite}`eigen2014`.
+#
+# **Predict first.** A template that many rooms need is used often and grows. Will the largest ones show details, or
+# something broad?
+
+# %% mystnb={"image": {"alt": "Twenty-four templates of the last layer as small maps in red for farther and blue for nearer."}, "figure": {"caption": "The 24 longest templates of the last layer after training on rendered rooms, longest first. Red pushes farther, blue nearer; each on its own scale. Compare Figure 2 of the paper."}}
+weight = run.model.coarse.full7.weight  # [4070, units]: one column a unit
+plots.templates(weight.T, GEOMETRIES["nyu"].output)
+
+# %%
+maps = weight.detach().T.reshape(-1, 1, 55, 74)
+maps = maps[maps.flatten(1).norm(dim=1).argsort(descending=True)]
+groups = {"24 longest": maps[:24], "24 shortest": maps[-24:]}
+groups["noise"] = torch.randn(24, 1, 55, 74)
+for name, group in groups.items():
+    step = group.diff(dim=-1).square().mean((1, 2, 3))
+    rough = (step / (2 * group.square().mean((1, 2, 3)))).sqrt()
+    print(f"roughness of {name:12s} {rough.mean():.2f}")
+
+# %% [markdown]
+# *Roughness* compares each pixel with its right neighbour: 0 for a flat map, about 1 for noise. The long templates are
+# the smoother ones: sides of a room, a floor that comes nearer, a back wall that recedes. The short ones are still close to the
+# noise they started from; training hardly used them. What rendered rooms teach here, boxes with four walls, is poorer
+# than what 120 K photographs of homes and shops teach, and so are the templates. The blurred outlines in every coarse map
+# are no fault of the optimiser: a sum of smooth pictures has no sharp edge where *this* chair stands.
+#
+# ## On real photographs: NYU Depth v2
+#
+# Rendered rooms are a place to learn. The question of the paper is NYU Depth v2 {cite}`silberman2012`. These networks
+# have the paper's full width. One starts from random weights, one from a training on rendered rooms; both then see the
+# 795 labelled training images, and are scored on the 654 test images under the protocol `eigen14`. This page does not
+# need the data: it quotes `results/eigen-nyu/cpu-0.json` and `results/eigen-nyu-from-rooms/cpu-0.json`, one seed each.
+#
+# | | mean depth image | ours, from random weights | ours, from rooms | published, coarse |
+# |---|---|---|---|---|
+# | δ < 1.25 | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.delta1::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` | .618 {cite}`eigen2014` |
+# | δ < 1.25² | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.delta2::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta2::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.delta2::.3f` | .891 {cite}`eigen2014` |
+# | δ < 1.25³ | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.delta3::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta3::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.delta3::.3f` | .969 {cite}`eigen2014` |
+# | AbsRel | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.abs_rel::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | .228 {cite}`eigen2014` |
+# | SqRel | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.sq_rel::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.sq_rel::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.sq_rel::.3f` | .223 {cite}`eigen2014` |
+# | RMSE (m) | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.rmse::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.rmse::.3f` | .871 {cite}`eigen2014` |
+# | RMSE log | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.rmse_log::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | .283 {cite}`eigen2014` |
+# | scale-invariant | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | .221 {cite}`eigen2014` |
+#
+# Higher is better in the first three rows, lower in the others. The published column is far ahead, and it should be. Four
+# things differ at once, and each has an experiment that would separate it from the others:
+#
+# | what differs | theirs {cite}`eigen2014` | ours | the experiment |
+# |---|---|---|---|
+# | images | 120 K frames of video | 795 photographs | prepare the raw set; train on 795, 12 K and 120 K of it, all else equal |
+# | samples seen, both phases | 3.5 M {cite}`eigen2014` | {result}`eigen-nyu/cpu-0::samples_seen::,d` | the same recipe under the profile `gpu`; plot the error against samples |
+# | first weights | ImageNet classifier | random, or rendered rooms | pretrain `Classifier` on an ImageNet-style folder, then this recipe |
+# | optimiser | gradient descent with momentum | Adam | the recipe `eigen-nyu-paper`, same samples |
+#
+# Samples are the cheapest to suspect first: our training took
+# {result}`eigen-nyu/cpu-0::seconds.train::,.0f` seconds on a processor. But after 2 M samples of 795 images each image has
+# been seen some 2 500 times, and the validation curve, not the wish, decides whether that still helps. And a network judged
+# early carries part of the bias of {eq}`mean-log-s`: it predicts too near. You can tell from the table whether that is
+# the main fault. If it were, the scale-invariant row would be close to the published one while RMSE log is not.
+#
+# ## Recap
+#
+# - Every size follows from $\lfloor (n + 2p - k)/s \rfloor + 1$. It even shows that the paper's figure draws the wrong
+#   pooling.
+# - Nineteen twentieths of the parameters are in two fully connected layers. They let every output see the whole picture,
+#   and draw it as a sum of blurred templates.
+# - Depth divided by $s$ is exact for one fronto-parallel plane; otherwise it squeezes the world.
+# - Overfit one batch; read both curves; compare with the mean depth image; stop at the first NaN.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1, by hand
+# KITTI pictures enter the network with 172 rows and 576 columns. Compute the map's size after each pooling, and the number
+# of inputs of layer 6. Use {eq}`conv-size`.
+# ```
+#
+# ```{admonition} Solution 1
+# :class: dropdown
+# Rows: the first convolution gives ⌊(172 + 4 − 11)/4⌋ + 1 = 42, the poolings 20, 9 and 4. Columns: ⌊(576 + 4 − 11)/4⌋ + 1 =
+# 143, then 71, 35 and 17. Layer 6 sees 4 · 17 · 256 = 17 408 numbers. The next cell asks the network.
+# ```
+
+# %% tags=["hide-cell", "nbval-check-output"]
+conv = Eigen("kitti", width=0.05).coarse.conv
+print(tuple(conv(torch.zeros(1, 3, 172, 576)).shape[2:]), "=", GEOMETRIES["kitti"].features)
+
+# %% [markdown]
+# ```{admonition} Exercise 2, in code
+# Complete `squeezed_angle`: the angle, in degrees, at which two walls meet after depth was divided by `s`, if they met at
+# `angle` degrees before and the corner points straight away from the camera. The cell below fails until it is right.
+# ```
+
+
+# %% tags=["raises-exception", "hide-output"]
+def squeezed_angle(angle: float, s: float) -> float:
+    return angle  # your line here
+
+
+assert abs(squeezed_angle(90, 1.5) - 112.6) < 0.1, "not yet: the angle depends on s"
+
+# %% [markdown]
+# ```{admonition} Solution 2
+# :class: dropdown
+# Half of the angle lies on each side of the line of sight. One metre along a wall has the sideways part $\sin(a/2)$ and
+# the part $\cos(a/2)$ along the line of sight. Only the second is divided by $s$, so the tangent of the half-angle is
+# multiplied by $s$. The hidden cell below runs it.
+# ```
+
+
+# %% tags=["hide-cell"]
+def squeezed_angle(angle: float, s: float) -> float:
+    return 2 * math.degrees(math.atan(s * math.tan(math.radians(angle / 2))))
+
+
+assert abs(squeezed_angle(90, 1.5) - 112.6) < 0.1
+assert squeezed_angle(180, 1.3) == 180  # a fronto-parallel wall stays one
+assert abs(squeezed_angle(90, 1.0) - 90) < 1e-9
+
+# %% [markdown]
+# ```{admonition} Exercise 3, open
+# Somebody shows you a validation loss that fell for the first tenth of the training and is flat since. Which two causes
+# would you suspect first, and what would you look at to tell them apart, before you change anything?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# The mean image and a rate that is too high both look like this. Look at *answers*, not at the loss: if the spread from
+# room to room is near zero, the network does not look at the picture, and overfitting one batch will say whether it can.
+# If the spread is healthy and the training loss jumps about its level, the steps are too long: the same network with a
+# tenth of the rate, from the last checkpoint, should drop within a few dozen steps. A third cause is honest: the training
+# loss still falls, and then it is overfitting. Changing the rate, the width and the data at once would lower the loss
+# perhaps, and leave you without an explanation.
+# ```
+#
+# ```{admonition} Exercise 4, open
+# The output could also be computed by a convolution over the 6×8 map and a bilinear enlargement, with a twentieth of the
+# parameters. What would be lost, and what gained?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Lost: the view of the whole picture, unless many layers are stacked, and the learned templates, since a bilinear
+# enlargement can draw nothing sharper than its 6×8 grid. Gained: the same knowledge at every place (the fully connected
+# layers must learn a chair on the left and a chair on the right separately), any input size, and far less to overfit.
+# Later networks take this road and get the global view from depth and the sharpness from skip connections: see
+# the chapter on transfer learning.
+# ```
+#
+# Next: [the fine network](fine_network) sees little, and that little exactly.

@@ -14,7 +14,7 @@
 # # How wrong is a depth map? The scale-invariant loss
 #
 # A network is trained by one number that says how wrong it is. This chapter builds that number for depth, from five
-# pixels on paper to the loss of Eigen, Puhrsch and Fergus {cite}`eigen2014`, with every step of its derivation.
+# pixels on paper to the loss of Eigen, Puhrsch and Fergus {cite:p}`eigen2014`, with every step of its derivation.
 #
 # **What you will be able to do**
 #
@@ -23,14 +23,17 @@
 # - read the loss's gradient: which pixel is pulled where, and what λ changes;
 # - mask missing depth without NaN, and know why the loss is computed in float32.
 #
-# *Needs: no download, no GPU. A few seconds with the `smoke` profile, well under a minute with `cpu`, under 1 GB of
-# memory. All pictures on this page are rendered rooms, not photographs.*
+# **This page needs** profile `cpu`: about 25 s on two CPU cores, 1 GB of memory, no GPU and no download. Profile `smoke`:
+# 15 s. All pictures on this page are rendered rooms, not photographs.
 
 # %% tags=["remove-cell", "colab-install"]
-import importlib.util, subprocess, sys  # noqa: E401
+import importlib.util
+import subprocess
+import sys
 
 if importlib.util.find_spec("depthlib") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]", "sympy"], check=True)
+    wanted = ["depthlib-course[plots]", "sympy"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
 
 # %%
 import inspect
@@ -40,6 +43,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from depthlib import losses, metrics, plots
+from depthlib.losses import scale_invariant_log_loss
 from depthlib.recipe import default_profile
 
 PROFILE = default_profile()
@@ -77,7 +81,7 @@ plt.rcParams.update(plots.STYLE)
 truth = torch.tensor([1.0, 2, 2, 4, 5]).reshape(1, 1, 1, 5)
 prediction = torch.tensor([1.0, 2, 3, 3, 6]).reshape(1, 1, 1, 5)
 everywhere = torch.ones_like(truth, dtype=torch.bool)
-sums = metrics.error_sums(prediction, truth, everywhere)  # one row of sums for each image
+sums = metrics.error_sums(prediction, truth, everywhere)  # a row for each image
 print(f"RMSE   {metrics.rmse(sums):.4f} m     by hand {math.sqrt(3 / 5):.4f}")
 print(f"AbsRel {metrics.abs_rel(sums):.4f}       by hand {19 / 100:.4f}")
 print(f"δ₁     {metrics.delta(sums, 1):.4f}       by hand {3 / 5:.4f}")
@@ -86,7 +90,8 @@ print(f"δ₁     {metrics.delta(sums, 1):.4f}       by hand {3 / 5:.4f}")
 print("shape of the sums:", tuple(sums.shape))
 print("RMSE as by hand:  ", math.isclose(metrics.rmse(sums), math.sqrt(3 / 5)))
 print("AbsRel as by hand:", math.isclose(metrics.abs_rel(sums), 19 / 100))
-print("δ₁, δ₂ as by hand:", math.isclose(metrics.delta(sums, 1), 3 / 5), math.isclose(metrics.delta(sums, 2), 1))
+print("δ₁ as by hand:    ", math.isclose(metrics.delta(sums, 1), 3 / 5))
+print("δ₂ is 1:          ", math.isclose(metrics.delta(sums, 2), 1))
 
 # %% [markdown]
 # δ₂ and δ₃ are the same count with the gentler limits $(5/4)^2$ and $(5/4)^3$. The worst ratio here is 3/2, under
@@ -103,7 +108,7 @@ print("δ₁, δ₂ as by hand:", math.isclose(metrics.delta(sums, 1), 3 / 5), m
 # Take one wall, 2 m away. Network P says 4 m, twice too far. Network Q says 1 m, half as far. **Predict:** which of the
 # two has the larger relative error, and do you find that fair?
 
-# %% mystnb={"image": {"alt": "Two curves over the ratio of prediction to truth, from a quarter to four. The relative error is lopsided: it stays below one on the left and rises to three on the right. The log error is a symmetric V."}, "figure": {"caption": "The same ratio, priced twice: relative error and log error of one pixel."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two curves over the ratio of prediction to truth, from a quarter to four. The relative error is lopsided: it stays below one on the left and rises to three on the right. The log error is a symmetric V."}, "figure": {"caption": "The same ratio, priced twice: relative error and log error of one pixel."}}
 ratio = torch.logspace(-2, 2, 201, base=2)  # prediction / truth, from 1/4 to 4
 figure, axis = plt.subplots(figsize=(6, 2.8))
 axis.plot(ratio, (ratio - 1).abs(), color=plots.PALETTE[1], label="relative error $|y - y^*|/y^*$")
@@ -111,7 +116,7 @@ axis.plot(ratio, ratio.log().abs(), color=plots.PALETTE[0], label="log error $|\
 axis.set_xscale("log", base=2)
 axis.set(xlabel="prediction / truth (each step doubles)", ylabel="error of one pixel")
 axis.axvline(1, color="black", linewidth=0.8, linestyle=":")
-axis.legend();
+_ = axis.legend()
 
 # %% [markdown]
 # The relative error charges P a full 1 for doubling and Q only 1/2 for halving. On the left it can never exceed 1,
@@ -155,19 +160,19 @@ print("mean of d² :", d.square().mean().item())
 # $$
 # D(y, y^*) = \frac1n \sum_{i=1}^{n} \left(\log y_i - \log y^*_i + \alpha\right)^2
 #           = \frac1n \sum_i (d_i + \alpha)^2 .
-# $$ (d1)
+# $$ (sil-d1)
 #
-# This is eq. 1 of the paper {cite}`eigen2014`. "As kindly as possible" means the $\alpha$ that makes the sum least.
+# This is eq. 1 of the paper {cite:p}`eigen2014`. "As kindly as possible" means the $\alpha$ that makes the sum least.
 # **Predict** from the three numbers: which $\alpha$ would you choose?
 
-# %% mystnb={"image": {"alt": "A parabola of the mean squared error over the shift alpha from minus six to two, with its lowest point marked at alpha equals minus two, height six."}, "figure": {"caption": "Mean of (dᵢ + α)² for d = (−1, 2, 5). The error of eq. 1 is the height of the lowest point."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A parabola of the mean squared error over the shift alpha from minus six to two, with its lowest point marked at alpha equals minus two, height six."}, "figure": {"caption": "Mean of (dᵢ + α)² for d = (−1, 2, 5). The error of eq. 1 is the height of the lowest point."}}
 alpha = torch.linspace(-6, 2, 161, dtype=torch.float64)
 cost = (d[:, None] + alpha).square().mean(0)
 figure, axis = plt.subplots(figsize=(5, 2.7))
 axis.plot(alpha, cost, color=plots.PALETTE[0])
 axis.plot(alpha[cost.argmin()], cost.min(), "o", color=plots.PALETTE[1])
 axis.set(xlabel="shift α added to every pixel", ylabel="mean of $(d_i + α)^2$", ylim=(0, 24))
-print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}; at α = 0: {d.square().mean():.2f}")
+print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}")
 
 # %% [markdown]
 # The bowl's floor is not at zero. Six of the ten units remain whatever the shift: no single factor repairs three
@@ -201,14 +206,14 @@ print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}; at �
 #
 # ```{note}
 # The student report that this project started from prints $\alpha = \frac1n\sum_i(\log y_i - \log y^*_i)$, with the sign
-# turned round {cite}`verma_report`. Added at every pixel that would *double* the mean error: for our three numbers
+# turned round {cite:p}`verma_report`. Added at every pixel that would *double* the mean error: for our three numbers
 # $\alpha = +2$, and the mean of $(1, 4, 7)^2$ is 22. In the bowl above, that is far up the right-hand side.
 # ```
 
 # %% [markdown]
 # ## From equation 1 to equation 3: the form a computer wants
 #
-# Put $\alpha = -\bar d$ into eq. {eq}`d1` and simplify.
+# Put $\alpha = -\bar d$ into eq. {eq}`sil-d1` and simplify.
 #
 # **Step 1. Expand the square** (binomial formula):
 #
@@ -227,7 +232,7 @@ print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}; at �
 # $$
 # D = \frac1n \sum_i d_i^2 - \bar d^2
 #   = \frac1n \sum_i d_i^2 - \frac{1}{n^2} \Big(\sum_i d_i\Big)^{2}.
-# $$ (d3)
+# $$ (sil-d3)
 #
 # *Three numbers:* $10 - 4 = 6$. The same 6.
 #
@@ -249,7 +254,7 @@ print(products.to(int).tolist(), "sum", int(products.sum()))
 #
 # ## Equation 2: pairs of pixels, and a misprint
 #
-# The paper's second form compares pixels in pairs {cite}`eigen2014`. It is printed as
+# The paper's second form compares pixels in pairs {cite:p}`eigen2014`. It is printed as
 #
 # $$
 # D \overset{?}{=} \frac{1}{n^2} \sum_{i,j} \Big( (\log y_i - \log y_j) - (\log y^*_i - \log y^*_j) \Big)^2 .
@@ -287,11 +292,11 @@ print("eq. 1, the variance  :", (d - d.mean()).square().mean().item())
 #
 # *Three numbers:* $2\cdot 3\cdot 30 - 2\cdot 36 = 108$. Yes.
 #
-# **Step 4. Divide by $2n^2$** (and compare with eq. {eq}`d3`):
+# **Step 4. Divide by $2n^2$** (and compare with eq. {eq}`sil-d3`):
 #
 # $$
 # D = \frac{1}{2n^2} \sum_{i,j} (d_i - d_j)^2 .
-# $$ (d2)
+# $$ (sil-d2)
 #
 # The factor is $1/(2n^2)$ when each pair counts twice; or $1/n^2$ when the sum runs over pairs $i < j$ only. Nothing else
 # in the paper depends on it: the authors computed with eq. 3, whose factors are right. But if you implement eq. 2 as
@@ -304,14 +309,18 @@ print("eq. 1, the variance  :", (d - d.mean()).square().mean().item())
 # %% tags=["nbval-check-output"]
 import sympy
 
+report = []
 for count in (2, 3, 4, 5):
     x = sympy.symbols(f"d1:{count + 1}")
     mean = sum(x) / count
     form1 = sum((a - mean) ** 2 for a in x) / count
-    pairs = sum((a - b) ** 2 for a in x for b in x)
-    form3 = sum(a**2 for a in x) / count - sum(x) ** 2 / sympy.Integer(count) ** 2
-    same = sympy.expand(form1 - form3) == 0 and sympy.expand(pairs / (2 * count**2) - form3) == 0
-    print(f"n = {count}: forms 1, 2 and 3 equal: {same}; eq. 2 as printed is D times", sympy.simplify(pairs / count**2 / form3))
+    pairs = sum((a - b) ** 2 for a in x for b in x) / sympy.Integer(count) ** 2
+    form3 = sum(a**2 for a in x) / count - mean**2
+    equal = sympy.expand(form1 - form3) == 0
+    half = sympy.expand(pairs / 2 - form3) == 0
+    times = sympy.simplify(pairs / form3)
+    report.append(f"n = {count}: 1 = 3: {equal}, corrected 2 = 3: {half}, printed 2 = {times} D")
+print("\n".join(report))
 
 # %% [markdown]
 # A proof by letters covers each $n$ that we try; the steps above cover all of them. The third check is the library, on a
@@ -322,30 +331,32 @@ generator = torch.Generator().manual_seed(0)
 log_y, log_t = torch.randn(2, 1, 1, 12, 16, generator=generator, dtype=torch.float64)
 mask = torch.ones_like(log_y, dtype=torch.bool)
 e = (log_y - log_t).flatten()
-library = losses.scale_invariant_log_loss(log_y, log_t, mask, lam=1.0).item()
-print("eq. 1:", math.isclose(library, (e - e.mean()).square().mean().item()))
-print("eq. 2:", math.isclose(library, ((e[:, None] - e).square().sum() / (2 * len(e) ** 2)).item()))
-print("eq. 3:", math.isclose(library, (e.square().mean() - e.mean().square()).item()))
-print("blind to a factor 7:", math.isclose(library, losses.scale_invariant_log_loss(log_y + math.log(7), log_t, mask, 1.0).item()))
+D = scale_invariant_log_loss(log_y, log_t, mask, lam=1.0).item()
+pairs = (e[:, None] - e).square().mean().item()  # the mean over all n² pairs
+print("eq. 1:", math.isclose(D, (e - e.mean()).square().mean().item()))
+print("eq. 2:", math.isclose(D, pairs / 2))
+print("eq. 3:", math.isclose(D, e.square().mean().item() - e.mean().item() ** 2))
+seven = scale_invariant_log_loss(log_y + math.log(7), log_t, mask, lam=1.0)
+print("blind to a factor 7:", math.isclose(D, seven.item()))
 
 # %% [markdown]
 # ## Equation 4: the training loss
 #
 # $D$ measures; can it also train? It forgives every factor, so it can never teach the network how large rooms are. The
-# paper turns the forgiveness down with a number $\lambda$ ("lambda") between 0 and 1 {cite}`eigen2014`:
+# paper turns the forgiveness down with a number $\lambda$ ("lambda") between 0 and 1 {cite:p}`eigen2014`:
 #
 # $$
 # L(y, y^*) = \frac1n \sum_i d_i^2 - \frac{\lambda}{n^2} \Big(\sum_i d_i\Big)^{2}
-# $$ (l4)
+# $$ (sil-l4)
 #
 # λ = 0 is the plain mean squared log error. λ = 1 is $D$. The paper trains with λ = ½. In the library it is one line:
 
 # %%
-source = inspect.getsource(losses.scale_invariant_log_loss)
-print("\n".join(source.splitlines()[-6:]))
+source = inspect.getsource(scale_invariant_log_loss)
+print("\n".join(line[8:] for line in source.splitlines()[-3:]))
 
 # %% [markdown]
-# The last line is eq. {eq}`l4`: two sums and a division, for every image of the batch at once. The line that makes `d`
+# The last line is eq. {eq}`sil-l4`: two sums and a division, for every image of the batch at once. The line that makes `d`
 # also divides by `unit` and puts zero where the mask is false; `n` counts the valid pixels. Both get their own section.
 #
 # *Three numbers:* with $\lambda = \tfrac12$, $L = 10 - \tfrac12\cdot 4 = 8$. We hand the library log depths whose errors
@@ -356,16 +367,16 @@ target = torch.tensor([1.0, 2.0, 4.0]).log().reshape(1, 1, 1, 3)
 output = target + torch.tensor([-0.1, 0.2, 0.5]).reshape(1, 1, 1, 3)
 mask = torch.ones_like(target, dtype=torch.bool)
 for lam in (0.0, 0.5, 1.0):
-    value = losses.scale_invariant_log_loss(output, target, mask, lam=lam, unit=0.1)
+    value = scale_invariant_log_loss(output, target, mask, lam=lam, unit=0.1)
     print(f"λ = {lam}: L = {value.item():.3f}")
 
 # %% [markdown]
-# There is a better way to read eq. {eq}`l4`. **Rearrange** eq. {eq}`d3` (add $\bar d^2$ on both sides): the mean square
-# is $\tfrac1n\sum d_i^2 = D + \bar d^2$. **Substitute** this in eq. {eq}`l4`, and **factor out** $\bar d^2$:
+# There is a better way to read eq. {eq}`sil-l4`. **Rearrange** eq. {eq}`sil-d3` (add $\bar d^2$ on both sides): the mean square
+# is $\tfrac1n\sum d_i^2 = D + \bar d^2$. **Substitute** this in eq. {eq}`sil-l4`, and **factor out** $\bar d^2$:
 #
 # $$
 # L = D + (1 - \lambda)\, \bar d^2 .
-# $$ (split)
+# $$ (sil-split)
 #
 # The loss is *the error of the shape, in full*, plus *the error of the size, at a discount* of λ. Three numbers, λ = ½:
 # $6 + \tfrac12\cdot 4 = 8$. Keep this form in mind; it explains everything that follows.
@@ -387,47 +398,55 @@ for lam in (0.0, 0.5, 1.0):
 #
 # $$
 # \frac{\partial L}{\partial x_i} = \frac2n \left(d_i - \lambda\, \bar d\right).
-# $$ (gradient)
+# $$ (sil-gradient)
 #
 # *Three numbers,* multiplied by $n/2$ to be whole: λ = 0 gives $(-1, 2, 5)$; λ = ½ gives $(-2, 1, 4)$; λ = 1 gives
 # $(-3, 0, 3)$. **Predict:** the middle pixel is too far, $d_2 = 2$. Who pulls it back, for each λ?
 
-# %% mystnb={"image": {"alt": "Three panels for lambda 0, one half and 1. Each shows three pixels at their log errors minus 1, 2 and 5 with arrows in the direction of descent. With lambda 1 the middle pixel has no arrow and the outer ones move towards it."}, "figure": {"caption": "Arrows show minus the gradient, from autograd. Dotted: zero error. Dashed: the mean error. Under λ = 1 the pixels are pulled to the dashed line, under λ = 0 to the dotted one."}}
-figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), sharey=True)
-for axis, lam in zip(axes, (0.0, 0.5, 1.0), strict=True):
+# %%
+lams = (0.0, 0.5, 1.0)
+pulls = {}
+for lam in lams:
     x = output.clone().requires_grad_()
-    losses.scale_invariant_log_loss(x, target, mask, lam=lam, unit=0.1).sum().backward()
-    pull = (-x.grad.flatten() * 0.1 * n / 2).tolist()  # n/2 as in the text; 0.1: back from metres to tenths
+    scale_invariant_log_loss(x, target, mask, lam=lam, unit=0.1).sum().backward()
+    pulls[lam] = (-x.grad.flatten() * 0.1 * n / 2).tolist()  # in tenths; times n/2
+    print(f"λ = {lam:g}: pulled by {[round(p, 2) + 0 for p in pulls[lam]]}")
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels for lambda 0, one half and 1. Each shows three pixels at their log errors minus 1, 2 and 5 with arrows in the direction of descent. With lambda 1 the middle pixel has no arrow and the outer ones move towards it."}, "figure": {"caption": "Arrows show minus the gradient, from autograd. Dotted: zero error. Dashed: the mean error. Under λ = 1 the pixels are pulled to the dashed line, under λ = 0 to the dotted one."}}
+figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), sharey=True)
+style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012}
+for axis, lam in zip(axes, lams, strict=True):
     axis.axhline(0, color="black", linestyle=":", linewidth=1)
     axis.axhline(2, color=plots.PALETTE[1], linestyle="--", linewidth=1)
     axis.plot([1, 2, 3], d, "o", color=plots.PALETTE[0])
-    axis.quiver([1, 2, 3], d, [0] * 3, pull, angles="xy", scale_units="xy", scale=1, width=0.012)
-    axis.set(title=f"λ = {lam:g}", xlabel="pixel", xticks=[1, 2, 3], xlim=(0.5, 3.5), ylim=(-2.5, 6))
-    print(f"λ = {lam:g}: pulled by {[round(p, 2) + 0 for p in pull]}")
-axes[0].set_ylabel("log error $d_i$ (tenths)");
+    axis.quiver([1, 2, 3], d, [0] * 3, pulls[lam], **style)
+    axis.set(title=f"λ = {lam:g}", xlabel="pixel", xticks=[1, 2, 3])
+    axis.set(xlim=(0.5, 3.5), ylim=(-2.5, 6))
+_ = axes[0].set_ylabel("log error $d_i$ (tenths)")
 
 # %% [markdown]
 # Under λ = 1 the middle pixel feels nothing, although it is wrong: it sits exactly on the mean, and the mean is forgiven.
-# The first pixel is pulled *away* from its goal: it is a little too near already, and moves up by one tenth before it is
-# right, then further, to join the others at the wrong size. Add the three arrows under λ = 1: they cancel. The whole map
+# The first pixel is a little too near, by one tenth. It is pulled up by three: *past* its goal, to join the others at
+# the wrong size. Add the three arrows under λ = 1: they cancel. The whole map
 # never moves as one.
 #
 # Follow the arrows for many small steps. **Predict** where the three pixels end for each λ, and how soon.
 
-# %% mystnb={"image": {"alt": "Three panels of log error against step. With lambda 0 all three pixels fall to zero quickly. With lambda one half the three first join each other, then fall to zero together. With lambda 1 they join at two and stay."}, "figure": {"caption": "Gradient descent on the three pixels themselves. Equal step sizes in all panels."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of log error against step. With lambda 0 all three pixels fall to zero quickly. With lambda one half the three first join each other, then fall to zero together. With lambda 1 they join at two and stay."}, "figure": {"caption": "Gradient descent on the three pixels themselves. Equal step sizes in all panels."}}
 figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.6), sharey=True)
 for axis, lam in zip(axes, (0.0, 0.5, 1.0), strict=True):
     path = [d]
     for _ in range(60):
         path.append(path[-1] - 0.1 * (path[-1] - lam * path[-1].mean()))  # against the gradient
-    axis.plot(torch.stack(path))
+    for pixel, colour in zip(torch.stack(path).T, plots.PALETTE, strict=False):
+        axis.plot(pixel, color=colour)
     axis.axhline(0, color="black", linestyle=":", linewidth=1)
     axis.set(title=f"λ = {lam:g}", xlabel="step")
-axes[0].set_ylabel("log error $d_i$ (tenths)");
+_ = axes[0].set_ylabel("log error $d_i$ (tenths)")
 
 # %% [markdown]
-# With λ = ½ there are two stages. First the pixels agree with *each other*: the shape settles. Then all come down
-# together to the right size, at half the speed. Eq. {eq}`split` says so: the size's share of the loss is multiplied by
+# With λ = ½ there are two stages. First the pixels agree with *each other*: the shape settles. (The lowest one even
+# crosses zero on its way to the others.) Then all come down together to the right size, at half the speed. Eq. {eq}`sil-split` says so: the size's share of the loss is multiplied by
 # $1 - \lambda$, and so is its slope. With λ = 1 they agree, and stay together at the wrong size for ever.
 #
 # In a network pixels do not move freely: they share weights. So this picture is a tendency, not a forecast.
@@ -442,16 +461,17 @@ axes[0].set_ylabel("log error $d_i$ (tenths)");
 # %%
 from depthlib.data import open_dataset
 
-COUNT = {"smoke": 8, "cpu": 60, "gpu": 300}[PROFILE]
+COUNT = {"smoke": 8, "cpu": 40, "gpu": 300}[PROFILE]
 test = open_dataset("rooms", "test", size=(120, 160), count=COUNT, keep=True)
-room = test[0]
+deep = max(range(8), key=lambda i: test[i]["depth"].clamp_min(0.1).log().std())
+room = test[deep]  # of eight rooms, the one whose depth varies most
 known = room["depth"] > 0
 g = room["depth"][known].double()
 wall = torch.where(known, g.log().mean().exp().float(), 0.0)
 doll = room["depth"] / 2
 
-# %% mystnb={"image": {"alt": "A rendered room, its true depth, the same depth halved, and a constant depth."}, "figure": {"caption": "Rendered room; depth on one scale. The dolls' house has every edge of the truth; the blank wall has none."}}
-plots.show({"photograph (rendered)": room["rgb"], "truth": room["depth"], "dolls' house": doll, "blank wall": wall})
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its true depth, the same depth halved, and a constant depth."}, "figure": {"caption": "Rendered room; depth on one scale. The dolls' house has every edge of the truth; the blank wall has none."}}
+plots.show({"photograph": room["rgb"], "truth": room["depth"], "dolls' house": doll, "blank wall": wall})
 
 # %% [markdown]
 # **The question:** which of the two does the loss prefer, and from which λ on does it change its mind?
@@ -460,75 +480,91 @@ plots.show({"photograph (rendered)": room["rgb"], "truth": room["depth"], "dolls
 # loss of *the true shape* at size $s$; the dolls' house is its point at $s = ½$. The orange curve is *the flat shape* at
 # size $s$; the blank wall is its point at $s = 1$. **Predict** what both curves do as λ grows, then move the slider.
 
-# %%
+# %% tags=["hide-input"]
 import plotly.graph_objects as go
 
 size = torch.logspace(-1.5, 1.5, 61, base=2)
 D = {"true shape": 0.0, "flat shape": g.log().var(correction=0).item()}
-spot = {"true shape": ("dolls' house", 0.5), "flat shape": ("blank wall", 1.0)}
-states = {}
-for lam in torch.linspace(0, 1, 11).tolist():
-    traces = []
-    for (shape, error), colour in zip(D.items(), plots.PALETTE, strict=False):
-        name, s = spot[shape]
-        loss = error + (1 - lam) * math.log(s) ** 2
-        curve = error + (1 - lam) * size.log() ** 2  # eq. (split): L = D + (1 − λ)·(mean log error)²
-        traces.append(go.Scatter(x=size.tolist(), y=curve.tolist(), name=shape, line={"color": colour}))
-        traces.append(go.Scatter(x=[s], y=[loss], mode="markers", name=f"{name}: {loss:.3f}", marker={"size": 12, "color": colour}))
-    states[f"{lam:.1f}"] = traces
+spots = {"true shape": ("dolls' house", 0.5), "flat shape": ("blank wall", 1.0)}
 
-# %% mystnb={"figure": {"caption": "Move λ. The two dots are the two predictions; the legend tells their loss."}}
-plots.slider(
-    "λ",
-    states,
-    layout={"xaxis": {"type": "log", "title": "size s", "tickvals": [0.5, 1, 2]}, "yaxis": {"title": "loss", "range": [0, 0.8]}},
-    alt="Loss against the size factor for the true shape and a flat shape, as two parabolas, with a slider over lambda. "
-    "At lambda 0 the blank wall has the lower loss; as lambda grows the parabolas flatten and the dolls' house becomes lower.",
+
+def bowl(shape, lam, colour):
+    curve = D[shape] + (1 - lam) * size.log().square()  # L = D + (1 − λ)·d̄²
+    name, s = spots[shape]
+    loss = D[shape] + (1 - lam) * math.log(s) ** 2
+    line, dot = {"color": colour}, {"size": 12, "color": colour}
+    yield go.Scatter(x=size.tolist(), y=curve.tolist(), name=shape, line=line)
+    yield go.Scatter(x=[s], y=[loss], name=f"{name}: {loss:.3f}", mode="markers", marker=dot)
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Move λ. The two dots are the two predictions; the legend tells their loss."}}
+states = {}
+for tenth in range(11):
+    lam = tenth / 10
+    states[f"{lam:.1f}"] = [
+        trace
+        for shape, colour in zip(D, plots.PALETTE, strict=False)
+        for trace in bowl(shape, lam, colour)
+    ]  # fmt: skip
+axes = {"xaxis": {"type": "log", "title": "size s", "tickvals": [0.5, 1, 2]},
+        "yaxis": {"title": "loss", "range": [0, 0.8]}}  # fmt: skip
+alt = (
+    "Loss against size for the true shape and a flat one: two bowls, a slider over λ. At λ = 0 the "
+    "blank wall is lower; as λ grows the bowls open, and the dolls' house becomes lower."
 )
+plots.slider_figure(states, "λ", layout=axes, alt=alt)
 
 # %%
-limit = 1 - D["flat shape"] / math.log(2) ** 2
+log_truth = room["depth"].clamp_min(0.01).log()[None]
 for lam in (0.0, 0.25, 0.5, 0.75, 1.0):
-    both = [losses.scale_invariant_log_loss(p[None].clamp_min(1e-3).log(), room["depth"][None].clamp_min(1e-3).log(), known[None], lam) for p in (doll, wall)]
-    print(f"λ = {lam:4.2f}: dolls' house {both[0].item():.3f}, blank wall {both[1].item():.3f}")
-print(f"it changes its mind at λ = {limit:.2f}")
+    row = f"λ = {lam:4.2f}:"
+    for name, made in (("dolls' house", doll), ("blank wall", wall)):
+        x = made.clamp_min(0.01).log()[None]
+        value = scale_invariant_log_loss(x, log_truth, known[None], lam)
+        row += f"  {name} {abs(value.item()):.3f}"
+    print(row)
+print(f"it changes its mind at λ = {1 - D['flat shape'] / math.log(2) ** 2:.2f}")
 
 # %% [markdown]
 # At λ = 0 the blank wall wins: halving every depth costs $(\log 2)^2$, more than having no shape at all in this room. As
 # λ grows both bowls open and their floors stay where they are: the floor is $D$, and λ does not touch it. At λ = 1 the
 # bowls are level lines. The dolls' house is then perfect, and so is a palace: nothing is left that could teach a network
-# metres. The crossing is where $(1-\lambda)(\log 2)^2 = D$ of the flat shape, by eq. {eq}`split`.
+# metres. The crossing is where $(1-\lambda)(\log 2)^2 = D$ of the flat shape, by eq. {eq}`sil-split`.
 #
 # λ = ½ halves the price of a wrong size, and keeps it above zero. That is all that the ½ does. The paper reports no gain
-# in its error figures from λ = ½ over λ = 0, and "slight qualitative improvements" {cite}`eigen2014`.
+# in its error figures from λ = ½ over λ = 0, and "slight qualitative improvements" {cite:p}`eigen2014`.
 #
 # ## The gradient on a picture
 #
-# The same pull, drawn for every pixel. The prediction is a gently wrong one: the true room, its far part made too near, and
-# then the whole 30 % too far. **Predict** the colours for λ = 0 and λ = 1. (Red: the loss wants the pixel farther.)
+# The same pull, drawn for every pixel. The prediction is a gently wrong one: the true room, its near things made too far and
+# its far wall too near, and then the whole 30 % too far. **Predict** the colours for λ = 0 and λ = 1. (Red: the loss wants the pixel farther.)
 
-# %% mystnb={"image": {"alt": "Two maps of minus the gradient over the same room. With lambda 0 most of the picture is blue; with lambda 1 near parts are blue and far parts red in balance."}, "figure": {"caption": "Minus the gradient of every pixel (rendered room), times the number of pixels. Left: almost everything should come nearer. Right: the two colours cancel."}}
-bent = torch.where(known, 1.3 * g.log().mean().exp() * (room["depth"] / g.log().mean().exp()) ** 0.6, 1.0).float()
-pulls = []
-for lam in (0.0, 1.0):
-    x = bent.log()[None].requires_grad_()
-    losses.scale_invariant_log_loss(x, room["depth"].clamp_min(1e-3).log()[None], known[None], lam).sum().backward()
-    pulls.append(-x.grad[0, 0] * int(known.sum()))
+# %%
+middle = g.log().mean().exp()
+bent = 1.3 * middle * (room["depth"] / middle).clamp_min(0.01) ** 0.6  # near farther, far nearer
+maps = {}
+for lam in (0, 1):
+    x = bent.float().log()[None].requires_grad_()
+    scale_invariant_log_loss(x, log_truth, known[None], lam).sum().backward()
+    maps[lam] = -x.grad[0, 0] * known.sum()
+    print(f"λ = {lam}: mean pull {maps[lam][known[0]].mean().item():+.2f}".replace("-0.00", "+0.00"))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two maps of minus the gradient over the same room. With lambda 0 most of the picture is blue; with lambda 1 near parts are blue and far parts red in balance."}, "figure": {"caption": "Minus the gradient of every pixel (rendered room), times the number of pixels. Left: almost everything should come nearer. Right: the two colours cancel."}}
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.9), layout="constrained")
-for axis, pull, lam in zip(axes, pulls, (0, 1), strict=True):
+for axis, (lam, pull) in zip(axes, maps.items(), strict=True):
     drawn = axis.imshow(pull, cmap=plots.ERROR_COLOURS, vmin=-1, vmax=1)
-    axis.set(title=f"λ = {lam}", xticks=[], yticks=[])
-figure.colorbar(drawn, ax=axes, label="pull (log units × 2)", fraction=0.04)
-print("mean pull:", *(f"λ = {lam}: {p[known[0]].mean():+.2f} " for lam, p in zip((0, 1), pulls, strict=True)))
+    axis.set_title(f"λ = {lam}")
+    axis.axis("off")
+_ = figure.colorbar(drawn, ax=axes, label="pull (log units × 2)", fraction=0.04)
 
 # %% [markdown]
-# Under λ = 0 the picture is ruled by the common 30 %: blue nearly everywhere. Under λ = 1 that common part is gone, and
-# what is left is the bent shape: push the near things nearer and the far wall farther. Same prediction, same pixels; the
-# far wall even changes its direction.
+# Under λ = 0 the near things are deep blue: two errors of the same sign add up there. On the far wall they cancel, and it is
+# nearly white: the loss is content with a wall that is right by accident. Under λ = 1 the common 30 % no longer counts. The
+# same wall turns red, because it is too near *for this room*, and red and blue balance over the picture.
 #
 # ## `unit`, and what it is not
 #
-# The authors do not predict log metres but log metres divided by 0.45723134 {cite}`eigen2014`, the spread of log depth in
+# The authors do not predict log metres but log metres divided by 0.45723134 {cite:p}`eigen2014`, the spread of log depth in
 # their data, so that the network's numbers are of order one. Our loss does the same through `unit`.
 #
 # **Predict:** dividing every $d_i$ by $u$ multiplies the loss by what? Does it move the minimum?
@@ -538,9 +574,10 @@ from depthlib.models.eigen import LOG_DEPTH_STD
 
 for unit in (1.0, LOG_DEPTH_STD):
     x = output.clone().requires_grad_()
-    value = losses.scale_invariant_log_loss(x, target, mask, lam=0.5, unit=unit)
+    value = scale_invariant_log_loss(x, target, mask, lam=0.5, unit=unit)
     value.sum().backward()
-    print(f"unit {unit:.3f}: loss {value.item():.4f}, gradient", [round(v, 4) for v in x.grad.flatten().tolist()])
+    slopes = [round(v, 4) for v in x.grad.flatten().tolist()]
+    print(f"unit {unit:.3f}: loss {value.item():.4f}, gradient {slopes}")
 print(f"ratio of the losses 1/u² = {1 / LOG_DEPTH_STD**2:.3f}")
 
 # %% [markdown]
@@ -553,18 +590,19 @@ print(f"ratio of the losses 1/u² = {1 / LOG_DEPTH_STD**2:.3f}")
 #
 # Real sensors leave holes: at object edges, on glass, on shiny floors. The library marks a missing depth with 0. The
 # paper's answer is one sentence: replace $n$ by the number of pixels that have a depth, and leave the others out of the
-# sums {cite}`eigen2014`. There are three ways to do it, and two of them fail. Our three pixels get a fourth that is
-# missing; the right answer stays 8.
+# sums {cite:p}`eigen2014`. There are three ways to do it, and two of them fail. Our three pixels get a fourth that is
+# missing; with λ = 0 the right answer stays 10.
 
 # %%
-depth = torch.tensor([1.0, 2.0, 4.0, 0.0]).reshape(1, 1, 1, 4)  # the last one is missing
-mask4 = depth > 0
+depth = torch.tensor([1.0, 2.0, 4.0, 0.0]).reshape(1, 1, 1, 4)  # a hole
 x = torch.cat((output, torch.zeros(1, 1, 1, 1)), dim=-1)
-d_hole = (x - depth.log()) / 0.1
-print("multiply by the mask :", ((d_hole * mask4).square().sum() / 3).item())
-print("0 replaced by 0.00001:", round((((x - depth.clamp_min(1e-5).log()) / 0.1).square().mean()).item(), 1), "with λ = 0, which should be 10")
-right = losses.scale_invariant_log_loss(x, depth.clamp_min(1e-5).log(), mask4, lam=0.5, unit=0.1)
-print("torch.where          :", round(right.item(), 3))
+times_mask = ((x - depth.log()) / 0.1 * (depth > 0)).square().sum() / 3
+tiny = depth.clamp_min(0.00001).log()
+filled = ((x - tiny) / 0.1).square().mean()
+chosen = scale_invariant_log_loss(x, tiny, depth > 0, lam=0.0, unit=0.1)
+print(f"multiplied by the mask  {times_mask.item():.1f}")
+print(f"0 replaced by 0.00001   {filled.item():.1f}")
+print(f"torch.where             {chosen.item():.1f}")
 
 # %% [markdown]
 # - **Multiplying by the mask** gives NaN: $\log 0 = -\infty$, and $\infty\cdot 0$ is not a number. One hole poisons the
@@ -581,7 +619,8 @@ x = output.clone().requires_grad_()
 nothing = torch.zeros_like(mask)
 values, weights = losses.ScaleInvariantLogLoss(lam=0.5)(x, target, nothing)
 losses.reduce(values, weights).backward()
-print("loss", values.item(), "weight", weights.item(), "gradient is zero:", bool((x.grad == 0).all()))
+print("loss", values.item(), "weight", weights.item())
+print("gradient is zero:", bool((x.grad == 0).all()))
 
 # %% [markdown]
 # ## From images to a batch
@@ -595,17 +634,19 @@ print("loss", values.item(), "weight", weights.item(), "gradient is zero:", bool
 # $$
 #
 # with $b$ the image in the batch and $n_b$ its number of valid pixels. The equality holds since
-# $n_b^2 L_b = n_b\sum d^2 - \tfrac12(\sum d)^2$ (multiply eq. {eq}`l4` by $n_b^2$). So it is a *weighted* average, with
+# $n_b^2 L_b = n_b\sum d^2 - \tfrac12(\sum d)^2$ (multiply eq. {eq}`sil-l4` by $n_b^2$). So it is a *weighted* average, with
 # weights $n_b^2$: an image with half of its depth missing counts a quarter.
 
 # %%
-two = output.expand(2, 1, 1, 3)
-holes = torch.tensor([[True, True, True], [True, True, False]]).reshape(2, 1, 1, 3)
-each = losses.scale_invariant_log_loss(two, target.expand(2, 1, 1, 3), holes, lam=0.5, unit=0.1)
+pair, goal = output.expand(2, 1, 1, 3), target.expand(2, 1, 1, 3)
+holes = torch.tensor([[True, True, True], [True, True, False]])
+holes = holes.reshape(2, 1, 1, 3)
+each = scale_invariant_log_loss(pair, goal, holes, lam=0.5, unit=0.1)
 print("losses of the two images:", [round(v, 4) for v in each.tolist()])
 for weighting in ("samples", "pixels"):
     w = losses.sample_weights(holes, weighting)
-    print(f"{weighting:8} weights {w.tolist()}, batch loss {losses.reduce(each, w).item():.4f}")
+    mean = losses.reduce(each, w).item()
+    print(f"{weighting:8} weights {w.tolist()}, batch loss {mean:.4f}")
 
 # %% [markdown]
 # The first image has three pixels, the second lost its worst one. Weighted by samples the two losses meet in the middle;
@@ -615,8 +656,8 @@ for weighting in ("samples", "pixels"):
 # ## The oracle: how much of the error is the size?
 #
 # Section 3.2 of the paper asks what would happen if an oracle told us each image's true mean log depth. Their own
-# network's log RMSE would drop from 0.28 to 0.22, and Make3D's from 0.41 to 0.33 {cite}`eigen2014`. "Just finding the
-# average scale of the scene accounts for a large fraction of the total error" {cite}`eigen2014`.
+# network's log RMSE would drop from 0.28 to 0.22, and Make3D's from 0.41 to 0.33 {cite:p}`eigen2014`. "Just finding the
+# average scale of the scene accounts for a large fraction of the total error" {cite:p}`eigen2014`.
 #
 # We repeat it on rendered rooms with the humblest predictor there is: the **mean depth image** of the training rooms,
 # which answers every picture with the same map. **Predict:** which share of its *squared* log error will the oracle
@@ -633,48 +674,54 @@ scored = get_protocol("eigen14").mask(truths)  # the rectangle that the paper sc
 guess = mean_depth_image(train).expand_as(truths)
 
 # %%
-logs = {"guess": guess.clamp_min(1e-3).log(), "truth": truths.clamp_min(1e-3).log()}
-mean = {k: (torch.where(scored, v, 0.0).sum((1, 2, 3)) / scored.sum((1, 2, 3))).reshape(-1, 1, 1, 1) for k, v in logs.items()}
-oracle = guess * (mean["truth"] - mean["guess"]).exp()  # the mean log depth of each guess becomes the truth's
+log_guess, log_truth = guess.clamp_min(0.01).log(), truths.clamp_min(0.01).log()
+pixels = scored.sum((1, 2, 3), keepdim=True)
+alpha = torch.where(scored, log_truth - log_guess, 0.0).sum((1, 2, 3), keepdim=True) / pixels
+oracle = guess * alpha.exp()  # now each guess has its room's mean log depth
 before, after = (metrics.error_sums(p, truths, scored) for p in (guess, oracle))
-plain, helped = metrics.rmse_log(before, "pixels").item(), metrics.rmse_log(after, "pixels").item()
-print(f"{COUNT} rooms: log RMSE {plain:.3f}, with the oracle {helped:.3f}; share of the squared error removed {1 - (helped / plain) ** 2:.0%}")
+plain, helped = (metrics.rmse_log(sums, "pixels").item() for sums in (before, after))
+print(f"{COUNT} rooms: log RMSE {plain:.3f}, with the oracle {helped:.3f}")
+print(f"share of the squared error removed: {1 - (helped / plain) ** 2:.0%}")
 
 # %% tags=["nbval-check-output"]
-print("the oracle's log RMSE is the scale-invariant RMSE without it:",
-      math.isclose(metrics.rmse_log(after), metrics.scale_invariant_rmse(before), rel_tol=1e-5))  # fmt: skip
-print("the oracle cannot lower the scale-invariant RMSE:",
-      math.isclose(metrics.scale_invariant_rmse(after), metrics.scale_invariant_rmse(before), rel_tol=1e-5))  # fmt: skip
+left_over = metrics.scale_invariant_rmse(before).item()
+again = metrics.scale_invariant_rmse(after).item()
+print("log RMSE with the oracle = scale-invariant RMSE without it:",
+      math.isclose(metrics.rmse_log(after).item(), left_over, rel_tol=1e-5))  # fmt: skip
+print("the oracle does not change the scale-invariant RMSE:",
+      math.isclose(again, left_over, rel_tol=1e-5))  # fmt: skip
 
 # %% [markdown]
 # The two lines are eq. 1 at work. The oracle's shift is exactly $\alpha$, so the log RMSE *with* the oracle is the
 # scale-invariant RMSE *without* it. We did not need an oracle: one column of the table already knew.
 #
-# Eq. {eq}`split` with λ = 0 says that squared log errors add: size² + shape² = all. So let us draw, for every room, the
+# Eq. {eq}`sil-split` with λ = 0 says that squared log errors add: size² + shape² = all. So let us draw, for every room, the
 # two parts as one bar.
 
-# %% mystnb={"image": {"alt": "Bars, one for each room, sorted by height: the squared mean log error on top of the scale-invariant error D."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
-pixels, total, tilt = (before[:, metrics.SUMS.index(c)] for c in ("pixels", "log_square", "log"))
-shape_part, size_part = total / pixels - (tilt / pixels) ** 2, (tilt / pixels) ** 2
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The tall ones are mostly size, the short ones mostly shape."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
+column = {name: before[:, i] for i, name in enumerate(metrics.SUMS)}
+size_part = (column["log"] / column["pixels"]).square()
+shape_part = column["log_square"] / column["pixels"] - size_part
 order = (shape_part + size_part).argsort(descending=True)
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.7))
 axis.bar(range(COUNT), shape_part[order], color=plots.PALETTE[0], label="shape, $D$")
-axis.bar(range(COUNT), size_part[order], bottom=shape_part[order], color=plots.PALETTE[1], label="size, $\\bar d^{\\,2}$")
+orange = {"color": plots.PALETTE[1], "label": "size, $\\bar d^{\\,2}$"}
+axis.bar(range(COUNT), size_part[order], bottom=shape_part[order], **orange)
 axis.set(xlabel="room, worst first", ylabel="squared log error")
-axis.legend();
+_ = axis.legend()
 
 # %% [markdown]
-# The worst rooms are tall because of the orange part. They are the rooms that are unusually small or large, which a
-# predictor that never looks cannot know. The blue part varies far less: behind every room there is a floor that comes
-# nearer at the bottom, and the mean image has that.
+# Among the tall bars most of the height is orange, and the short ones are mostly blue. So a room counts as bad mainly when
+# its size is unusual and every pixel is wrong in the same direction, which a predictor that never looks cannot help. Where
+# the size is right by luck, what is left is shape.
 #
 # Compare with the published pairs; the last column is one minus the squared quotient of the two before it.
 #
 # | predictor, data | log RMSE | with the oracle | squared error removed |
 # | --- | --- | --- | --- |
-# | Make3D, NYU {cite}`eigen2014` | 0.41 | 0.33 | 35 % |
-# | coarse + fine, NYU {cite}`eigen2014` | 0.28 | 0.22 | 38 % |
-# | mean depth image, NYU {cite}`eigen2014` | 0.430 | 0.304 | 50 % |
+# | Make3D, NYU {cite:p}`eigen2014` | 0.41 | 0.33 | 35 % |
+# | coarse + fine, NYU {cite:p}`eigen2014` | 0.28 | 0.22 | 38 % |
+# | mean depth image, NYU {cite:p}`eigen2014` | 0.430 | 0.304 | 50 % |
 # | mean depth image, NYU, ours | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.rmse_log::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | |
 # | our coarse network, NYU | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | |
 #
@@ -695,31 +742,44 @@ axis.legend();
 generator = torch.Generator().manual_seed(1)
 factor = 0.2 * torch.randn(COUNT, 1, 1, 1, generator=generator)
 rough = 0.1 * torch.randn(truths.shape, generator=generator)
-planted = metrics.error_sums((logs["truth"] + factor + rough).exp(), truths, scored)
-print(f"log RMSE        {metrics.rmse_log(planted, 'pixels'):.3f}   planted √(factor² + 0.1²) = {(factor.square().mean() + 0.01).sqrt():.3f}")
-print(f"scale-invariant {metrics.scale_invariant_rmse(planted, 'pixels'):.3f}   planted 0.100")
+made = (log_truth + factor + rough).exp()
+planted = metrics.error_sums(made, truths, scored)
+expected = (factor.square().mean() + 0.1**2).sqrt()
+found = metrics.rmse_log(planted, "pixels"), metrics.scale_invariant_rmse(planted, "pixels")
+print(f"log RMSE        {found[0]:.3f}   planted {expected:.3f}")
+print(f"scale-invariant {found[1]:.3f}   planted 0.100")
 
 # %% [markdown]
 # ## Why float32
 #
-# Graphics cards are fastest with 16-bit numbers, and mixed precision uses them where it can. Not here. Eq. {eq}`d3`
-# subtracts two large, nearly equal numbers when the map's size is wrong but its shape is good. Take a map that is 3 log
-# units off everywhere, with a wobble of 0.05: $D$ should be 0.0025. **Predict** what a 16-bit machine says.
+# Graphics cards are fastest with 16-bit numbers, and mixed precision uses them where it can. Not here. Eq. {eq}`sil-d3`
+# subtracts two large, nearly equal numbers when the map's size is wrong but its shape is good. Take a map with a wobble
+# of 0.05 in its log errors, so that $D$ should be 0.0025, and shift it by more and more. $D$ is blind to shifts.
+# **Predict** whether a 16-bit machine is, too.
 
 # %%
-generator = torch.Generator().manual_seed(2)
-e = 3 + 0.05 * torch.randn(4070, generator=generator, dtype=torch.float64)  # as many as the network's outputs
-for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-    x = e.to(dtype)
-    print(f"{str(dtype):15} D = {(x.square().mean() - x.mean().square()).item():+.6f}   Σd² = {x.square().sum().item():.0f}")
-x = e.to(torch.bfloat16).reshape(1, 1, 1, -1)
-print("the library, given bfloat16:", losses.scale_invariant_log_loss(x, torch.zeros_like(x), torch.ones_like(x, dtype=torch.bool), 1.0).dtype)
+generator = torch.Generator().manual_seed(0)
+wobble = 0.05 * torch.randn(4070, generator=generator, dtype=torch.float64)
+types = (torch.float32, torch.bfloat16, torch.float16)
+print("shift    float32    bfloat16     float16    Σd² in float16")
+for shift in (0.0, 1.0, 2.7, 5.0):
+    rows = [(wobble + shift).to(dtype) for dtype in types]
+    found = [(x.square().mean() - x.mean().square()).item() for x in rows]
+    total = rows[-1].square().sum().item()
+    print(f"{shift:5.1f}", *(f"{value:+11.5f}" for value in found), f"{total:12.1f}")
+
+# %% tags=["nbval-check-output"]
+x = (wobble + 5).to(torch.bfloat16).reshape(1, 1, 1, -1)
+everywhere = torch.ones_like(x, dtype=torch.bool)
+loss = scale_invariant_log_loss(x, torch.zeros_like(x), everywhere)
+print("the library is given", x.dtype, "and answers", loss.dtype)
 
 # %% [markdown]
-# In bfloat16 numbers near 9 are 1/16 apart: the difference of two such numbers is 0 or 1/16 or its negative, never
-# 1/400. A squared error below zero then makes the root of it NaN; that is how at least one well-known project came to turn mixed precision
-# off. float16 is finer but ends at 65 504: look at its sum. So the library computes the loss in float32 even when
-# everything around it is 16 bit; it costs nothing, since the loss is a few thousand numbers after millions of
+# float32 does not notice the shift. bfloat16 loses $D$ entirely at the first one, and at 2.7 it reports a *negative*
+# variance: numbers near 7.3 are 1/32 apart there, and the two terms are rounded to different sides. The root of a
+# negative number is NaN, and at least one well-known project switched mixed precision off because of such NaN. float16
+# is finer, but ends at 65 504: at shift 5 the sum of the squares is infinite. So the library computes the loss in float32
+# even when everything around it is 16 bit. It costs nothing: the loss is a few thousand numbers after millions of
 # multiplications.
 
 # %% [markdown]
@@ -737,6 +797,7 @@ print("the library, given bfloat16:", losses.scale_invariant_log_loss(x, torch.z
 # ## Exercises
 #
 # ```{admonition} Exercise 1 (by hand)
+# :class: exercise
 # Four pixels have the log errors $d = (1, 1, 1, 5)$, in tenths. Compute $D$ by eq. 1, by eq. 3 and by corrected eq. 2.
 # Then $L$ and the gradient for λ = ½. Which way does the gradient push the three pixels that are too far by 1?
 # ```
@@ -752,18 +813,21 @@ print("the library, given bfloat16:", losses.scale_invariant_log_loss(x, torch.z
 
 # %% tags=["hide-cell", "nbval-check-output"]
 x = torch.tensor([1.0, 1, 1, 5]).reshape(1, 1, 1, 4).requires_grad_()
-zero, all4 = torch.zeros(1, 1, 1, 4), torch.ones(1, 1, 1, 4, dtype=torch.bool)
-value = losses.scale_invariant_log_loss(x, zero, all4, lam=0.5)
+zero = torch.zeros(1, 1, 1, 4)
+all4 = torch.ones_like(zero, dtype=torch.bool)
+value = scale_invariant_log_loss(x, zero, all4, lam=0.5)
 value.sum().backward()
 print("L =", value.item(), "gradient", x.grad.flatten().tolist())
-print("D =", losses.scale_invariant_log_loss(x, zero, all4, lam=1.0).item())
+print("D =", scale_invariant_log_loss(x, zero, all4, lam=1.0).item())
 
 # %% [markdown]
 # ```{admonition} Exercise 2 (code)
+# :class: exercise
 # Some evaluations align a prediction in **metres**: they choose the factor $s$ that makes $\sum_i (s\,y_i - y^*_i)^2$
 # least. Set a derivative to zero as in eq. 1, and write the function. The assert compares it with trying many factors;
 # on the stub below it fails.
 # ```
+
 
 # %% tags=["raises-exception", "hide-output"]
 def best_factor(y, y_true):
@@ -772,8 +836,9 @@ def best_factor(y, y_true):
 
 tries = torch.linspace(0.5, 1.5, 100_001, dtype=torch.float64)
 y, y_true = prediction.flatten().double(), truth.flatten().double()
-costs = sum((tries * a - b) ** 2 for a, b in zip(y, y_true, strict=True))
-assert abs(best_factor(y, y_true) - tries[costs.argmin()]) < 1e-4, "not the best factor yet"
+costs = (tries[:, None] * y - y_true).square().sum(1)
+best = tries[costs.argmin()]
+assert abs(best_factor(y, y_true) - best) < 1e-4, "not the best yet"
 
 # %% [markdown]
 # ```{admonition} Solution
@@ -783,16 +848,19 @@ assert abs(best_factor(y, y_true) - tries[costs.argmin()]) < 1e-4, "not the best
 # every pixel alike. The cell below runs it and the assert.
 # ```
 
+
 # %% tags=["hide-cell", "nbval-check-output"]
 def best_factor(y, y_true):
     return (y * y_true).sum() / y.square().sum()
 
 
-assert abs(best_factor(y, y_true) - tries[costs.argmin()]) < 1e-4, "not the best factor yet"
-print("passed; in metres", round(best_factor(y, y_true).item(), 3), "in logs", round((y_true.log() - y.log()).mean().exp().item(), 3))
+assert abs(best_factor(y, y_true) - best) < 1e-4, "not the best yet"
+in_logs = (y_true.log() - y.log()).mean().exp()
+print(f"passed: {best_factor(y, y_true):.3f} in metres, {in_logs:.3f} in logs")
 
 # %% [markdown]
 # ```{admonition} Exercise 3 (open)
+# :class: exercise
 # You train one network for a robot that must not hit walls, and one for a film studio that rescales every model by eye.
 # Which λ for each? Would you *score* them with the same figure?
 # ```
@@ -809,8 +877,9 @@ print("passed; in metres", round(best_factor(y, y_true).item(), 3), "in logs", r
 # ```
 #
 # ```{admonition} Exercise 4 (open)
-# The slider compared two extremes in one room. Take another room, `test[1]`, or a corridor with a large spread of
-# depths. Does the crossing move, and can it vanish?
+# :class: exercise
+# The slider compared two extremes in one room. It is the deepest of eight. Take another, `room = test[i]` with
+# another `i`, and run the page again from there. Does the crossing move, and can it vanish?
 # ```
 #
 # ```{admonition} Discussion

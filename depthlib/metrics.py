@@ -1,6 +1,7 @@
 """Errors of a depth map: the eight figures of Eigen et al. 2014, Table 1, and log10.
 
-Pure functions give one value an image, in float64; the classes are torchmetrics over the same per-image sums.
+:func:`error_sums` gives each image's sums in float64; every figure is a pure function of them, [..., N, 10] →
+[...], so that a bootstrap computes thousands at once. The classes are torchmetrics over the same sums.
 They share one state, so a `MetricCollection` computes the sums once, they reduce across processes, and the
 result does not depend on the batch size. ``pooling`` says what is averaged: ``"images"`` (each image counts
 the same; what modern code does) or ``"pixels"`` (all pixels of all images in one pool; Eigen's table).
@@ -72,12 +73,18 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 def _mean(sums: Tensor, column: str, pooling: Pooling, root: bool = False) -> Tensor:
     """The mean of one column over pixels or over images; ``root`` takes the square root of what is averaged."""
-    total, pixels = sums[:, SUMS.index(column)], sums[:, 0]
+    total, pixels = sums[..., SUMS.index(column)], sums[..., 0]
     if pooling == "pixels":
-        mean = total.sum() / pixels.sum()
+        mean = total.sum(-1) / pixels.sum(-1)
         return mean.sqrt() if root else mean
-    each = (total / pixels)[pixels > 0]
-    return (each.sqrt() if root else each).mean()
+    each = total / pixels.clamp_min(1)
+    return _over_images(each.sqrt() if root else each, pixels)
+
+
+def _over_images(values: Tensor, pixels: Tensor) -> Tensor:
+    """The mean over images that have a scored pixel; NaN when none has."""
+    seen = pixels > 0
+    return torch.where(seen, values, 0.0).sum(-1) / seen.sum(-1)
 
 
 def delta(sums: Tensor, k: int = 1, pooling: Pooling = "images") -> Tensor:
@@ -116,11 +123,11 @@ def scale_invariant_rmse(sums: Tensor, pooling: Pooling = "images") -> Tensor:
     D is a figure of one image. ``"pixels"`` is Eigen's table, √ of the mean of D over images; ``"images"``
     averages √ D.
     """
-    pixels = sums[:, 0]
-    seen = pixels > 0
-    mean = sums[seen, SUMS.index("log")] / pixels[seen]
-    D = (sums[seen, SUMS.index("log_square")] / pixels[seen] - mean.square()).clamp_min(0)  # rounding, not NaN
-    return D.mean().sqrt() if pooling == "pixels" else D.sqrt().mean()
+    pixels = sums[..., 0]
+    n = pixels.clamp_min(1)
+    mean = sums[..., SUMS.index("log")] / n
+    D = (sums[..., SUMS.index("log_square")] / n - mean.square()).clamp_min(0)  # rounding, not NaN
+    return _over_images(D, pixels).sqrt() if pooling == "pixels" else _over_images(D.sqrt(), pixels)
 
 
 class DepthMetric(Metric):
@@ -160,7 +167,7 @@ class DepthMetric(Metric):
 
     @staticmethod
     def figure(sums: Tensor, pooling: Pooling) -> Tensor:
-        """The figure as a function of per-image sums [N, 10]."""
+        """The figure as a function of per-image sums [..., N, 10]."""
         raise NotImplementedError  # a subclass is the figure
 
 

@@ -54,7 +54,9 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
                 f"{target.parent}: cannot be written ({error.strerror}). Choose another folder."
             ) from error
         try:
-            papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
+            papermill.execute_notebook(
+                str(notebook), str(executed), parameters=parameters, progress_bar=False, kernel_name="python3"
+            )
         except PapermillExecutionError as error:
             failed = target.with_suffix(".failed.ipynb")
             shutil.copyfile(executed, failed)

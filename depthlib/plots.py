@@ -44,6 +44,7 @@ STYLE: Any = {
     "axes.axisbelow": True, "image.interpolation": "nearest", "hatch.linewidth": 0.6,
 }  # fmt: skip
 WIDTH = 7.2  # inches: the text column
+REMOVED = ["sendDataToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "tableRotation"]
 
 
 def show(
@@ -216,9 +217,7 @@ def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: 
         figure, axes = plt.subplots(1, len(phases), figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
         for place, (phase, entries) in zip(axes[0], phases.items(), strict=True):
             at = np.array([entry.get(x, i) for i, entry in enumerate(entries)], dtype=float)
-            loss = np.array(
-                [entry.get("loss", entry.get("train_loss", np.nan)) for entry in entries], dtype=float
-            )
+            loss = np.array([entry.get("loss", entry.get("train_loss", np.nan)) for entry in entries], dtype=float)
             window = smooth or max(1, len(loss) // 40)
             many = window > 1
             place.plot(at, loss, color=PALETTE[0], alpha=0.3 if many else 1.0, linewidth=1.0 if many else 1.6,
@@ -227,10 +226,7 @@ def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: 
                 mean = np.convolve(loss, np.ones(window) / window, mode="valid")
                 place.plot(at[window - 1 :], mean, color=PALETTE[0], linewidth=1.8,
                            label=f"training (mean of {window} steps)")  # fmt: skip
-            pairs = [
-                (a, entry.get("validation", entry.get("val_loss")))
-                for a, entry in zip(at, entries, strict=True)
-            ]
+            pairs = [(a, entry.get("validation", entry.get("val_loss"))) for a, entry in zip(at, entries, strict=True)]
             held = np.array([pair for pair in pairs if pair[1] is not None], dtype=float)
             if len(held):
                 place.plot(held[:, 0], held[:, 1], color=PALETTE[1], marker="o", markersize=4, linewidth=1.6,
@@ -260,9 +256,7 @@ def templates(weights: Image, size: tuple[int, int] = (55, 74), count: int = 24,
     if array.ndim == 2 and array.shape[0] == size[0] * size[1] != array.shape[1]:
         array = array.T
     if array.size % (size[0] * size[1]) or array.ndim not in (2, 3):
-        raise DepthError(
-            f"templates: weights are {array.shape}; expected [N, {size[0] * size[1]}] for size {size}."
-        )
+        raise DepthError(f"templates: weights are {array.shape}; expected [N, {size[0] * size[1]}] for size {size}.")
     array = array.reshape(-1, *size)
     array = array[np.argsort(-np.linalg.norm(array.reshape(len(array), -1), axis=1), kind="stable")[:count]]
     figure, axes = _grid([image[None] for image in array], min(columns, len(array)), bar=False, titles=False)
@@ -280,9 +274,7 @@ def filters(weights: Image, columns: int = 12) -> Figure:
     """
     array = _array(weights)
     if array.ndim != 4 or array.shape[1] != 3:
-        raise DepthError(
-            f"filters: weights are {array.shape}; expected [N, 3, h, w], the first layer of a network."
-        )
+        raise DepthError(f"filters: weights are {array.shape}; expected [N, 3, h, w], the first layer of a network.")
     figure, axes = _grid(list(array), min(columns, len(array)), bar=False, titles=False)
     for place, kernel in zip(axes, array, strict=False):
         low, high = kernel.min(), kernel.max()
@@ -349,9 +341,7 @@ def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, ti
     from depthlib.pointcloud import colored_points
 
     metres, colours = _image(depth, "depth", 1), _image(rgb, "rgb", 3)
-    as_tensor = [
-        torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32) for a in (metres, _array(K), colours)
-    ]
+    as_tensor = [torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32) for a in (metres, _array(K), colours)]
     points, shades = (t.numpy() for t in colored_points(*as_tensor))
     if len(points) == 0:
         raise DepthError("point_cloud: every depth is 0 (missing); there is nothing to draw.")
@@ -407,8 +397,7 @@ def slider_figure(
     for trace, stop in zip(figure.data, owner, strict=True):
         trace.visible = stop == stops[start]
     steps = [
-        {"method": "restyle", "label": str(stop), "args": [{"visible": [o == stop for o in owner]}]}
-        for stop in stops
+        {"method": "restyle", "label": str(stop), "args": [{"visible": [o == stop for o in owner]}]} for stop in stops
     ]
     figure.update_layout(
         sliders=[{"active": start, "currentvalue": {"prefix": f"{name} = " if name else ""}, "steps": steps, "pad": {"t": 36}}],
@@ -466,24 +455,17 @@ def _use_book_renderer() -> None:
 
     class BookRenderer(MimetypeRenderer):
         def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, str]:
-            ident = (
-                "fig-"
-                + hashlib.sha256(json.dumps(fig_dict, sort_keys=True, default=str).encode()).hexdigest()[:12]
-            )
+            ident = "fig-" + hashlib.sha256(json.dumps(fig_dict, sort_keys=True, default=str).encode()).hexdigest()[:12]
             layout = fig_dict.get("layout", {})
             alt = (
-                (layout.get("meta") or {}).get("alt")
-                or (layout.get("title") or {}).get("text")
-                or "Interactive figure"
+                (layout.get("meta") or {}).get("alt") or (layout.get("title") or {}).get("text") or "Interactive figure"
             )
             body = plotly.io.to_html(
                 fig_dict, include_plotlyjs=False, include_mathjax=False, full_html=False, div_id=ident, validate=False,
-                config={"responsive": True, "displaylogo": False}, default_height=f"{layout.get('height', 440)}px",
+                config={"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": REMOVED}, default_height=f"{layout.get('height', 440)}px",
             )  # fmt: skip
             quoted = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-            return {
-                "text/html": f'<div class="depth-plotly" role="figure" aria-label="{quoted}">{body}</div>'
-            }
+            return {"text/html": f'<div class="depth-plotly" role="figure" aria-label="{quoted}">{body}</div>'}
 
     plotly.io.renderers["book"] = BookRenderer()
     plotly.io.renderers.default = "book"
@@ -512,16 +494,12 @@ def _image(values: Any, name: str, channels: int | None = None) -> NDArray[np.fl
         )
     if array.ndim != 3 or array.shape[0] not in ((1, 3) if channels is None else (channels,)):
         hint = (
-            " Move the channels first: x.transpose(2, 0, 1)."
-            if array.ndim == 3 and array.shape[-1] in (1, 3)
-            else ""
+            " Move the channels first: x.transpose(2, 0, 1)." if array.ndim == 3 and array.shape[-1] in (1, 3) else ""
         )
         hint = " Add the channel: x[None]." if array.ndim == 2 else hint
         raise DepthError(f"plot of {name!r}: got shape {array.shape}; expected {wanted[channels]}.{hint}")
     if len(array) == 3 and array.size and (array.max() > 1.5 or array.min() < -0.5):
-        raise DepthError(
-            f"plot of {name!r}: colours run from {array.min():.3g} to {array.max():.3g}; expected [0, 1]."
-        )
+        raise DepthError(f"plot of {name!r}: colours run from {array.min():.3g} to {array.max():.3g}; expected [0, 1].")
     return array
 
 
@@ -532,9 +510,7 @@ def _named(panels: Any, titles: str | Sequence[str] | None) -> list[tuple[str, A
     images = list(panels) if isinstance(panels, list | tuple) else [panels]
     names = [titles] if isinstance(titles, str) else list(titles or [""] * len(images))
     if len(names) != len(images):
-        raise DepthError(
-            f"show: {len(images)} panels but {len(names)} titles; give one title for each panel."
-        )
+        raise DepthError(f"show: {len(images)} panels but {len(names)} titles; give one title for each panel.")
     return _some(list(zip(names, images, strict=True)))
 
 
@@ -566,13 +542,12 @@ def _grid(
 
     rows = -(-len(images) // columns)
     ratio = images[0].shape[-2] / images[0].shape[-1]
-    width = WIDTH if columns > 1 else 0.62 * WIDTH
-    cell = (width - (0.8 if bar else 0.0)) / columns
+    cell = (WIDTH - (0.8 if bar else 0.0)) / columns
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             rows,
             columns,
-            figsize=(width, rows * (cell * ratio + (0.32 if titles else 0.06))),
+            figsize=(WIDTH, rows * (cell * ratio + (0.32 if titles else 0.06))),
             squeeze=False,
             layout="constrained",
         )
@@ -611,17 +586,13 @@ def _hatch_missing(place: Axes, known: NDArray[np.bool_]) -> None:
 def _draw_depth(place: Axes, depth: NDArray[np.float64], limits: tuple[float, float]) -> Any:
     known = np.isfinite(depth) & (depth > 0)
     _hatch_missing(place, known)
-    return place.imshow(
-        np.ma.masked_where(~known, depth), cmap=DEPTH_COLOURS, vmin=limits[0], vmax=limits[1], zorder=1
-    )
+    return place.imshow(np.ma.masked_where(~known, depth), cmap=DEPTH_COLOURS, vmin=limits[0], vmax=limits[1], zorder=1)
 
 
 def _draw_signed(place: Axes, values: NDArray[np.float64], reach: float) -> Any:
     known = np.isfinite(values)
     _hatch_missing(place, known)
-    return place.imshow(
-        np.ma.masked_where(~known, values), cmap=ERROR_COLOURS, vmin=-reach, vmax=reach, zorder=1
-    )
+    return place.imshow(np.ma.masked_where(~known, values), cmap=ERROR_COLOURS, vmin=-reach, vmax=reach, zorder=1)
 
 
 def _bar(figure: Figure, drawn: Any, axes: Sequence[Axes], label: str) -> None:

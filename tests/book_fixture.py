@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-import tasks
+import tasks  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,7 @@ def small_book(folder: Path, pages: dict[str, str]) -> Path:
         (folder / "book" / f"{name}.py").write_text(text, encoding="utf8")
     root, *others = pages
     chapters = "".join(f"  - file: book/{name}\n" for name in others)
-    (folder / "_toc.yml").write_text(f"format: jb-book\nroot: book/{root}\n" + (f"chapters:\n{chapters}" if others else ""))
+    (folder / "_toc.yml").write_text(
+        f"format: jb-book\nroot: book/{root}\n" + (f"chapters:\n{chapters}" if others else "")
+    )
     return folder

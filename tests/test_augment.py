@@ -66,7 +66,9 @@ def test_new_intrinsics_send_a_point_to_the_pixel_it_moved_to(sample, change):
     K = apply(batch, t, (228, 304))["K"][0]
     crop_pixel = torch.tensor([[100.0, 57.0], [200.0, 150.0], [30.0, 200.0]]).T
     source = matrix[:, :2] @ crop_pixel + matrix[:, 2:]
-    before = torch.stack(((source[0] - sample["K"][0, 2]) / sample["K"][0, 0], (source[1] - sample["K"][1, 2]) / sample["K"][1, 1]))
+    before = torch.stack(
+        ((source[0] - sample["K"][0, 2]) / sample["K"][0, 0], (source[1] - sample["K"][1, 2]) / sample["K"][1, 1])
+    )
     after = torch.stack(((crop_pixel[0] - K[0, 2]) / K[0, 0], (crop_pixel[1] - K[1, 2]) / K[1, 1]))
     if change.get("flip"):
         after[0] = -after[0]

@@ -82,7 +82,9 @@ def visits(built_book: Built, site: str, driver: Any) -> dict[str, Visit]:
         driver.execute_async_script(SETTLE)
         facts = driver.execute_script(FACTS)
         severe = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-        elsewhere = [url for url in browser.requests(driver) if url.startswith(("http", "ws")) and not url.startswith(site)]
+        elsewhere = [
+            url for url in browser.requests(driver) if url.startswith(("http", "ws")) and not url.startswith(site)
+        ]
         found[page] = Visit(facts, severe, elsewhere)
     for page, visit in found.items():
         browser.window(driver, 390, 844, phone=True)
@@ -132,7 +134,9 @@ def test_search_finds_the_word_depth(site: str, driver: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     driver.get(f"{site}search.html?q=depth")
-    hits = WebDriverWait(driver, 20).until(lambda d: d.execute_script("return document.querySelectorAll('#search-results li').length"))
+    hits = WebDriverWait(driver, 20).until(
+        lambda d: d.execute_script("return document.querySelectorAll('#search-results li').length")
+    )
     assert hits >= 1
 
 
@@ -140,7 +144,9 @@ def test_the_theme_button_reaches_dark_and_changes_the_paper(site: str, driver: 
     driver.get(f"{site}book/index.html")
     seen = {}
     for _ in range(3):  # the button goes round auto, light and dark
-        driver.execute_script("[...document.querySelectorAll('.theme-switch-button')].find((b) => b.checkVisibility()).click()")
+        driver.execute_script(
+            "[...document.querySelectorAll('.theme-switch-button')].find((b) => b.checkVisibility()).click()"
+        )
         theme = driver.execute_script("return document.documentElement.dataset.theme")
         seen[theme] = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert set(seen) == {"light", "dark"}

@@ -219,7 +219,8 @@ def test_a_paired_bootstrap_sees_a_small_difference_and_no_difference(maps):
                          index=i) for i in indices]  # fmt: skip
 
     good, worse = (
-        evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * noise[: len(rgb)] * f, Truth(), "full", batch=60) for f in (1.0, 1.05)
+        evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * noise[: len(rgb)] * f, Truth(), "full", batch=60)
+        for f in (1.0, 1.05)
     )
     difference = bootstrap_difference(good, worse, "abs_rel")
     assert difference.certain and difference.first_is_better and difference.low < difference.value < difference.high

@@ -25,7 +25,10 @@ def test_seed_epoch_sample_and_purpose_each_change_the_numbers():
 
 def test_a_known_value_never_changes():
     # frozen: a change here would make every published run irreproducible
-    assert uniform(keys(0, 0, [0, 1], "augment"), 2).mul(1e6).round().tolist() == [[835201.0, 52326.0], [891540.0, 285143.0]]
+    assert uniform(keys(0, 0, [0, 1], "augment"), 2).mul(1e6).round().tolist() == [
+        [835201.0, 52326.0],
+        [891540.0, 285143.0],
+    ]
 
 
 def test_uniform_numbers_are_uniform_and_uncorrelated():

@@ -21,7 +21,7 @@ from sphinx.util.docutils import SphinxRole
 
 sys.path.insert(0, str(Path(__file__).parent))
 import pairs
-from fingerprint import execution_fingerprint
+from fingerprint import kept
 
 LOGGER = logging.getLogger(__name__)
 NO_NETWORK_SCRIPTS = ("tex-mml-chtml.js",)  # of MathJax's 24 MB; the fonts are copied beside it
@@ -30,15 +30,11 @@ NO_NETWORK_SCRIPTS = ("tex-mml-chtml.js",)  # of MathJax's 24 MB; the fonts are 
 def cache_path(app: Sphinx, config: Any) -> None:
     """Run a chapter again when what it imports, the pinned versions or the profile change; not when results do.
 
-    jupyter-cache looks at the chapter's cells only. Old caches of the same profile are removed.
+    jupyter-cache looks at the chapter's cells only. The trainings that chapters share are kept, and dropped, likewise.
     """
-    profile = os.environ["DEPTHLIB_PROFILE"]
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    current = caches / f"{profile}-{execution_fingerprint(Path(app.srcdir), profile)}"
-    for old in caches.glob(f"{profile}-*"):
-        if old != current:
-            shutil.rmtree(old)
-    config.nb_execution_cache_path = str(current)
+    profile, build = os.environ["DEPTHLIB_PROFILE"], Path(app.outdir).parent
+    config.nb_execution_cache_path = str(kept(build / ".jupyter_cache", Path(app.srcdir), profile))
+    os.environ.setdefault("DEPTHLIB_RUNS", str(kept(build / ".runs", Path(app.srcdir), profile)))
 
 
 def without_thebe(app: Sphinx, config: Any) -> None:
@@ -83,6 +79,18 @@ def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[
         context["ipynb_source"] = pagename + ".ipynb"
 
 
+def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
+    """A figure without a text for those who cannot see it fails the build; Sphinx would put the file's name there."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt", "").strip():
+            what = (
+                'in its cell\'s header: mystnb={"image": {"alt": "…"}}'
+                if "jupyter_execute" in image["uri"]
+                else ":alt:"
+            )
+            LOGGER.warning(f"a figure has no alt text; say what it shows ({what})", location=image)
+
+
 def report_times(app: Sphinx, error: Exception | None) -> None:
     """``_build/times.json``: seconds that each chapter took, read by ``make book``."""
     if error is None and app.builder.format == "html":
@@ -118,6 +126,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", cache_path)
     app.connect("config-inited", without_thebe)
     app.connect("builder-inited", copy_scripts)
+    app.connect("doctree-read", describe_figures)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", page_scripts)
     app.connect("build-finished", report_times)

@@ -99,12 +99,18 @@ def explain(log, path):
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     text = "\n".join(lines)
     offline = ("NewConnectionError", "NameResolutionError", "Name or service not known", "Temporary failure in name resolution",
-               "Network is unreachable", "ConnectTimeoutError", "Read timed out", "ProxyError", "SSLError", "Connection refused")  # fmt: skip
+               "Network is unreachable", "ConnectTimeoutError", "Read timed out", "ProxyError", "SSLError", "Connection refused",
+               "(from versions: none)")  # fmt: skip
     if "No space left on device" in text or "[Errno 28]" in text:
         return "the disk is full: the installation needs about %d GB. Pip's words are in %s" % (GIGABYTES, path)
     if any(word in text for word in offline):
-        return "the package index could not be reached. Check the network (or proxy) and run the same command again; details in %s" % path
-    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no reason given"]
+        return (
+            "the package index could not be reached. Check the network (or proxy) and run the same command again; details in %s"
+            % path
+        )
+    errors = [line for line in lines if line.startswith("ERROR")]
+    if not errors:
+        return "pip was stopped from outside. Run the same command again; details in %s" % path
     return "pip failed: %s (details in %s)" % (errors[-1].replace("ERROR: ", ""), path)
 
 
@@ -113,16 +119,18 @@ def show(line, state):
     import time
 
     words = line.split()
-    if not words or words[0] not in ("Collecting", "Downloading", "Installing", "Building", "Processing", "Successfully"):
+    if len(words) < 2 or words[0] not in ("Collecting", "Downloading", "Installing", "Processing"):
         return
+    if words[0] == "Installing" and words[1] != "collected":
+        return  # "Installing build dependencies": of no interest
     state["seen"] += words[0] in ("Collecting", "Processing")
     now = time.monotonic()
     if words[0] == "Installing":
-        text = "installing %d packages (this takes a minute or two)" % len(words)
+        text = "installing %d packages (this takes a minute or two)" % (len(words) - 3)
     elif words[0] == "Downloading":
-        text = "downloading " + " ".join(words[1:]).rsplit("/", 1)[-1]
+        text = "downloading " + words[1].rsplit("/", 1)[-1]
     else:
-        text = "%d packages looked at: %s" % (state["seen"], words[1] if len(words) > 1 else "")
+        text = "%d packages looked at: %s" % (state["seen"], words[1].rsplit("/", 1)[-1])
     text = "  %4.0f s  %s" % (now - state["start"], text)
     if sys.stdout.isatty():
         sys.stdout.write("\r" + text[:100].ljust(100))
@@ -138,7 +146,16 @@ def install(root, venv):
     import time
 
     path = os.path.join(venv, "install.log")
-    command = [venv_python(venv), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    command = [
+        venv_python(venv),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+    ]
     command += ["-c", "constraints.txt", "-e", ".[test]"]
     state = {"start": time.monotonic(), "said": time.monotonic(), "seen": 0}
     log = []
@@ -165,7 +182,10 @@ def install(root, venv):
     if process.returncode:
         raise Stop(explain("".join(log), path))
     if not runs(venv_python(venv), "-c", "import torch, depthlib, jupyter_book"):
-        raise Stop("the installation is incomplete: torch, depthlib or jupyter-book does not import. Delete .venv and try again; see %s" % path)
+        raise Stop(
+            "the installation is incomplete: torch, depthlib or jupyter-book does not import. Delete .venv and try again; see %s"
+            % path
+        )
     return time.monotonic() - state["start"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -17,3 +18,12 @@ def execution_fingerprint(root: Path, profile: str) -> str:
     for value in (profile, os.environ.get("DEPTHLIB_DATA", ""), os.environ.get("DEPTHLIB_WEIGHTS", "")):
         digest.update(value.encode() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def kept(folder: Path, root: Path, profile: str) -> Path:
+    """Today's subfolder of ``folder``, named after the fingerprint; those of earlier versions are removed."""
+    current = folder / f"{profile}-{execution_fingerprint(root, profile)}"
+    for old in folder.glob(f"{profile}-*"):
+        if old != current:
+            shutil.rmtree(old)
+    return current

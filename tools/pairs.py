@@ -27,6 +27,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+sys.path.insert(0, str(Path(__file__).parent))
+from fingerprint import kept
+
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CHECK_TAG = "nbval-check-output"
@@ -206,7 +209,7 @@ class Plain:
             flush()
             indent, marks, info = fence[1], fence[2], fence[3].strip()
             end = self.closing(lines, at, marks)
-            body = [line[len(indent):] if line.startswith(indent) else line for line in lines[at + 1 : end]]
+            body = [line[len(indent) :] if line.startswith(indent) else line for line in lines[at + 1 : end]]
             directive = DIRECTIVE.match(info)
             if directive:
                 out.extend(indent + line if line else line for line in self.directive(directive[1], directive[2], body))
@@ -244,7 +247,14 @@ class Plain:
             return ["", f"> **{title}**", ">", *[f"> {line}".rstrip() for line in inner], ""]
         if name == "math":
             tag = f" \\tag{{{self.equation(options['label'])}}}" if options.get("label") else ""
-            return ["", "$$", *[line for line in [argument, *body] if line.strip()], *([tag.strip()] if tag else []), "$$", ""]
+            return [
+                "",
+                "$$",
+                *[line for line in [argument, *body] if line.strip()],
+                *([tag.strip()] if tag else []),
+                "$$",
+                "",
+            ]
         if name in ("figure", "image"):
             caption = self.inline("\n".join(body).strip())
             shown = ["", f"![{options.get('alt', '')}]({argument})", ""]
@@ -324,7 +334,11 @@ def bibliography(path: Path) -> dict[str, tuple[str, str, str]]:
         title = re.sub(r"[{}]", "", entry.fields["title"])
         year = entry.fields.get("year", "n.d.")
         where = entry.fields.get("booktitle") or entry.fields.get("journal") or entry.fields.get("howpublished") or ""
-        found[key] = (who, year, f"{', '.join(people)}. {title}. {re.sub(r'[{}]', '', where)}{', ' if where else ''}{year}.")
+        found[key] = (
+            who,
+            year,
+            f"{', '.join(people)}. {title}. {re.sub(r'[{}]', '', where)}{', ' if where else ''}{year}.",
+        )
     return found
 
 
@@ -360,7 +374,11 @@ def pair(chapter: Path, root: Path = ROOT) -> NotebookNode:
     notebook = jupytext.reads(chapter.read_text(encoding="utf8"), fmt="py:percent")
     plain = Plain(chapter.name, root)
     for cell in notebook.cells:  # labels first: a reference may come before its equation
-        for label in re.findall(r"\$\$\s*\(([\w:.-]+)\)|^:label:\s*(\S+)", cell.source, re.M) if cell.cell_type == "markdown" else []:
+        for label in (
+            re.findall(r"\$\$\s*\(([\w:.-]+)\)|^:label:\s*(\S+)", cell.source, re.M)
+            if cell.cell_type == "markdown"
+            else []
+        ):
             plain.equation(label[0] or label[1])
     cells = []
     for cell in notebook.cells:
@@ -371,8 +389,11 @@ def pair(chapter: Path, root: Path = ROOT) -> NotebookNode:
             source = plain.convert(cell.source)
             if source.strip():
                 cells.append(nbformat.v4.new_markdown_cell(source))
-        else:
+        elif INSTALL_TAG not in tags:  # a chapter's own installation is replaced by the one below
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata=copy.deepcopy(cell.metadata)))
+            caption = ((cell.metadata.get("mystnb") or {}).get("figure") or {}).get("caption")
+            if caption:
+                cells.append(nbformat.v4.new_markdown_cell(f"*Figure.* {plain.inline(str(caption))}"))
     first = next((i for i, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
     cells.insert(first, install_cell(root))
     made = nbformat.v4.new_notebook(cells=cells)
@@ -386,14 +407,17 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     from nbclient import NotebookClient
 
     done = copy.deepcopy(notebook)
-    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke", "MPLBACKEND": "agg"}
+    runs = kept(ROOT / "_build" / ".runs", ROOT, "smoke")  # chapters share trainings
+    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke", "DEPTHLIB_RUNS": str(runs), "MPLBACKEND": "agg"}
     environment.pop("DEPTHLIB_BOOK", None)
-    NotebookClient(done, timeout=timeout, record_timing=False, resources={"metadata": {"path": str(folder)}}).execute(
-        env=environment
-    )
+    client = NotebookClient(
+        done, timeout=timeout, record_timing=False, resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--IPKernelApp.log_level=40"],
+    )  # fmt: skip
+    client.execute(env=environment)
     for cell in done.cells:
         if cell.cell_type == "code":
-            cell.outputs = [kept for output in cell.outputs if (kept := text_only(output)) is not None]
+            cell.outputs = [text for output in cell.outputs if (text := text_only(output)) is not None]
             cell.metadata.pop("execution", None)
     done.metadata = copy.deepcopy(notebook.metadata)
     return done
@@ -445,7 +469,12 @@ def write_pair(chapter: Path, root: Path = ROOT) -> bool:
     A file is left alone when only outputs that nothing compares (a time, a loss) have changed.
     """
     path = chapter.with_suffix(".ipynb")
-    done = execute(pair(chapter, root), chapter.parent)
+    from nbclient.exceptions import CellExecutionError
+
+    try:
+        done = execute(pair(chapter, root), chapter.parent)
+    except CellExecutionError as error:
+        raise PairError(f"{chapter.name}: " + re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip()) from None
     if found := private_paths(done, root):
         raise PairError(f"{chapter.name}: an output names a folder of this machine: {found[0].strip()[:120]}")
     if path.exists():

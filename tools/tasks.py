@@ -7,19 +7,30 @@ import functools
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+from fingerprint import kept
+
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = ("WARNING", "ERROR", "Exception", "Executing notebook", "Executed notebook", "Traceback")
+WORDS = ("WARNING", "ERROR", "Executing notebook", "Executed notebook")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -> tuple[int, str]:
     """Render the book of ``source`` into ``output/_build/html``; every warning is an error. → (exit status, log)."""
     output.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "DEPTHLIB_PROFILE": profile, "DEPTHLIB_BOOK": "1", "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    environment = {
+        **os.environ,
+        "DEPTHLIB_PROFILE": profile,
+        "DEPTHLIB_BOOK": "1",
+        "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+    }
     start = "from jupyter_book.cli.main import main; main()"
     command = [sys.executable, "-c", start, "build", str(source), "--path-output", str(output)]
     process = subprocess.Popen(
@@ -29,6 +40,7 @@ def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -
     assert process.stdout is not None
     log = []
     for line in process.stdout:
+        line = COLOURS.sub("", line)  # jupyter-book colours its log even when it goes to a file
         log.append(line)
         if echo and any(word in line for word in WORDS) and "[IPKernelApp]" not in line:
             print("  " + line.strip().replace(f"{source}/", ""), flush=True)
@@ -38,14 +50,24 @@ def build(output: Path, profile: str, source: Path = ROOT, echo: bool = False) -
     return status, "".join(log)
 
 
+def failed_cell(log: str) -> str:
+    """The cell that stopped a build, and its error; empty if none did."""
+    found = re.search(r"An error occurred while executing the following cell:\n(.*?)(?:\n\s*\[mystnb|\Z)", log, re.S)
+    return found[1].strip() if found else ""
+
+
 def book() -> int:
     """`make book`."""
     profile = os.environ.get("DEPTHLIB_PROFILE", "cpu")
     print(f"Running the chapters (profile {profile}) and rendering the book: minutes the first time.", flush=True)
     start = time.monotonic()
-    status, _ = build(ROOT, profile, echo=True)
+    status, log = build(ROOT, profile, echo=True)
     if status:
-        print(f"make: the book could not be built; see the lines above, or {ROOT / '_build' / 'book.log'}", file=sys.stderr)
+        print(failed_cell(log))
+        print(
+            f"make: the book could not be built; see the lines above, or {ROOT / '_build' / 'book.log'}",
+            file=sys.stderr,
+        )
         return 1
     times = json.loads((ROOT / "_build" / "times.json").read_text())
     print("\nSeconds to run each chapter (a chapter that has not changed is not run again):")
@@ -58,19 +80,19 @@ def book() -> int:
 
 def test(extra: list[str]) -> int:
     """`make test`: lint and types first, then one pytest run for unit tests, doctests, chapters, papermill, the book."""
-    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke"}
-    print("ruff", flush=True)
-    lint = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT).returncode
-    print("mypy", flush=True)
-    types = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT).returncode
+    # nbval and the book of the tests share the chapters' trainings
+    runs = kept(ROOT / "_build" / "tests" / "_build" / ".runs", ROOT, "smoke")
+    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke", "DEPTHLIB_RUNS": str(runs)}
+    faults = 0
+    for name, arguments in (("ruff", ["check", "."]), ("mypy", [])):
+        print(name, flush=True)
+        if subprocess.run([sys.executable, "-m", name, *arguments], cwd=ROOT).returncode:
+            print(f"make: {name} found faults; the tests run nevertheless", file=sys.stderr, flush=True)
+            faults = 1
     # one process: the chapters and the trainings use all cores themselves
-    command = [sys.executable, "-m", "pytest", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
+    command = [sys.executable, "-m", "pytest", "-v", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
                "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg", "--durations=8", "-rs"]  # fmt: skip
-    tests = subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode
-    for name, status in (("ruff", lint), ("mypy", types)):
-        if status:
-            print(f"make: {name} found faults; see the top of this output", file=sys.stderr)
-    return 1 if lint or types or tests else 0
+    return subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode or faults
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from depthlib import camera, randomness
+from depthlib.data.scenes.faults import REACH, kinect, velodyne
 from depthlib.data.scenes.render import Frame, check_size, render
+from depthlib.data.scenes.roads import make_roads
 from depthlib.data.scenes.rooms import make_rooms
 from depthlib.data.scenes.scene import Scene
 from depthlib.errors import DepthError
@@ -22,11 +24,20 @@ VERSION = 1
 def nyu_intrinsics(height: int, width: int) -> Tensor:
     """K of NYU Depth v2's RGB camera for an image of this size, [3, 3]; its toolbox counts pixels from 1.
 
-    >>> nyu_intrinsics(480, 640)[0, 2]
-    tensor(324.5824)
+    >>> round(nyu_intrinsics(480, 640)[0, 2].item(), 2)
+    324.58
     """
     K = camera.intrinsics(518.85790117, 519.46961112, 325.58244941 - 1, 253.73616633 - 1)
     return camera.resize(K, height / 480, width / 640)
+
+
+def kitti_intrinsics(height: int, width: int) -> Tensor:
+    """K of KITTI's left colour camera for an image of this size, [3, 3].
+
+    >>> round(kitti_intrinsics(375, 1242)[0, 0].item(), 2)
+    721.54
+    """
+    return camera.resize(camera.intrinsics(721.5377, 721.5377, 609.56, 172.85), height / 375, width / 1242)
 
 
 class _Scenes:
@@ -35,9 +46,13 @@ class _Scenes:
     name: str
     purpose: str
 
-    def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
+    def __init__(
+        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device
+    ) -> None:
         if not isinstance(count, int) or count < 1:
-            raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
+            raise DepthError(
+                f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more."
+            )
         self.count, self.seed, self.size = count, seed, check_size((int(size[0]), int(size[1])))
         self.faults, self.device = faults, torch.device(device)
 
@@ -67,15 +82,24 @@ class _Scenes:
         """Intrinsics of every sample, [3, 3]."""
         raise NotImplementedError
 
+    def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The samples' depth, and their sparse depth if they have one."""
+        raise NotImplementedError
+
     def pack(self, indices: list[int], frame: Frame) -> list[Sample]:
         """Samples from a rendered batch."""
+        keys = randomness.keys(self.seed, 0, indices, f"{self.name}-faults").to(self.device)
+        depth, sparse = self.measure(frame, keys)
         samples = []
         for k, i in enumerate(indices):
             name = f"{self.name}-{self.seed}-{i:06d}"
-            samples.append(Sample(
-                rgb=frame.rgb[k], depth=frame.depth[k], K=frame.K[k].clone(), name=name, dataset=self.name, index=i,
+            sample = Sample(
+                rgb=frame.rgb[k], depth=depth[k], K=frame.K[k].clone(), name=name, dataset=self.name, index=i,
                 scene=name,
-            ))  # fmt: skip
+            )  # fmt: skip
+            if sparse is not None:
+                sample["sparse"] = sparse[k]
+            samples.append(sample)
         return samples
 
     def fingerprint(self) -> str:
@@ -114,8 +138,43 @@ class Rooms(_Scenes):
     def K(self) -> Tensor:
         return nyu_intrinsics(*self.size)
 
+    def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
+        if not self.faults:
+            return frame.depth, None
+        return kinect(frame.depth, frame.K, frame.normals, frame.glass, frame.gloss, keys), None
 
-class Roads(Rooms):
-    """Placeholder until roads are written."""
+
+class Roads(_Scenes):
+    """Streets seen with the KITTI camera, with a 64-beam laser scan under ``sparse``.
+
+    Args:
+        count: how many.
+        seed: two seeds share no street.
+        size: rows and columns.
+        faults: ``depth`` is the scan itself, as in KITTI; else the truth up to 80 m. Sky is missing (0) in both.
+        device: where to render; samples stay there.
+
+    >>> roads = Roads(10, size=(48, 156))
+    >>> sample = roads[0]
+    >>> bool((sample["depth"] == 0).any()), bool((sample["sparse"] > 0).any())
+    (True, True)
+    """
 
     name = "roads"
+
+    def __init__(
+        self, count: int, seed: int = 0, size: tuple[int, int] = (188, 621), faults: bool = False,
+        device: str | torch.device = "cpu",
+    ) -> None:  # fmt: skip
+        super().__init__(count, seed, size, faults, device)
+
+    def make(self, indices: Sequence[int]) -> Scene:
+        return make_roads(self.seed, indices).to(self.device)
+
+    def K(self) -> Tensor:
+        return kitti_intrinsics(*self.size)
+
+    def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
+        depth = torch.where(frame.depth <= REACH, frame.depth, 0.0)
+        scan = velodyne(depth, frame.K, keys)
+        return (scan if self.faults else depth), scan

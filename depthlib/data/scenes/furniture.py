@@ -40,7 +40,11 @@ def clutter(b: Builder, d: Draw, up: float, width: float, depth: float, count: i
                 b.cylinder((x, up + h + 0.03, z), w * 0.4, 0.06, material)
         elif kind < 0.85:  # a bowl or vase
             s = d.between(0.1, 0.22)
-            b.ball((x, up + s * 0.4, z), (s, s * d.between(0.8, 1.3), s), palette.plain(d, d.choice(palette.PAINTS), 0.6))
+            b.ball(
+                (x, up + s * 0.4, z),
+                (s, s * d.between(0.8, 1.3), s),
+                palette.plain(d, d.choice(palette.PAINTS), 0.6),
+            )
         else:
             plant(b, d, x, up, z, d.between(0.15, 0.3))
 
@@ -60,7 +64,16 @@ def plant(b: Builder, d: Draw, x: float, up: float, z: float, size: float) -> No
         )  # fmt: skip
 
 
-def legs(b: Builder, w: float, t: float, h: float, thick: float, m: Material, z0: float = 0.0, rounded: bool = False) -> None:
+def legs(
+    b: Builder,
+    w: float,
+    t: float,
+    h: float,
+    thick: float,
+    m: Material,
+    z0: float = 0.0,
+    rounded: bool = False,
+) -> None:
     """Four legs under a w x t surface."""
     for sx in (-1, 1):
         for zz in (z0 + thick, z0 + t - thick):
@@ -163,7 +176,7 @@ def bed(b: Builder, d: Draw, w: float) -> None:
     b.box((0, h * 0.28, length / 2), (w, h * 0.36, length), m)
     b.box((0, h * 0.7, length / 2), (w - 0.03, h * 0.55, length - 0.04), sheet)
     b.box((0, h * 0.62 + 0.03, length * 0.62), (w + 0.05, h * 0.75, length * 0.72), cover)
-    b.ball((0, h + 0.02, length * 0.6), (w * 0.98, 0.16, length * 0.7), cover)
+    b.ball((0, h - 0.02, length * 0.6), (w * 1.3, 0.16, length * 0.95), cover)
     for k in range(2 if w > 1.2 else 1):
         x = (k - 0.5) * w * 0.48 if w > 1.2 else 0.0
         b.ball((x, h + 0.08, 0.3), (0.62, 0.2, 0.42), sheet, tilt=-0.25, yaw=d.between(-0.15, 0.15))
@@ -191,7 +204,13 @@ def sofa(b: Builder, d: Draw, w: float) -> None:
         b.cylinder((sx * (w - arm) / 2, 0.59, t / 2), arm * 1.05, t, m, tilt=math.pi / 2)
     for _ in range(d.whole(0, 3)):
         x = d.between(-0.5, 0.5) * (w - 2 * arm - 0.4)
-        b.ball((x, seat + 0.22, 0.44), (0.44, 0.42, 0.17), palette.cloth(d), tilt=d.between(0.25, 0.5), roll=d.between(-0.4, 0.4))
+        b.ball(
+            (x, seat + 0.22, 0.44),
+            (0.44, 0.42, 0.17),
+            palette.cloth(d),
+            tilt=d.between(0.25, 0.5),
+            roll=d.between(-0.4, 0.4),
+        )
 
 
 def bookcase(b: Builder, d: Draw, w: float) -> None:
@@ -237,7 +256,18 @@ def cabinet(b: Builder, d: Draw, w: float) -> None:
     b.box((0, h - 0.015, t / 2 + 0.01), (w + 0.04, 0.03, t + 0.03), m)
     b.box((0, 0.03, t / 2 - 0.03), (w - 0.06, 0.06, t - 0.06), m)
     handle = palette.metal(d)
-    fronts(b, d, w, h - 0.12, 0.08, t, m, handle, max(1, round(w / 0.5)), max(1, round(h / 0.25)) if d.chance(0.6) else 1)
+    fronts(
+        b,
+        d,
+        w,
+        h - 0.12,
+        0.08,
+        t,
+        m,
+        handle,
+        max(1, round(w / 0.5)),
+        max(1, round(h / 0.25)) if d.chance(0.6) else 1,
+    )
     if d.chance(0.3) and h < 0.9:
         tv(b, d, h, t)
     else:
@@ -247,7 +277,16 @@ def cabinet(b: Builder, d: Draw, w: float) -> None:
 
 
 def fronts(
-    b: Builder, d: Draw, w: float, h: float, up: float, z: float, m: Material, handle: Material, nx: int, ny: int
+    b: Builder,
+    d: Draw,
+    w: float,
+    h: float,
+    up: float,
+    z: float,
+    m: Material,
+    handle: Material,
+    nx: int,
+    ny: int,
 ) -> None:
     """A grid of doors or drawers with handles."""
     for i in range(nx):
@@ -296,11 +335,17 @@ def kitchen(b: Builder, d: Draw, w: float) -> None:
     clutter(b, d, 0.92, w, 0.5, d.whole(2, 8))
     if d.chance(0.5):  # a stove
         x = d.between(-0.25, 0.25) * w
-        b.box((x, 0.46, 0.3), (0.6, 0.88, 0.62), palette.plain(d, d.choice([(0.85, 0.85, 0.85), (0.15, 0.15, 0.15)]), 0.6))
+        b.box(
+            (x, 0.46, 0.3),
+            (0.6, 0.88, 0.62),
+            palette.plain(d, d.choice([(0.85, 0.85, 0.85), (0.15, 0.15, 0.15)]), 0.6),
+        )
         b.box((x, 0.5, 0.612), (0.46, 0.36, 0.012), palette.screen(d))
         b.box((x, 0.74, 0.64), (0.5, 0.02, 0.03), handle)
         for k in range(4):
-            b.cylinder((x + (0.13 if k % 2 else -0.13), 0.926, 0.2 + 0.26 * (k // 2)), 0.17, 0.01, palette.screen(d))
+            b.cylinder(
+                (x + (0.13 if k % 2 else -0.13), 0.926, 0.2 + 0.26 * (k // 2)), 0.17, 0.01, palette.screen(d)
+            )
 
 
 def fridge(b: Builder, d: Draw, w: float) -> None:
@@ -319,7 +364,9 @@ def lamp_floor(b: Builder, d: Draw, w: float) -> None:
     m, h = palette.metal(d), d.between(1.35, 1.75)
     b.cylinder((0, 0.015, 0.25), 0.3, 0.03, m)
     b.cylinder((0, h / 2, 0.25), 0.03, h, m)
-    b.cylinder((0, h, 0.25), 0.42, 0.28, Material((0.95, 0.85, 0.65), glow=d.choice([0.0, 1.6, 2.5])), top=0.6)
+    b.cylinder(
+        (0, h, 0.25), 0.42, 0.28, Material((0.95, 0.85, 0.65), glow=d.choice([0.0, 1.6, 2.5])), top=0.6
+    )
 
 
 def lamp_small(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
@@ -327,7 +374,9 @@ def lamp_small(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
     m = palette.plain(d, d.choice(palette.PAINTS), 0.5)
     b.ball((x, up + 0.12, z), (0.16, 0.24, 0.16), m)
     b.cylinder((x, up + 0.25, z), 0.02, 0.1, m)
-    b.cylinder((x, up + 0.38, z), 0.32, 0.2, Material((0.95, 0.86, 0.68), glow=d.choice([0.0, 2.0, 3.0])), top=0.6)
+    b.cylinder(
+        (x, up + 0.38, z), 0.32, 0.2, Material((0.95, 0.86, 0.68), glow=d.choice([0.0, 2.0, 3.0])), top=0.6
+    )
 
 
 def coffee_table(b: Builder, d: Draw, w: float) -> None:
@@ -368,7 +417,9 @@ def basket(b: Builder, d: Draw, w: float) -> None:
     """A bin, a ball or a stool."""
     kind = d()
     if kind < 0.4:
-        b.cylinder((0, 0.17, 0.2), 0.26, 0.34, palette.plain(d, d.choice(palette.VIVID + palette.WOODS)), top=1.2)
+        b.cylinder(
+            (0, 0.17, 0.2), 0.26, 0.34, palette.plain(d, d.choice(palette.VIVID + palette.WOODS)), top=1.2
+        )
     elif kind < 0.6:
         s = d.between(0.2, 0.6)
         b.ball((0, s / 2, 0.3), (s, s, s), palette.plain(d, d.choice(palette.VIVID), 0.5))

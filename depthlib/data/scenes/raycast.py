@@ -7,6 +7,8 @@ blocks: no tensor ever holds pixels times primitives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,9 @@ FAR = 1e9
 def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
     """[B, rows·16, columns·16] → [B·rows·columns, 256]."""
     b = image.shape[0]
-    return image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
+    return (
+        image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
+    )
 
 
 def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int, side: int = TILE) -> Tensor:
@@ -34,9 +38,7 @@ def every_second(tiles: Tensor) -> Tensor:
     return tiles.reshape(*tiles.shape[:-1], TILE, TILE)[..., ::2, ::2].flatten(-2)
 
 
-def frustum_mask(
-    K: Tensor, centre: Tensor, axes: Tensor, rows: int, columns: int
-) -> Tensor:
+def frustum_mask(K: Tensor, centre: Tensor, axes: Tensor, rows: int, columns: int) -> Tensor:
     """Which primitives can touch which tile, by the four side planes of the tile's frustum: bool [B, T, P].
 
     Args:
@@ -78,40 +80,52 @@ def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[int]]:
 def _slab(o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     """Where o + t·d enters and leaves |q| ≤ 1 along one axis."""
     inverse = d.reciprocal()
-    middle = (o * inverse).neg_()
+    middle = o * inverse
     reach = inverse.abs_()
-    return middle - reach, middle.add_(reach)
+    far = reach - middle
+    return middle.add_(reach).neg_(), far
 
 
-def _meet_box(o: list[Tensor], d: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _meet_box(o: Sequence[Tensor], d: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     near, far = _slab(o[0], d[0])
     for axis in (1, 2):
         n, f = _slab(o[axis], d[axis])
-        near, far = torch.maximum(near, n), torch.minimum(far, f)
+        torch.maximum(near, n, out=near)
+        torch.minimum(far, f, out=far)
     return near, far
 
 
-def _meet_round(o: list[Tensor], d: list[Tensor], profile: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+def _meet_round(
+    o: Sequence[Tensor], d: Sequence[Tensor], profile: Sequence[Tensor], shift: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Interval inside x² + z² ≤ α + βy + γy², |y| ≤ 1; ``shift`` is a t near the shape, for precision."""
-    alpha, beta, gamma = profile.unbind(-1)
+    alpha, beta, gamma = profile
     near, far = _slab(o[1], d[1])
-    x, y, z = (a + shift * b for a, b in zip(o, d, strict=True))
+    x, y, z = o if shift is None else [a + shift * b for a, b in zip(o, d, strict=True)]
     dx, dy, dz = d
     gy = gamma * dy
-    a = (dx * dx + dz * dz - gy * dy).clamp_min_(1e-9)
-    b = x * dx + z * dz - (gy * y + 0.5 * beta * dy)
-    c = x * x + z * z - (alpha + y * (beta + gamma * y))
-    root = b * b - a * c
-    inverse = a.reciprocal()
-    middle = shift - b * inverse
-    reach = root.clamp_min(0).sqrt_() * inverse
+    a = (dx * dx).add_(dz * dz).sub_(gy * dy).clamp_min_(1e-9)
+    b = (x * dx).add_(z * dz).sub_(gy * y).sub_(0.5 * beta * dy)
+    c = (x * x).add_(z * z).sub_(alpha).sub_((gamma * y).add_(beta).mul_(y))
+    root = (b * b).sub_(a * c)
+    inverse = a.reciprocal_()
+    middle = b.mul_(inverse).neg_() if shift is None else shift - b * inverse
+    reach = root.clamp_min(0).sqrt_().mul_(inverse)
     near = torch.maximum(near, middle - reach)
     far = torch.minimum(far, middle + reach)
     return near, torch.where(root > 0, far, -FAR)
 
 
 def first_hit(
-    x: Tensor, y: Tensor, mask: Tensor, base: Tensor, kind: Tensor, origin: Tensor, matrix: Tensor, profile: Tensor, depth: Tensor
+    x: Tensor,
+    y: Tensor,
+    mask: Tensor,
+    base: Tensor,
+    kind: Tensor,
+    origin: Tensor,
+    matrix: Tensor,
+    profile: Tensor,
+    depth: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Nearest primitive along rays (x, y, 1) from the camera.
 
@@ -128,30 +142,35 @@ def first_hit(
     """
     best = torch.full_like(x, FAR)
     index = torch.full(x.shape, -1, dtype=torch.int32, device=x.device)
+    numbers = torch.cat((matrix.flatten(1), origin, profile, depth[:, None]), 1)
     for shape in (BOX, ROUND):
         order, table, active = candidates(mask & (kind == shape), base)
         if not active:
             continue
         xs, ys, z, i = x[order], y[order], best[order], index[order]
+        listed, primitive = numbers[table], table.to(torch.int32)
         for k, n in enumerate(active):
-            p = table[:n, k]
-            m = matrix[p][:, :, :, None]  # [n, 3, 3, 1]
+            m = listed[:n, k].t().unsqueeze(-1).unbind()  # sixteen [n, 1]
             px, py = xs[:n], ys[:n]
-            d = [(px * m[:, a, 0]).add_(py * m[:, a, 1]).add_(m[:, a, 2]) for a in range(3)]
-            o = list(origin[p][:, :, None].unbind(1))
-            if shape == BOX:
-                near, far = _meet_box(o, d)
-            else:
-                near, far = _meet_round(o, d, profile[p][:, None], depth[p][:, None])
-            hit = (near < far) & (near < z[:n]) & (near > 1e-4)
-            z[:n] = torch.where(hit, near, z[:n])
-            i[:n] = torch.where(hit, p.to(torch.int32)[:, None], i[:n])
+            d = [(px * m[r]).add_(py * m[r + 1]).add_(m[r + 2]) for r in (0, 3, 6)]
+            near, far = _meet_box(m[9:12], d) if shape == BOX else _meet_round(m[9:12], d, m[12:15], m[15])
+            zn = z[:n]
+            hit = (near < far).logical_and_(near < zn).logical_and_(near > 1e-4)
+            torch.where(hit, near, zn, out=zn)
+            torch.where(hit, primitive[:n, k, None], i[:n], out=i[:n])
         best[order], index[order] = z, i
     return best, index
 
 
 def any_hit(
-    start: Tensor, way: Tensor, mask: Tensor, base: Tensor, kind: Tensor, origin: Tensor, matrix: Tensor, profile: Tensor
+    start: Tensor,
+    way: Tensor,
+    mask: Tensor,
+    base: Tensor,
+    kind: Tensor,
+    origin: Tensor,
+    matrix: Tensor,
+    profile: Tensor,
 ) -> Tensor:
     """Whether the segment start + t·way, 0 < t < 1, meets a primitive: bool [T, N].
 
@@ -161,27 +180,36 @@ def any_hit(
         origin, matrix: world to unit-shape coordinates, q = matrix · p + origin.
     """
     blocked = torch.zeros(start.shape[1:], dtype=torch.bool, device=start.device)
+    numbers = torch.cat((matrix.flatten(1), origin, profile), 1)
     for shape in (BOX, ROUND):
         order, table, active = candidates(mask & (kind == shape), base)
         if not active:
             continue
+        # only tiles that something may shade
+        order = order[: active[0]]
         s, w, found = start[:, order], way[:, order], blocked[order]
+        listed = numbers[table[: active[0]]]
         for k, n in enumerate(active):
-            p = table[:n, k]
-            m = matrix[p][:, :, :, None]
-            q = origin[p][:, :, None]
-            o, d = [], []
-            for a in range(3):
-                m0, m1, m2 = m[:, a, 0], m[:, a, 1], m[:, a, 2]
-                d.append((w[0, :n] * m0).add_(w[1, :n] * m1).add_(w[2, :n] * m2))
-                o.append((s[0, :n] * m0).add_(s[1, :n] * m1).add_(s[2, :n] * m2).add_(q[:, a]))
-            if shape == BOX:
-                near, far = _meet_box(o, d)
-            else:
-                near, far = _meet_round(o, d, profile[p][:, None], torch.zeros_like(q[:, 0]))
-            found[:n] |= (torch.maximum(near, near.new_tensor(0.0)) < torch.minimum(far, far.new_tensor(1.0)))
+            m = listed[:n, k].t().unsqueeze(-1).unbind()  # fifteen [n, 1]
+            sx, sy, sz = s[:, :n].unbind()
+            wx, wy, wz = w[:, :n].unbind()
+            d = [(wx * m[r]).add_(wy * m[r + 1]).add_(wz * m[r + 2]) for r in (0, 3, 6)]
+            o = [(sx * m[r]).add_(sy * m[r + 1]).add_(sz * m[r + 2]).add_(m[9 + r // 3]) for r in (0, 3, 6)]
+            near, far = _meet_box(o, d) if shape == BOX else _meet_round(o, d, m[12:15], None)
+            found[:n].logical_or_(near.clamp_min_(0.0) < far.clamp_max_(1.0))
         blocked[order] = found
     return blocked
 
 
-__all__ = ["EMPTY", "FAR", "TILE", "any_hit", "candidates", "every_second", "first_hit", "from_tiles", "frustum_mask", "to_tiles"]
+__all__ = [
+    "EMPTY",
+    "FAR",
+    "TILE",
+    "any_hit",
+    "candidates",
+    "every_second",
+    "first_hit",
+    "from_tiles",
+    "frustum_mask",
+    "to_tiles",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +14,12 @@ from torch import Tensor
 
 from depthlib import camera, randomness
 from depthlib.data.scenes import raycast
-from depthlib.data.scenes.materials import paint
+from depthlib.data.scenes.materials import noise_table, paint
 from depthlib.data.scenes.raycast import FAR, TILE
 from depthlib.data.scenes.scene import BOX, EMPTY, Scene
 from depthlib.errors import DepthError
 
-_CHUNK = {"cpu": int(__import__("os").environ.get("CH","1")), "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
+_CHUNK = {"cpu": 1, "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
 _AMBIENT_REACH = 0.9  # metres; how far an ambient occlusion ray looks
 _DIRECT, _SUN, _SKY = slice(9, 12), slice(0, 3), slice(3, 6)
 
@@ -98,20 +97,24 @@ def render(
     batch, device = len(scene), scene.kind.device
     pose = scene.pose if pose is None else pose.to(device)
     if K.shape[-2:] != (3, 3) or pose.shape[-2:] != (4, 4):
-        raise DepthError(f"K is {tuple(K.shape)}, pose {tuple(pose.shape)}; expected [B, 3, 3] and [B, 4, 4].")
+        raise DepthError(
+            f"K is {tuple(K.shape)}, pose {tuple(pose.shape)}; expected [B, 3, 3] and [B, 4, 4]."
+        )
     K = K.to(device).expand(batch, 3, 3)
     pose = pose.expand(batch, 4, 4)
     step = _CHUNK.get(device.type, 1)
 
     def part(i: int) -> tuple[Tensor, ...]:
         n = slice(i, i + step)
-        return _render(scene[n], K[n], pose[n], height, width, shadows, textures, sensor)
+        with torch.inference_mode():  # a third less overhead; the joined result is an ordinary tensor again
+            return _render(scene[n], K[n], pose[n], height, width, shadows, textures, sensor)
 
     starts = range(0, batch, step)
     pool = _pool(os.getpid(), torch.get_num_threads()) if device.type == "cpu" and len(starts) > 1 else None
     parts = [part(i) for i in starts] if pool is None else list(pool.map(part, starts))
-    joined = parts[0] if len(parts) == 1 else [torch.cat(tensors) for tensors in zip(*parts, strict=True)]
-    rgb, depth, normals, albedo, ids, glass, gloss = joined
+    rgb, depth, normals, albedo, ids, glass, gloss = (
+        torch.cat(tensors) for tensors in zip(*parts, strict=True)
+    )
     return Frame(rgb, depth, normals, K, albedo, ids, glass, gloss)
 
 
@@ -122,7 +125,9 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor | None:
         return None
     pool = ThreadPoolExecutor(threads, "scenes", initializer=torch.set_num_threads, initargs=(1,))
     list(pool.map(lambda _: time.sleep(0.01), range(threads)))  # start them all
-    torch.set_num_threads(threads)  # the setting is a thread's own, but the default of later threads is shared
+    torch.set_num_threads(
+        threads
+    )  # the setting is a thread's own, but the default of later threads is shared
     return pool
 
 
@@ -133,7 +138,9 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
         DepthError: fewer than 8 or more than 4096 pixels a side.
     """
     if len(size) != 2 or not all(isinstance(n, int) and 8 <= n <= 4096 for n in size):
-        raise DepthError(f"size is {size}; expected (rows, columns), each from 8 to 4096, such as (240, 320).")
+        raise DepthError(
+            f"size is {size}; expected (rows, columns), each from 8 to 4096, such as (240, 320)."
+        )
     return size
 
 
@@ -155,27 +162,41 @@ def _camera_axes(scene: Scene, pose: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
 
 def _near_mask(low: Tensor, high: Tensor, centre: Tensor, extent: Tensor) -> Tensor:
     """Which primitives' bounding boxes meet a tile's: low, high [T, 3]; centre, extent [T or 1, P, 3]."""
-    return ((centre + extent > low[:, None]) & (centre - extent < high[:, None])).all(-1)
+    near = None
+    for axis in range(3):
+        c, e = centre[..., axis], extent[..., axis]
+        part = (c + e > low[:, axis, None]) & (c - e < high[:, axis, None])
+        near = part if near is None else near & part
+    assert near is not None
+    return near
 
 
-def _cone_mask(low: Tensor, high: Tensor, light: Tensor, spread: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
-    """Which bounding spheres can stand between a tile's points and a light: bool [T, P].
+def _along(ways: Tensor, points: Tensor) -> Tensor:
+    """Scalar products of every tile's direction with its image's points: [B·T, 3], [B, N, 3] → [B·T, N]."""
+    return (ways.reshape(len(points), -1, 3) @ points.transpose(1, 2)).flatten(0, 1)
+
+
+def _cone_mask(
+    low: Tensor, high: Tensor, light: Tensor, spread: Tensor, centre: Tensor, radius: Tensor
+) -> Tensor:
+    """Which bounding spheres can stand between a tile's points and a light: bool [B·T, P].
 
     Args:
-        low, high: bounds of the tile's points, [T, 3].
-        light, spread: [T or 1, 3], [T or 1]: the light's centre and radius.
-        centre, radius: [T or 1, P, 3], [T or 1, P].
+        low, high: bounds of the tile's points, [B·T, 3].
+        light, spread: [B·T, 3], [B·T, 1]: the light's centre and radius.
+        centre, radius: [B, P, 3], [B·T or 1, P].
     """
-    middle, reach = (low + high) / 2, (high - low).norm(dim=-1) / 2
+    middle, reach = (low + high) / 2, (high - low).norm(dim=-1, keepdim=True) / 2
     to_tile = middle - light
-    length = to_tile.norm(dim=-1).clamp_min(1e-6)
-    way = (to_tile / length[:, None])[:, None]
-    to = centre - light[:, None]
-    along = (to * way).sum(-1)
-    away = ((to * to).sum(-1) - along * along).clamp_min(0).sqrt()
-    part = (along / length[:, None]).clamp(0, 1)  # the beam narrows from the light's width to the tile's
-    width = spread[:, None] * (1 - part) + reach[:, None] * part
-    return (away < radius + width) & (along > -radius - spread[:, None]) & (along < (length + reach)[:, None] + radius)
+    length = to_tile.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    way = to_tile / length
+    along = _along(way, centre) - (light * way).sum(-1, keepdim=True)
+    square = _along(-2 * light, centre) + (light * light).sum(-1, keepdim=True)
+    square = square.reshape(len(centre), -1, centre.shape[1]) + (centre * centre).sum(-1)[:, None]
+    away = (square.flatten(0, 1) - along * along).clamp_min(0).sqrt()
+    part = (along / length).clamp(0, 1)  # the beam narrows from the light's width to the tile's
+    width = spread + (reach - spread) * part + 0.02
+    return (away < radius + width) & (along > -radius - spread) & (along < length + reach + radius)
 
 
 def _outside(way: Tensor, sky: Tensor) -> Tensor:
@@ -183,7 +204,9 @@ def _outside(way: Tensor, sky: Tensor) -> Tensor:
     up = -way[1] / (way * way).sum(0).sqrt()
     blend = (up * 2.2).clamp(0, 1).sqrt()
     light = sky[3:6] + (sky[0:3] - sky[3:6]) * blend
-    side = torch.where(way[2].abs() > way[0].abs(), way[0] / way[2].abs().clamp_min(1e-3), way[2] / way[0].abs())
+    side = torch.where(
+        way[2].abs() > way[0].abs(), way[0] / way[2].abs().clamp_min(1e-3), way[2] / way[0].abs()
+    )
     ragged = _noise(side * 3 + 1.7, up * 4 + 0.37)
     green = (0.10 + 0.06 * ragged - up) * 30
     trees = torch.stack((0.30 + 0.10 * ragged, 0.38 + 0.12 * ragged, 0.25 + 0.08 * ragged)).clamp_min(0.05)
@@ -191,8 +214,6 @@ def _outside(way: Tensor, sky: Tensor) -> Tensor:
 
 
 def _noise(u: Tensor, v: Tensor) -> Tensor:
-    from depthlib.data.scenes.materials import noise_table
-
     u, v = u / 8, v / 8
     grid = torch.stack((u - u.floor(), v - v.floor()), -1)[None, None] * 2 - 1
     table = noise_table(str(u.device))
@@ -200,7 +221,14 @@ def _noise(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _render(
-    scene: Scene, K: Tensor, pose: Tensor, height: int, width: int, shadows: bool, textures: bool, sensor: bool
+    scene: Scene,
+    K: Tensor,
+    pose: Tensor,
+    height: int,
+    width: int,
+    shadows: bool,
+    textures: bool,
+    sensor: bool,
 ) -> tuple[Tensor, ...]:
     """All of it, for a few images at once; works in the scene's own metres (before :meth:`Scene.scaled`)."""
     batch, device = len(scene), K.device
@@ -223,8 +251,8 @@ def _render(
     rows, columns = -(-height // TILE), -(-width // TILE)
     tiles = rows * columns
     v, u = camera.pixel_grid(rows * TILE, columns * TILE, device)
-    x = to_flat((u - K[:, 0, 2, None, None]) / K[:, 0, 0, None, None], rows, columns)
-    y = to_flat((v - K[:, 1, 2, None, None]) / K[:, 1, 1, None, None], rows, columns)  # [B·T, 256]
+    x = raycast.to_tiles((u - K[:, 0, 2, None, None]) / K[:, 0, 0, None, None], rows, columns)
+    y = raycast.to_tiles((v - K[:, 1, 2, None, None]) / K[:, 1, 1, None, None], rows, columns)  # [B·T, 256]
     image = torch.arange(batch, device=device).repeat_interleave(tiles)
     base = image * count
     spread = (lambda t: t) if batch == 1 else (lambda t: t[image])  # a value an image → a value a tile
@@ -246,7 +274,9 @@ def _render(
     per_pixel = (lambda t: t[0][:, None, None]) if batch == 1 else (lambda t: t.t()[:, image][:, :, None])
     turn = per_pixel(pose[:, :3, :3].flatten(1))  # [9, T or 1, 1]
     place = per_pixel(pose[:, :3, 3])
-    way = torch.stack([turn[3 * a] * x + turn[3 * a + 1] * y + turn[3 * a + 2] for a in range(3)])  # [3, T, 256]
+    way = torch.stack(
+        [turn[3 * a] * x + turn[3 * a + 1] * y + turn[3 * a + 2] for a in range(3)]
+    )  # [3, T, 256]
     point = place + way * z
     table = torch.cat((
         unit.rotation.reshape(-1, 9), unit.centre.reshape(-1, 3), unit.half.reshape(-1, 3), profile,
@@ -255,7 +285,9 @@ def _render(
     g = _gather(table, flat).reshape(-1, *x.shape)
     r, half, prof, m = g[0:9], g[12:15], g[15:18], g[19:].flatten(1)
     rel = point - g[9:12]
-    q = torch.stack([r[a] * rel[0] + r[3 + a] * rel[1] + r[6 + a] * rel[2] for a in range(3)])  # metres, local
+    q = torch.stack(
+        [r[a] * rel[0] + r[3 + a] * rel[1] + r[6 + a] * rel[2] for a in range(3)]
+    )  # metres, local
     unit_q = q / half
     size = unit_q.abs()
     # a box's face is its largest coordinate; a round one has caps, and elsewhere the gradient
@@ -273,7 +305,9 @@ def _render(
         torch.where(flat_any, (~(flat_x | flat_y)).float() * unit_q[2].sign(), gz),
     ))  # fmt: skip
     n_local = n_local / (n_local * n_local).sum(0).sqrt().clamp_min(1e-12)
-    n = torch.stack([r[3 * a] * n_local[0] + r[3 * a + 1] * n_local[1] + r[3 * a + 2] * n_local[2] for a in range(3)])
+    n = torch.stack(
+        [r[3 * a] * n_local[0] + r[3 * a + 1] * n_local[1] + r[3 * a + 2] * n_local[2] for a in range(3)]
+    )
     facing = (n * way).sum(0)
     n = torch.where(facing > 0, -n, n)
     length = (way * way).sum(0).sqrt()
@@ -299,9 +333,9 @@ def _render(
     low, high = start.amin(-1).t(), start.amax(-1).t()  # [T, 3]
     world_matrix = (unit.rotation.transpose(-1, -2) / unit.half[..., None]).flatten(0, 1)
     world_origin = -(world_matrix * unit.centre.reshape(-1, 1, 3)).sum(-1)
-    before = _before(start, few_n, few_hit, spread, unit) & (kind != EMPTY)
+    before = _before(start, few_n, few_hit, unit) & (kind != EMPTY)
     caster = before & ~spread(scene.shell)
-    centres, radii = spread(unit.centre), spread(unit.half.norm(dim=-1))
+    radii = spread(unit.half.norm(dim=-1))
 
     asked: list[tuple[Tensor, Tensor]] = []  # shadow rays, and what could stop them
     share: list[Tensor] = []  # how much of it falls on the surface
@@ -315,8 +349,8 @@ def _render(
         share.append((n * towards).sum(0).clamp_min(0) / square.sqrt() * leaving / (square + 0.15))
         if shadows:
             lit = (some(share[-1] > 0) & few_hit).any(-1)
-            at, wide = spread(lights[:, k, 0:3]), spread(lights[:, k, 3:9].norm(dim=-1))
-            near = _cone_mask(low, high, at, wide, centres, radii) & caster & lit[:, None]
+            at, wide = lights[image, k, 0:3], lights[image, k, 3:9].norm(dim=-1, keepdim=True)
+            near = _cone_mask(low, high, at, wide, unit.centre, radii) & caster & lit[:, None]
             asked.append((light[0:3] + light[3:6] * area[0] + light[6:9] * area[1] - start, near))
     sun = per_pixel(scene.sun)
     sunny = bool((scene.sun[:, 3:6] > 0).any())
@@ -329,20 +363,30 @@ def _render(
         through = aim * along - to
         across = (through * window[3:6]).sum(0) / (window[3:6] ** 2).sum(0).clamp_min(1e-9)
         down = (through * window[6:9]).sum(0) / (window[6:9] ** 2).sum(0).clamp_min(1e-9)
-        enters = (across.abs() < 1) & (down.abs() < 1) & (across.abs() > 0.03) & (down.abs() > 0.03) & (along > 0)
+        enters = (
+            (across.abs() < 1) & (down.abs() < 1) & (across.abs() > 0.03) & (down.abs() > 0.03) & (along > 0)
+        )
         falls = (n * aim).sum(0).clamp_min(0)
         share.append(torch.where((window[9] == 0) | enters, falls, 0.0))
         if shadows:
             reach = torch.where(portal[:, 9] > 0, 12.0, 60.0)
             lit = (some(share[-1] > 0) & few_hit).any(-1)
             at = spread(scene.sun[:, 0:3] * reach[:, None]) + (low + high) / 2
-            near = _cone_mask(low, high, at, (high - low).norm(dim=-1) / 2, centres, radii) & caster & lit[:, None]
+            near = (
+                _cone_mask(low, high, at, (high - low).norm(dim=-1, keepdim=True) / 2, unit.centre, radii)
+                & caster
+                & lit[:, None]
+            )
             soft = torch.stack((area[0], torch.zeros_like(area[0]), area[1]))[:, None] * 0.012
             asked.append((((aim + soft) * spread(reach)[:, None]).expand_as(start), near))
     if shadows:
         extent = spread((unit.rotation.abs() * unit.half[..., None, :]).sum(-1))
         margin = _AMBIENT_REACH * 0.9
-        near = _near_mask(low - margin, high + margin, centres, extent) & before & few_hit.any(-1)[:, None]
+        near = (
+            _near_mask(low - margin, high + margin, spread(unit.centre), extent)
+            & before
+            & few_hit.any(-1)[:, None]
+        )
         asked.append(((few_n + sphere[:, None]) * (0.6 * _AMBIENT_REACH), near))
         kinds = len(asked)
         stopped = raycast.any_hit(
@@ -377,30 +421,27 @@ def _render(
     fresnel = (1 - slope) ** 4
     radiance = albedo * received + gloss * (0.9 * shine + 0.5 * fresnel * ambient[0:3].mean(0))
     sky = per_pixel(scene.sky)
-    outdoors = _outside(way.flatten(1), sky.expand(-1, *x.shape).flatten(1)).reshape(3, *x.shape)
-    # glow: a lamp's own light; glass: the sky behind it
     radiance = radiance + glow * albedo
-    radiance = torch.where((glass > 0.5) & (glass < 1.5), outdoors, radiance)
-    if not bool(hit.all()):
-        radiance = torch.where(hit, radiance, outdoors)
+    radiance = radiance + (sky[3:6] - radiance) * (z / (z + sky[6]))  # haze
+    away = ~hit | ((glass > 0.5) & (glass < 1.5))  # no surface, or a window: what lies outside
+    if bool(away.any()):
+        outdoors = _outside(way.flatten(1), sky.expand(-1, *x.shape).flatten(1)).reshape(3, *x.shape)
+        radiance = torch.where(away, outdoors, radiance)
 
     # back to images
     def to_image(t: Tensor) -> Tensor:
         return raycast.from_tiles(t, batch, rows, columns)[..., :height, :width]
 
     known = hit.float()
-    n_camera = torch.stack([turn[a] * n[0] + turn[3 + a] * n[1] + turn[6 + a] * n[2] for a in range(3)]) * known
+    n_camera = (
+        torch.stack([turn[a] * n[0] + turn[3 + a] * n[1] + turn[6 + a] * n[2] for a in range(3)]) * known
+    )
     rgb = _develop(to_image(radiance).transpose(0, 1), scene.look, sensor)
     metres = (to_image(torch.where(hit, depth, 0.0)) * scale[:, None, None])[:, None]
     normals = to_image(n_camera).transpose(0, 1).contiguous()
     ids = to_image(torch.where(hit, index - base.to(torch.int32)[:, None], -1)).long()
     others = [to_image(t)[:, None] for t in ((glass > 0.5) & hit, gloss * known)]
     return rgb, metres, normals, to_image(albedo * known).transpose(0, 1).contiguous(), ids, *others
-
-
-def to_flat(image: Tensor, rows: int, columns: int) -> Tensor:
-    """[B, H, W], each an image → [B·T, 256] tiles."""
-    return raycast.to_tiles(image, rows, columns)
 
 
 def _spread_light(few: Tensor, face: Tensor, batch: int, rows: int, columns: int) -> Tensor:
@@ -419,7 +460,9 @@ def _spread_light(few: Tensor, face: Tensor, batch: int, rows: int, columns: int
             a, b = coarse.narrow(axis, offset, length - offset), coarse.narrow(axis, 0, length - offset)
             same = (a == b).float() * w
             for into, source in ((offset, 0), (0, offset)):
-                total.narrow(axis + 1, into, length - offset).add_(values.narrow(axis + 1, source, length - offset) * same)
+                total.narrow(axis + 1, into, length - offset).add_(
+                    values.narrow(axis + 1, source, length - offset) * same
+                )
                 weight.narrow(axis, into, length - offset).add_(same)
         values = total / weight
     # pixel (2i + r, 2j + c) lies r/2, c/2 of the way to the next samples
@@ -443,34 +486,36 @@ def _spread_light(few: Tensor, face: Tensor, batch: int, rows: int, columns: int
     return tiles.reshape(len(few), -1, TILE * TILE)
 
 
-def _before(start: Tensor, n: Tensor, hit: Tensor, spread: Callable[[Tensor], Tensor], scene: Scene) -> Tensor:
-    """Which primitives reach in front of a tile's surface, if that is flat: bool [T, P]."""
+def _before(start: Tensor, n: Tensor, hit: Tensor, scene: Scene) -> Tensor:
+    """Which primitives reach in front of a tile's surface, if that is flat: bool [B·T, P]."""
     first = n[:, :, 0]
     flat = ((n * first[:, :, None]).sum(0).amin(-1) > 0.9999) & hit.all(-1)
     level = (start * first[:, :, None]).sum(0).amin(-1)
-    across = first.t()[:, None]  # [T, 1, 3]
-    middle = (spread(scene.centre) * across).sum(-1)
-    axes = spread(scene.rotation * scene.half[..., None, :])
-    reach = (axes * across[..., None]).sum(-2).abs().sum(-1)
-    return (middle + reach > level[:, None]) | ~flat[:, None]
+    across = first.t()
+    axes = (scene.rotation * scene.half[..., None, :]).transpose(2, 3)  # rows are half-axes
+    ahead = _along(across, scene.centre)
+    for k in range(3):
+        ahead += _along(across, axes[:, :, k]).abs()
+    return (ahead > level[:, None]) | ~flat[:, None]
 
 
 def _develop(radiance: Tensor, look: Tensor, sensor: bool) -> Tensor:
     """Linear light to a photograph: exposure, white balance, tone curve, and the sensor's faults."""
     height, width = radiance.shape[-2:]
-    grey = radiance.clamp_max(4.0).mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
-    l = look[:, :, None, None, None]
-    balance = torch.stack((l[:, 1], torch.ones_like(l[:, 1]), l[:, 2]), 1)[:, :, 0]
-    image = radiance * (l[:, 0] / grey) * balance
+    rows = radiance.clamp_max(4.0).mean(-1)  # first rows, then the whole: the same on any number of threads
+    grey = rows.mean((1, 2))[:, None, None, None].clamp_min(1e-6)
+    tone = look[:, :, None, None, None]
+    balance = torch.stack((tone[:, 1], torch.ones_like(tone[:, 1]), tone[:, 2]), 1)[:, :, 0]
+    image = radiance * (tone[:, 0] / grey) * balance
     if sensor:
-        image = _blur(image, l[:, 5])
+        image = _blur(image, tone[:, 5])
         v, u = camera.pixel_grid(height, width, radiance.device)
         r2 = ((u / (width - 1) - 0.5) ** 2 + (v / (height - 1) - 0.5) ** 2) * 2
-        image = image * (1 - l[:, 3] * r2)
+        image = image * (1 - tone[:, 3] * r2)
     image = image * (1 + image * 0.11) / (1 + image)  # white at about 3 times
     image = image.clamp(0, 1).sqrt()
     if sensor:
-        image = image + l[:, 4] * _noise_field(look, height, width) * (1.25 - image)
+        image = image + tone[:, 4] * _noise_field(look, height, width) * (1.25 - image)
     return image.clamp(0, 1)
 
 
@@ -480,7 +525,8 @@ def _noise_field(look: Tensor, height: int, width: int) -> Tensor:
     columns = torch.arange(width, device=look.device)
     fields = []
     for offset in (look[:, 6:8] * 512).long():
-        fields.append(grain[:, (rows + offset[0]) % 512][:, :, (columns + offset[1]) % 512])
+        part = grain.index_select(1, (rows + offset[0]) % 512)
+        fields.append(part.index_select(2, (columns + offset[1]) % 512))
     return torch.stack(fields)
 
 

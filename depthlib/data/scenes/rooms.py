@@ -10,7 +10,7 @@ from torch import Tensor
 
 from depthlib.data.scenes import palette
 from depthlib.data.scenes.draw import Draw
-from depthlib.data.scenes.furniture import PIECES
+from depthlib.data.scenes.furniture import PIECES, clutter
 from depthlib.data.scenes.materials import Material
 from depthlib.data.scenes.scene import Builder, Scene, assemble, camera_pose
 
@@ -36,19 +36,22 @@ class _Room:
         self.d, self.b = d, Builder()
         self.corridor = d.chance(0.06)
         self.width = d.between(1.5, 2.2) if self.corridor else d.between(2.6, 5.0)
-        self.length = d.between(5, 9) if self.corridor else d.between(3.0, 6.6) * d.choice([0.85, 1.0, 1.0, 1.15])
+        self.length = (
+            d.between(5, 9) if self.corridor else d.between(3.0, 6.6) * d.choice([0.85, 1.0, 1.0, 1.15])
+        )
         self.height = d.between(2.35, 3.0)
         self.taken: list[Rect] = []
+        self.standing: list[Rect] = []
         self.doors: list[tuple[int, float, float]] = []  # wall, from, to, along the wall
         self.windows: list[tuple[int, float, float]] = []
         self.tall: list[tuple[int, float, float]] = []
 
     def wall_frame(self, wall: int) -> tuple[float, float, float, float]:
         """A wall's middle (x, z), the yaw of its inward direction, and its length."""
-        w, l = self.width / 2, self.length / 2
+        w, half = self.width / 2, self.length / 2
         return [
-            (0.0, l, math.pi, self.width), (w, 0.0, -math.pi / 2, self.length),
-            (0.0, -l, 0.0, self.width), (-w, 0.0, math.pi / 2, self.length),
+            (0.0, half, math.pi, self.width), (w, 0.0, -math.pi / 2, self.length),
+            (0.0, -half, 0.0, self.width), (-w, 0.0, math.pi / 2, self.length),
         ][wall]  # fmt: skip
 
     def on_wall(self, wall: int, along: float, out: float = 0.0) -> Builder:
@@ -67,8 +70,8 @@ class _Room:
 
     def free(self, r: Rect) -> bool:
         """Whether a footprint lies in the room and on nobody else's floor."""
-        w, l = self.width / 2 + 0.02, self.length / 2 + 0.02
-        if r[0] < -w or r[2] > w or r[1] < -l or r[3] > l:
+        w, long = self.width / 2 + 0.02, self.length / 2 + 0.02
+        if r[0] < -w or r[2] > w or r[1] < -long or r[3] > long:
             return False
         return all(r[2] <= t[0] or r[0] >= t[2] or r[3] <= t[1] or r[1] >= t[3] for t in self.taken)
 
@@ -76,7 +79,7 @@ class _Room:
 
     def build_shell(self) -> None:
         d, b = self.d, self.b
-        w, l, h = self.width, self.length, self.height
+        w, long, h = self.width, self.length, self.height
         floor = [palette.planks, palette.carpet, palette.tiles][d.choice([0, 0, 0, 1, 1, 1, 2])](d)
         paint = palette.vary(d, d.choice(palette.PAINTS), 0.05)
         ceiling = palette.plaster(d, palette.vary(d, (0.92, 0.91, 0.89), 0.03))
@@ -84,8 +87,8 @@ class _Room:
         accent = palette.wall(d, palette.vary(d, d.choice(palette.PAINTS), 0.05)) if d.chance(0.25) else main
         self.trim = palette.plain(d, (0.92, 0.91, 0.88), 0.2) if d.chance(0.7) else palette.wood(d)
         b.place(0, 0, 0)
-        b.box((0, -0.1, 0), (w + 0.4, 0.2, l + 0.4), floor, shell=True)
-        b.box((0, h + 0.1, 0), (w + 0.4, 0.2, l + 0.4), ceiling, shell=True)
+        b.box((0, -0.1, 0), (w + 0.4, 0.2, long + 0.4), floor, shell=True)
+        b.box((0, h + 0.1, 0), (w + 0.4, 0.2, long + 0.4), ceiling, shell=True)
         accented = d.whole(0, 3)
         for wall in range(4):
             _, _, _, long = self.wall_frame(wall)
@@ -148,9 +151,17 @@ class _Room:
         for up in (sill - 0.03, sill + tall + 0.03):
             b.box((0, up, 0.02), (wide + 0.13, 0.07, 0.05), self.trim)
         for k in range(1, d.choice([1, 2, 2, 3])):
-            b.box((0, sill + tall * 0.5, 0.015) if k == 1 else (0, sill + tall * 0.75, 0.015), (wide, 0.035, 0.03), self.trim)
+            b.box(
+                (0, sill + tall * 0.5, 0.015) if k == 1 else (0, sill + tall * 0.75, 0.015),
+                (wide, 0.035, 0.03),
+                self.trim,
+            )
         for k in range(1, max(2, round(wide / 0.6))):
-            b.box((-wide / 2 + k * wide / max(2, round(wide / 0.6)), middle, 0.015), (0.035, tall, 0.03), self.trim)
+            b.box(
+                (-wide / 2 + k * wide / max(2, round(wide / 0.6)), middle, 0.015),
+                (0.035, tall, 0.03),
+                self.trim,
+            )
         b.box((0, sill - 0.06, 0.07), (wide + 0.16, 0.03, 0.14), self.trim)
         if d.chance(0.45):
             fabric = palette.cloth(d)
@@ -159,7 +170,9 @@ class _Room:
             low = sill - 0.15 if d.chance(0.5) else 0.05
             for sx in (-1, 1):
                 for k in range(4):  # folds
-                    b.cylinder((sx * (wide / 2 + 0.2 - k * 0.075), (rod + low) / 2, 0.09), 0.085, rod - low, fabric)
+                    b.cylinder(
+                        (sx * (wide / 2 + 0.2 - k * 0.075), (rod + low) / 2, 0.09), 0.085, rod - low, fabric
+                    )
         self.windows.append((wall, along - wide / 2 - 0.3, along + wide / 2 + 0.3))
         c = b.point(0, middle, 0.02)
         r = b.point(wide / 2, middle, 0.02)
@@ -167,7 +180,13 @@ class _Room:
         inward = (b.sin, 0.0, b.cos)
         strength = d.between(0.25, 1.6) * (0.35 if blinds else 1.0) * wide * tall
         sky = d.choice([(0.85, 0.95, 1.1), (0.95, 1.0, 1.05), (1.0, 0.98, 0.95)])
-        b.light(c, (3 * strength * sky[0], 3 * strength * sky[1], 3 * strength * sky[2]), right, (0, tall / 2, 0), inward)
+        b.light(
+            c,
+            (3 * strength * sky[0], 3 * strength * sky[1], 3 * strength * sky[2]),
+            right,
+            (0, tall / 2, 0),
+            inward,
+        )
         return [*c, *right, 0.0, tall / 2, 0.0, 1.0, 0.0, 0.0]
 
     # ---- furniture
@@ -178,7 +197,7 @@ class _Room:
         for _ in range(tries):
             width = d.between(*piece.width)
             if wall is not None:
-                x, z, yaw, long = self.wall_frame(wall)
+                _x, _z, yaw, long = self.wall_frame(wall)
                 if long < width + 0.1:
                     return False
                 along = d.between(-1, 1) * (long / 2 - width / 2 - 0.03)
@@ -192,12 +211,15 @@ class _Room:
             else:
                 px = d.between(-0.5, 0.5) * (self.width - 0.8)
                 pz = d.between(-0.5, 0.5) * (self.length - 0.8)
-                yaw = d.choice([0, math.pi / 2, math.pi, -math.pi / 2]) + (d.bell(0, 0.3) if d.chance(0.5) else 0.0)
+                yaw = d.choice([0, math.pi / 2, math.pi, -math.pi / 2]) + (
+                    d.bell(0, 0.3) if d.chance(0.5) else 0.0
+                )
             spot = self.footprint(px, pz, yaw, width + 0.04, piece.depth)
             if self.free(spot):
                 self.taken.append(spot)
+                self.standing.append(spot)
                 if wall is not None:
-                    along_x, _, _, _ = self.wall_frame(wall)
+                    _along_x, _, _, _ = self.wall_frame(wall)
                     if piece.height > 1.1:
                         self.tall.append((wall, along - width / 2, along + width / 2))
                 self.b.place(px, pz, yaw)
@@ -213,7 +235,9 @@ class _Room:
             wide, tall = d.between(0.25, 0.9), d.between(0.25, 0.8)
             along, up = d.between(-1, 1) * (long / 2 - wide / 2 - 0.1), d.between(1.35, 1.75)
             taken = self.doors + self.windows + self.tall
-            if any(o == wall and s < along + wide / 2 + 0.05 and e > along - wide / 2 - 0.05 for o, s, e in taken):
+            if any(
+                o == wall and s < along + wide / 2 + 0.05 and e > along - wide / 2 - 0.05 for o, s, e in taken
+            ):
                 continue
             self.tall.append((wall, along - wide / 2, along + wide / 2))
             self.on_wall(wall, along)
@@ -223,47 +247,71 @@ class _Room:
                 b.box((0, up, 0.012), (wide, tall, 0.024), frame)
                 edge = 0.03
                 if d.chance(0.5):
-                    b.box((0, up, 0.02), (wide - 0.05, tall - 0.05, 0.014), palette.plain(d, (0.92, 0.91, 0.88)))
+                    b.box(
+                        (0, up, 0.02), (wide - 0.05, tall - 0.05, 0.014), palette.plain(d, (0.92, 0.91, 0.88))
+                    )
                     edge = d.between(0.08, 0.16)
                 b.box((0, up, 0.024), (wide - edge, tall - edge, 0.01), palette.picture(d))
             elif kind < 0.85:
-                b.cylinder((0, up, 0.02), 0.3, 0.04, palette.plain(d, (0.9, 0.9, 0.88), 0.3), tilt=math.pi / 2)
+                b.cylinder(
+                    (0, up, 0.02), 0.3, 0.04, palette.plain(d, (0.9, 0.9, 0.88), 0.3), tilt=math.pi / 2
+                )
             else:
                 b.box((0, up - 0.15, 0.1), (wide, 0.025, 0.2), palette.wood(d))
-                b.place(b.x, b.z, b.yaw)
-                from depthlib.data.scenes.furniture import clutter
-
                 clutter(b, d, up - 0.1375, wide, 0.2, d.whole(1, 4))
 
     # ---- camera and light
 
-    def stand(self) -> Tensor:
-        """Where the person stands, before furniture is placed, and where the camera looks."""
+    def stand(self) -> None:
+        """Where the person stands, before furniture is placed, and roughly where they look."""
         d = self.d
-        w, l = self.width / 2, self.length / 2
+        w, half = self.width / 2, self.length / 2
         self.close = d.chance(0.15)
         wall = d.choice([0, 2, 0, 2, 1, 3]) if not self.corridor else d.choice([0, 2])
         x0, z0, yaw, long = self.wall_frame(wall)
         self.b.place(x0, z0, yaw)
-        out = d.between(0.3, 0.9) if not self.close else d.between(0.4, 0.6) * (l if wall % 2 == 0 else w) * 2
+        out = (
+            d.between(0.3, 0.9)
+            if not self.close
+            else d.between(0.4, 0.6) * (half if wall % 2 == 0 else w) * 2
+        )
         x, _, z = self.b.point(d.between(-0.38, 0.38) * long, 0, out)
-        x, z = max(-w + 0.3, min(w - 0.3, x)), max(-l + 0.3, min(l - 0.3, z))
+        x, z = max(-w + 0.3, min(w - 0.3, x)), max(-half + 0.3, min(half - 0.3, z))
         # look across the room, more or less towards its middle
         tx, tz = d.between(-0.5, 0.5) * self.width * 0.9, d.between(-0.5, 0.5) * self.length * 0.5
         reach = math.hypot(tx - x, tz - z)
-        look = math.atan2(tx - x, tz - z) if reach > 0.6 else yaw + d.between(-0.7, 0.7)
+        self.look = math.atan2(tx - x, tz - z) if reach > 0.6 else yaw + d.between(-0.7, 0.7)
         if self.corridor:
-            look = yaw + d.bell(0, 0.15)
-        height = min(self.height - 0.3, d.bell(0.85, 0.06) if d.chance(0.08) else d.bell(1.4, 0.14))
-        pitch = d.bell(0.17, 0.11) + (0.12 if self.close else 0.0)
-        roll = d.bell(0, 0.025)
+            self.look = yaw + d.bell(0, 0.15)
         self.eye = (x, z)
         self.taken.append((x - 0.45, z - 0.45, x + 0.45, z + 0.45))
         # nothing right in front of the lens
         ahead = 0.45 if self.close else 0.75
-        fx, fz = x + math.sin(look) * ahead, z + math.cos(look) * ahead
+        fx, fz = x + math.sin(self.look) * ahead, z + math.cos(self.look) * ahead
         self.taken.append((fx - 0.3, fz - 0.3, fx + 0.3, fz + 0.3))
-        return camera_pose(x, height, z, look, pitch, roll)
+
+    def aim(self) -> Tensor:
+        """The camera's pose: of a few directions near the intended one, that with most furniture in view."""
+        d = self.d
+        (x, z), best, most = self.eye, self.look, -1.0
+        for k in range(1 if self.corridor else 5):
+            look = self.look + (d.bell(0, 0.35) if k else 0.0)
+            seen = 0.0
+            for r in self.standing:
+                px, pz = (r[0] + r[2]) / 2 - x, (r[1] + r[3]) / 2 - z
+                far, side = math.hypot(px, pz), math.atan2(px, pz) - look
+                side = abs((side + math.pi) % (2 * math.pi) - math.pi)
+                seen += (
+                    (1.0 - side) * min(1.0, (r[2] - r[0]) * (r[3] - r[1]) + 0.3)
+                    if side < 0.6 and far > 0.7
+                    else 0.0
+                )
+                seen -= 1.0 if side < 0.6 and far < 0.9 else 0.0
+            if seen > most:
+                best, most = look, seen
+        height = min(self.height - 0.3, d.bell(0.85, 0.06) if d.chance(0.08) else d.bell(1.4, 0.14))
+        pitch = d.bell(0.17, 0.11) + (0.12 if self.close else 0.0)
+        return camera_pose(x, height, z, best, pitch, d.bell(0, 0.025))
 
     def light(self, windows: bool) -> None:
         d, b = self.d, self.b
@@ -296,19 +344,22 @@ def _make(seed: int, index: int) -> tuple[Builder, dict[str, list[float]], Tenso
     d = Draw(seed, index, "rooms")
     room = _Room(d)
     room.build_shell()
-    pose = room.stand()
-    away = max(range(4), key=lambda k: math.hypot(room.wall_frame(k)[0] - room.eye[0], room.wall_frame(k)[1] - room.eye[1]))
+    room.stand()
+    away = max(
+        range(4),
+        key=lambda k: math.hypot(room.wall_frame(k)[0] - room.eye[0], room.wall_frame(k)[1] - room.eye[1]),
+    )
     if d.chance(0.5):
         room.build_door(d.whole(0, 3))
     portal: list[float] | None = None
-    for _ in range(d.choice([0, 1, 1, 1])):
+    for _ in range(d.choice([0, 1, 1, 2])):
         found = room.build_window(away if d.chance(0.45) else d.whole(0, 3))
         portal = portal or found
     along, middle = KINDS[d.choice(list(KINDS))]
     if room.corridor:
         along, middle = ["cabinet", "bookcase", "plant", "chair"], []
     order = sorted(range(len(along)), key=lambda k: k + 2.5 * d())
-    budget = d.whole(4, 9)
+    budget = d.whole(5, 10)
     for n, k in enumerate(order[:budget] + [d.whole(0, len(along) - 1)] * 2):
         room.put(along[k], (away + (0, 1, 3, 0, 1, 3, 2)[n % 7]) % 4)
     if d.chance(0.35) and not room.corridor:
@@ -324,6 +375,7 @@ def _make(seed: int, index: int) -> tuple[Builder, dict[str, list[float]], Tenso
     for wall in range(4):
         room.hang(wall)
     room.light(portal is not None)
+    pose = room.aim()
     tone = d.between(0.75, 1.0)
     bounce = d.between(0.45, 0.8) * tone
     level = d.between(0.35, 0.75)
@@ -331,7 +383,7 @@ def _make(seed: int, index: int) -> tuple[Builder, dict[str, list[float]], Tenso
         "sun": [0.0, -1.0, 0.0, 0.0, 0.0, 0.0],
         "portal": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
         "ambient": [level, level * 0.98, level * 0.95, level * bounce, level * bounce * 0.93, level * bounce * 0.85],
-        "sky": [2.2, 3.0, 4.5, 4.5, 4.6, 4.6],
+        "sky": [2.2, 3.0, 4.5, 4.5, 4.6, 4.6, 1e6],
         "look": [
             d.between(0.14, 0.55), d.bell(1.06, 0.09), d.bell(0.96, 0.1), d.between(0.0, 0.5),
             d.between(0.006, 0.025), d.between(0.3, 1.0), d(), d(),

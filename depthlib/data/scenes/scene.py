@@ -38,7 +38,7 @@ class Scene:
         sun: [B, 6]: direction towards it and colour; black indoors.
         portal: [B, 12]: window through which the sun enters: centre, two half-axes, and whether there is one.
         ambient: [B, 6]: light from above, light from below.
-        sky: [B, 6]: colour at the zenith and at the horizon.
+        sky: [B, 7]: colour at the zenith and at the horizon; metres at which haze hides half.
         pose: [B, 4, 4], camera to world, metres.
         look: [B, 8]: exposure, red and blue gain, vignetting, noise, blur, two texture offsets.
         scale: [B], metres a metre of the original scene has become, see :meth:`scaled`.
@@ -89,7 +89,12 @@ class Scene:
         lights[:, :, :9] *= s
         lights[:, :, 9:12] *= s * s  # inverse square law
         return replace(
-            self, centre=self.centre * s, half=self.half * s, pose=pose, portal=portal, lights=lights,
+            self,
+            centre=self.centre * s,
+            half=self.half * s,
+            pose=pose,
+            portal=portal,
+            lights=lights,
             scale=self.scale * s,
         )
 
@@ -159,14 +164,26 @@ class Builder:
         m, n = (1 + top) / 2, (1 - top) / 2
         if top > 1:  # the half-extents are those of the wider end
             diameter, m, n = diameter * top, m / top, n / top
-        self._add(ROUND, at, (diameter, height, diameter), material, yaw, tilt, roll, (m * m, 2 * m * n, n * n), False)
+        self._add(
+            ROUND,
+            at,
+            (diameter, height, diameter),
+            material,
+            yaw,
+            tilt,
+            roll,
+            (m * m, 2 * m * n, n * n),
+            False,
+        )
 
     def light(self, at: Vec, colour: Vec, right: Vec, forward: Vec, towards: Vec = (0.0, 0.0, 0.0)) -> None:
         """An area light in **world** coordinates: centre, power, two half-axes, emitting direction."""
         self.lights.append([*at, *right, *forward, *colour, *towards])
 
 
-def assemble(builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]], poses: Sequence[Tensor]) -> Scene:
+def assemble(
+    builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]], poses: Sequence[Tensor]
+) -> Scene:
     """Pad builders' primitives and lights to one size and stack them; ``rest`` has the per-scene vectors."""
     most = max(len(b.rows) for b in builders)
     most_lights = max(1, max(len(b.lights) for b in builders))
@@ -179,7 +196,9 @@ def assemble(builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]]
         material[i, : len(b.rows)] = torch.tensor([m.values for m in b.materials])
         if b.lights:
             lights[i, : len(b.lights)] = torch.tensor(b.lights)
-    stacked = {key: torch.tensor([r[key] for r in rest]) for key in ("sun", "portal", "ambient", "sky", "look")}
+    stacked = {
+        key: torch.tensor([r[key] for r in rest]) for key in ("sun", "portal", "ambient", "sky", "look")
+    }
     return Scene(
         kind=rows[:, :, 0].long(), centre=rows[:, :, 1:4].contiguous(), half=rows[:, :, 4:7].contiguous(),
         rotation=rows[:, :, 7:16].reshape(len(builders), most, 3, 3), profile=rows[:, :, 16:19].contiguous(),

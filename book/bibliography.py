@@ -1,8 +1,0 @@
-# %% [markdown]
-# # Bibliography
-#
-# Everything that the chapters cite.
-#
-# ```{bibliography}
-# :all:
-# ```

@@ -1,0 +1,78 @@
+#!/usr/bin/env python
+"""Fetch the labelled NYU Depth v2 set and prepare it as a store.
+
+    python data_scripts/prepare_nyu_labelled.py                      download (2.8 GB), then prepare
+    python data_scripts/prepare_nyu_labelled.py --from FOLDER        prepare what lies in FOLDER: the official
+                                                                     nyu_depth_v2_labeled.mat, or rgb/ and depth/,
+                                                                     with splits.mat beside
+    python data_scripts/prepare_nyu_labelled.py --mirror http://localhost:8000
+
+The store appears in $DEPTHLIB_DATA/nyu_depth_v2_labeled (or --to) when it is complete. Downloads go on where they
+were cut off and are checked. The data are for research under their own terms: see
+the data set's page. They are never part of this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from depthlib.data import data_root
+from depthlib.data.downloads import Source, fetch
+from depthlib.data.nyu import FOLDER, MAT, open_nyu
+from depthlib.data.store import write_store
+from depthlib.errors import DepthError
+
+LICENCE = "NYU Depth v2 (Silberman et al. 2012): research use, under the data set's own terms; not redistributable."
+#: The official host under two schemes; no other public copy of this very file is known to us. Any copy will do
+#: (--mirror): the checksums were found alike in three independent public projects, that of splits.mat checked.
+HOST = "horatio.cs.nyu.edu/mit/silberman"
+SOURCES = (
+    Source(
+        MAT,
+        tuple(f"{scheme}://{HOST}/nyu_depth_v2/{MAT}" for scheme in ("http", "https")),
+        size=2_972_037_809,
+        sha256="2d724b0c0ab358aa1ce5df855e5bd14a2279ab7202efe22f32a30d612dcb86aa",
+    ),
+    Source(
+        "splits.mat",
+        tuple(f"{scheme}://{HOST}/indoor_seg_sup/splits.mat" for scheme in ("http", "https")),
+        size=2_626,
+        sha256="6e081404491a8bfba2f066beaa9713ef6046f9007aa5f799f2a350506a580cee",
+    ),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--from", dest="source", type=Path, help="a folder that holds the data already; nothing is downloaded"
+    )
+    parser.add_argument("--to", type=Path, help="the store's folder (default: $DEPTHLIB_DATA/nyu_depth_v2_labeled)")
+    parser.add_argument("--size", type=int, nargs=2, default=(240, 320), metavar=("ROWS", "COLUMNS"))
+    parser.add_argument("--mirror", action="append", default=[], metavar="URL",
+                        help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
+    args = parser.parse_args(arguments)
+    target = args.to or data_root() / FOLDER
+    try:
+        if (target / "meta.json").exists():
+            print(f"{target}: prepared already ({len(open_nyu(target, 'all', tuple(args.size)))} images)")
+            return 0
+        source = args.source or data_root() / "downloads"
+        if args.source is None:
+            for item in SOURCES:
+                fetch(item, source, [f"{mirror.rstrip('/')}/{item.name}" for mirror in args.mirror])
+        dataset = open_nyu(source, "all", tuple(args.size))
+        write_store(dataset, target, licence=LICENCE)
+        shutil.copyfile(source / "splits.mat", target / "splits.mat")
+        print(f"{target}: {len(dataset)} images of {args.size[0]}x{args.size[1]}; set DEPTHLIB_DATA={target.parent}")
+    except DepthError as error:
+        print(f"prepare_nyu_labelled: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

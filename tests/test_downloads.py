@@ -1,0 +1,144 @@
+"""Downloads against a local server that misbehaves on purpose, and the whole preparation of NYU's labelled set."""
+
+import hashlib
+import http.server
+import importlib.util
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from depthlib.data.downloads import Source, fetch
+from depthlib.data.nyu import open_nyu
+from depthlib.errors import DepthError
+
+CONTENT = bytes(np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8))
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """``/good`` serves ranges, ``/plain`` ignores them, ``/cut`` stops half-way, ``/wrong`` and ``/long`` lie."""
+
+    requests: list[tuple[str, str | None]] = []
+
+    def do_GET(self):
+        name = self.path.strip("/").split("/")[0]
+        wanted = self.headers.get("Range")
+        self.requests.append((name, wanted))
+        body = {"wrong": CONTENT[::-1], "long": CONTENT * 2}.get(name, CONTENT)
+        if name == "none":
+            self.send_error(404)
+            return
+        start = int(wanted.split("=")[1].rstrip("-")) if wanted and name != "plain" else 0
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        self.wfile.write(body[start:1_000_000] if name == "cut" else body[start:])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    Server.requests = []
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+
+
+def source(server, *names) -> Source:
+    urls = tuple(f"{server}/{name}" for name in names)
+    return Source("data.bin", urls, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+def test_a_download_cut_off_goes_on_where_it_stopped(server, tmp_path):
+    with pytest.raises(DepthError, match=r"cut off after .* are kept"):
+        fetch(source(server, "cut"), tmp_path)
+    assert (tmp_path / "data.bin.partial").stat().st_size == 1_000_000 and not (tmp_path / "data.bin").exists()
+    assert fetch(source(server, "good"), tmp_path).read_bytes() == CONTENT
+    assert Server.requests[-1] == ("good", "bytes=1000000-") and not (tmp_path / "data.bin.partial").exists()
+
+
+def test_a_server_without_ranges_starts_anew(server, tmp_path):
+    (tmp_path / "data.bin.partial").write_bytes(CONTENT[:500])
+    assert fetch(source(server, "plain"), tmp_path).read_bytes() == CONTENT
+
+
+def test_the_next_address_is_tried_and_wrong_bytes_never_count(server, tmp_path):
+    assert fetch(source(server, "none", "wrong", "long", "good"), tmp_path).read_bytes() == CONTENT
+    assert [name for name, _ in Server.requests] == ["none", "wrong", "long", "good"]
+
+
+def test_all_addresses_failing_says_what_each_answered(server, tmp_path):
+    with pytest.raises(DepthError, match=r"(?s)404.*wrong checksum.*by hand"):
+        fetch(source(server, "none", "wrong"), tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DepthError, match="could not be fetched"):
+        fetch(Source("data.bin", ("http://127.0.0.1:9/x",), 10, "0"), tmp_path, timeout_s=2)
+
+
+def test_a_good_file_is_kept_and_another_one_never_overwritten(server, tmp_path):
+    (tmp_path / "data.bin").write_bytes(CONTENT)
+    fetch(source(server, "none"), tmp_path)
+    (tmp_path / "data.bin").write_bytes(b"mine")
+    with pytest.raises(DepthError, match="Move it away"):
+        fetch(source(server, "good"), tmp_path)
+    assert (tmp_path / "data.bin").read_bytes() == b"mine"
+
+
+def test_too_small_a_disk_is_noticed_first(server, tmp_path):
+    with pytest.raises(DepthError, match="GB free"):
+        fetch(Source("data.bin", (f"{server}/good",), 10**18, "0"), tmp_path)
+    assert not Server.requests
+
+
+@pytest.fixture
+def prepare():
+    path = Path(__file__).parent.parent / "data_scripts" / "prepare_nyu_labelled.py"
+    spec = importlib.util.spec_from_file_location("prepare_nyu_labelled", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_folder_becomes_a_store_with_the_official_split(prepare, nyu_root, tmp_path, monkeypatch):
+    """On the first frames only: the official split of 1449 is kept, the pictures cut down to a few."""
+    from depthlib.data import nyu
+
+    few = {"train": np.array([2, 3]), "test": np.array([0, 1])}
+    monkeypatch.setattr(nyu, "read_splits", lambda path: few)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "splits.mat").write_bytes((nyu_root / "splits.mat").read_bytes())
+    for name in ("rgb", "depth"):
+        (tmp_path / "in" / name).symlink_to(nyu_root / name)
+    assert prepare.main(["--from", str(tmp_path / "in"), "--to", str(tmp_path / "store")]) == 0
+    store, folder = open_nyu(tmp_path / "store", "train"), open_nyu(nyu_root, "train")
+    assert [s["name"] for s in store.__getitems__([0, 1])] == ["0003", "0004"]
+    assert (store[0]["depth"] - folder[0]["depth"]).abs().max() < 0.001
+    assert prepare.main(["--to", str(tmp_path / "store")]) == 0  # there already
+
+
+def test_the_official_mat_becomes_the_same_store(prepare, nyu_mat, tmp_path, monkeypatch):
+    from depthlib.data import nyu
+
+    monkeypatch.setattr(nyu, "read_splits", lambda path: {"train": np.array([2, 3]), "test": np.array([0, 1])})
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "nyu_depth_v2_labeled.mat").symlink_to(nyu_mat)
+    (tmp_path / "in" / "splits.mat").write_bytes(b"read by the stand-in above")
+    assert prepare.main(["--from", str(tmp_path / "in"), "--to", str(tmp_path / "store")]) == 0
+    with h5py.File(nyu_mat) as file:
+        truth = file["depths"][2].T
+    depth = open_nyu(tmp_path / "store", "train")[0]["depth"][0].numpy()
+    assert abs(depth.mean() - truth.mean()) < 0.01 and depth.shape == (240, 320)
+
+
+def test_preparing_from_nothing_is_one_line(prepare, tmp_path, capsys):
+    assert prepare.main(["--from", str(tmp_path), "--to", str(tmp_path / "store")]) == 2
+    assert "splits.mat: not found" in capsys.readouterr().err and not (tmp_path / "store").exists()
+    savemat(tmp_path / "splits.mat", {"trainNdxs": np.arange(1, 796), "testNdxs": np.arange(796, 1450)})
+    assert prepare.main(["--from", str(tmp_path), "--to", str(tmp_path / "store")]) == 2
+    assert "NYU Depth v2 is not there" in capsys.readouterr().err

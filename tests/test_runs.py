@@ -1,0 +1,172 @@
+"""The command line: runs with provenance, strict parameters, one line for every mistake."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from depthlib.cli import main
+from depthlib.errors import DepthError
+from depthlib.notebooks import execute
+from depthlib.results import check_results, read_results, write_results
+
+
+@pytest.fixture(scope="module")
+def recipe_file(tmp_path_factory):
+    """A recipe file on eight small pairs; trains in a second."""
+    root = tmp_path_factory.mktemp("recipe")
+    generator = np.random.default_rng(0)
+    for name in ("rgb", "depth"):
+        (root / "pairs" / name).mkdir(parents=True)
+    for i in range(8):
+        rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+        Image.fromarray(rgb).save(root / "pairs" / "rgb" / f"{i:04d}.png")
+        depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
+        Image.fromarray(depth).save(root / "pairs" / "depth" / f"{i:04d}.png")
+    data = {"name": "folder", "options": {"root": str(root / "pairs")}}
+    recipe = {
+        "name": "mine", "task": "depth", "description": "eight pairs", "data": data,
+        "model": {"name": "eigen", "options": {"variant": "nyu", "width": 0.05}},
+        "loss": {"name": "scale_invariant_log", "options": {"lam": 0.5}},
+        "phases": [{"train": "coarse", "samples": 16, "batch": 8}, {"train": "fine", "samples": 8, "batch": 8}],
+        "evaluate": [{"data": data, "protocol": "eigen14", "stages": ["coarse", "fine"], "baselines": ["mean", "constant"]}],
+    }  # fmt: skip
+    (root / "mine.yaml").write_text(yaml.safe_dump(recipe))
+    return root / "mine.yaml"
+
+
+@pytest.fixture(scope="module")
+def finished(recipe_file, tmp_path_factory):
+    """A finished `depthlib train`."""
+    root = tmp_path_factory.mktemp("run")
+    arguments = ["train", str(recipe_file), "--profile", "smoke", "-p", "lam=0.25", "--out", str(root / "out")]
+    assert main([*arguments, "--results", str(root / "results")]) == 0
+    return root
+
+
+def test_results_have_all_that_is_needed_to_trust_them(finished):
+    results = read_results(finished / "out" / "results.json")
+    assert results["parameters"] == {"lam": "0.25"} and results["settings"]["loss"]["options"]["lam"] == 0.25
+    assert results["samples_seen"] == 24 and results["data"]["images"] == 8 and results["data"]["fingerprint"]
+    entry = results["metrics"]["folder-train/eigen14"]
+    assert set(entry) == {"coarse", "fine", "mean", "constant"} and len(entry["fine"]) == 8
+    assert results["versions"]["torch"] == torch.__version__ and results["peak_memory_bytes"] > 1e7
+    assert results["command"] == "depthlib train mine --profile smoke -p lam=0.25"
+    interval = results["differences"]["folder-train/eigen14"]["coarse - mean"]["abs_rel"]
+    assert interval["low"] <= interval["value"] <= interval["high"]
+    assert (finished / "results" / "mine" / "smoke-0.json").read_text() == (
+        finished / "out" / "results.json"
+    ).read_text()
+
+
+def test_results_edited_by_hand_into_another_shape_are_refused(finished, tmp_path):
+    results = read_results(finished / "out" / "results.json")
+    broken = {**results, "seed": "zero"}
+    with pytest.raises(DepthError, match="seed"):
+        check_results(broken, "x.json")
+    with pytest.raises(DepthError):
+        write_results(broken, tmp_path / "x.json")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "y.json").write_text("{")
+    with pytest.raises(DepthError, match="y.json"):
+        read_results(tmp_path / "y.json")
+
+
+def test_evaluate_repeats_the_scores_of_the_run(finished, recipe_file, capsys):
+    root = yaml.safe_load(recipe_file.read_text())["data"]["options"]["root"]
+    arguments = ["evaluate", str(finished / "out"), "--data", "folder", "--option", f"root={root}", "--json"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = read_results(finished / "out" / "results.json")["metrics"]["folder-train/eigen14"]["fine"]
+    assert found["metrics"] == pytest.approx(wanted) and found["images"] == 8
+
+
+def test_predict_writes_three_files_that_agree(finished, tmp_path, capsys):
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
+    assert (
+        main(["predict", str(tmp_path / "a.jpg"), "--checkpoint", str(finished / "out"), "--out", str(tmp_path / "o")])
+        == 0
+    )
+    depth = np.asarray(Image.open(tmp_path / "o" / "a-depth.png"))
+    assert depth.dtype == np.uint16 and depth.shape == (300, 400) and 500 < np.median(depth[depth > 0]) < 9000
+    assert np.asarray(Image.open(tmp_path / "o" / "a-depth-coloured.png")).shape == (300, 400, 3)
+    header, _, body = (tmp_path / "o" / "a-depth.ply").read_bytes().partition(b"end_header\n")
+    points = int(header.split(b"element vertex ")[1].split()[0])
+    assert points == (depth > 0).sum() and len(body) == 15 * points
+    z = np.frombuffer(body, dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])["xyz"][:, 2]
+    assert np.allclose(np.sort(z), np.sort(depth[depth > 0] / 1000), atol=0.001)
+
+
+def test_run_executes_the_notebook_and_leaves_everything(recipe_file, tmp_path):
+    out = tmp_path / "out"
+    assert main(["run", str(recipe_file), "--profile", "smoke", "--out", str(out)]) == 0
+    notebook = json.loads((out / "run.ipynb").read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in code)
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
+    assert read_results(out / "results.json")["command"].startswith("depthlib run mine")
+
+
+def test_a_failing_notebook_leaves_its_cells_and_no_result(tmp_path):
+    (tmp_path / "bad.py").write_text('# %% tags=["parameters"]\nvalue = 1\n# %%\nraise RuntimeError(f"no {value}")\n')
+    with pytest.raises(DepthError, match="RuntimeError: no 2"):
+        execute(tmp_path / "bad.py", tmp_path / "done.ipynb", {"value": 2})
+    assert not (tmp_path / "done.ipynb").exists() and (tmp_path / "done.failed.ipynb").exists()
+
+
+def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
+    (tmp_path / "ok.py").write_text('# %% tags=["parameters"]\nvalue = 1\n# %%\nprint(value)\n')
+    with pytest.raises(DepthError, match="did you mean 'value'"):
+        execute(tmp_path / "ok.py", tmp_path / "done.ipynb", {"valeu": 2})
+    assert "2" in execute(tmp_path / "ok.py", tmp_path / "done.ipynb", {"value": 2}).read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "eigen-rooms", "-p", "lamda=1"], "did you mean 'lam'"),
+        (["run", "eigen-romos"], "did you mean 'eigen-rooms'"),
+        (["train", "eigen-rooms", "-p", "lam"], "name=value"),
+        (["train", "eigen-rooms", "--profile", "smoke", "--out", "/proc/nowhere"], "cannot be written"),
+        (["evaluate", "/no/where"], "no checkpoint there"),
+        (["evaluate", "{run}", "--protocol", "eigen"], "eigen14"),
+        (["predict", "{run}/missing.jpg", "--checkpoint", "{run}"], "missing.jpg: not found"),
+        (["predict", "{run}/results.json", "--checkpoint", "{run}"], "cannot be read as an image"),
+        (["predict", "{photo}", "--checkpoint", "{run}", "--out", "{photo}/x"], "cannot be written"),
+        (["predict", "{small}", "--checkpoint", "{run}"], "at least 32"),
+        (["evaluate", "{run}", "--stage", "middle", "--data", "rooms", "--option", "count=1"], "middle"),
+    ],
+)
+def test_every_mistake_is_one_line_and_status_2(arguments, words, finished, tmp_path, capsys):
+    Image.new("RGB", (100, 80)).save(tmp_path / "photo.png")
+    Image.new("RGB", (100, 8)).save(tmp_path / "small.png")
+    names = {"run": finished / "out", "photo": tmp_path / "photo.png", "small": tmp_path / "small.png"}
+    before = set(tmp_path.rglob("*"))
+    assert main([part.format(**names) for part in arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error and error.startswith("depthlib: ") and "Traceback" not in error
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_doctor_says_what_is_here(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path))
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert torch.__version__.split("+")[0] in said and "free space" in said and "prepare_nyu_labelled" in said
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["train"], ["evaluate"], ["predict"], ["doctor"]])
+def test_help_has_examples_and_needs_no_torch(command):
+    code = f"import sys; sys.modules['torch'] = None; from depthlib.cli import main; main({[*command, '--help']!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "examples:" in done.stdout and "  depthlib " in done.stdout
+
+
+def test_run_without_a_recipe_lists_them(capsys):
+    assert main(["run"]) == 0
+    assert "eigen-rooms" in capsys.readouterr().out
