@@ -397,7 +397,8 @@ ahead = dots[2] * math.cos(heading) + dots[0] * math.sin(heading)
 up = -(dots[1] + pose[1, 3])
 colours = (frame.rgb[0].flatten(1)[:, ::37].T * 255).int().tolist()
 door = (frame.ids[0] == frame.ids[0, 90, 257]).flatten()[::37].tolist()
-shades = ["#0072b2" if d else f"rgb{tuple(c)}" for c, d in zip(colours, door)]
+both = zip(colours, door, strict=True)
+shades = ["#0072b2" if d else f"rgb{tuple(c)}" for c, d in both]
 
 # %%
 room = {"mode": "markers", "marker": {"size": 3, "color": shades}}

@@ -564,8 +564,9 @@ _ = figure.colorbar(drawn, ax=axes, label="pull (log units × 2)", fraction=0.04
 #
 # ## `unit`, and what it is not
 #
-# The authors do not predict log metres but log metres divided by 0.45723134 {cite:p}`eigen2014`, the spread of log depth in
-# their data, so that the network's numbers are of order one. Our loss does the same through `unit`.
+# The configuration that the authors released does not predict log metres but log metres divided by 0.45723134, the spread
+# of log depth in their data, so that the network's numbers are of order one. (The paper {cite:p}`eigen2014` does not
+# mention it.) Our loss does the same through `unit`.
 #
 # **Predict:** dividing every $d_i$ by $u$ multiplies the loss by what? Does it move the minimum?
 

@@ -44,7 +44,7 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
 def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
     if name in ("rooms", "roads"):
-        from depthlib.data import scenes
+        from depthlib.data.scenes import Roads, Rooms
 
         seeds = {"train": 0, "validation": 1, "test": 2}
         if split not in seeds:
@@ -54,7 +54,7 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
         options["seed"] = 3 * options.get("seed", 0) + seeds[split]
         if size is not None:
             options["size"] = size
-        return scenes.Rooms(**options) if name == "rooms" else scenes.Roads(**options)
+        return Rooms(**options) if name == "rooms" else Roads(**options)
     if name == "nyu":
         from depthlib.data.nyu import FOLDER, open_nyu
 
