@@ -174,10 +174,9 @@ slider_figure(
 # ```
 #
 # On **Colab**, press the rocket at the top of any page. The first cell installs the library and leaves
-# Colab's own PyTorch alone. A CPU runtime is enough. In a notebook on a machine with a GPU the profile `gpu`
-# is the default, and that is the long training, of hours: to stay with the short one, run
-# `%env DEPTHLIB_PROFILE=cpu` first. `make book` uses `cpu` anyway. With `DEPTHLIB_PROFILE=smoke make book`
-# all pages are quick and the networks useless.
+# Colab's own PyTorch alone. A CPU runtime is enough; a GPU runtime is quicker. The profile is `cpu` unless
+# you say otherwise: `%env DEPTHLIB_PROFILE=gpu` before the first cell asks for the long training, of hours.
+# With `DEPTHLIB_PROFILE=smoke make book` all pages are quick and the networks useless.
 #
 # Three kinds of number appear in this book. What a page's own cells print is an illustration. What we call a
 # result was measured once, at length, and is read from a file in `results/`. What others published carries

@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("recipe", nargs="?" if name == "run" else None, help="a recipe's name, or a YAML file")
         if name == "run":
             sub.add_argument("--list", action="store_true", help="list the recipes and stop")
-        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big; by default cpu, or gpu with CUDA")
+        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: cpu)")
         sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
                          help="override a setting by name or dotted path; repeatable")  # fmt: skip
         sub.add_argument("--out", help="folder for checkpoints, log and results; by default runs/RECIPE/PROFILE-SEED")

@@ -116,15 +116,15 @@ class Recipe:
 
 
 def default_profile() -> str:
-    """``$DEPTHLIB_PROFILE``, else ``gpu`` where there is a CUDA device, else ``cpu``."""
-    profile = os.environ.get("DEPTHLIB_PROFILE")
-    if profile:
-        if profile not in PROFILES:
-            raise DepthError(f"DEPTHLIB_PROFILE is {profile!r}; expected one of {', '.join(PROFILES)}.")
-        return profile
-    import torch
+    """``$DEPTHLIB_PROFILE``, else ``cpu``: nobody starts hours of training by pressing *run all* on a GPU.
 
-    return "gpu" if torch.cuda.is_available() else "cpu"
+    Raises:
+        DepthError: the variable names no profile.
+    """
+    profile = os.environ.get("DEPTHLIB_PROFILE") or "cpu"
+    if profile not in PROFILES:
+        raise DepthError(f"DEPTHLIB_PROFILE is {profile!r}; expected one of {', '.join(PROFILES)}.")
+    return profile
 
 
 def run_folder(recipe: Recipe, profile: str) -> Path:

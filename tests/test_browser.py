@@ -24,7 +24,7 @@ const math = document.querySelector("span.math, div.math"), figures = document.q
   setTimeout(look, 50);
 })();
 """
-FACTS = """
+FACTS = r"""
 const all = (what) => [...document.querySelectorAll(what)];
 const shown = (e) => e.checkVisibility();
 return {
@@ -33,7 +33,8 @@ return {
   mathErrors: all("mjx-merror").length,
   figures: all(".plotly-graph-div").length,
   drawn: all(".plotly-graph-div").filter((f) => f.querySelector(".main-svg, canvas")).length,
-  wordless: all("img").filter((i) => !(i.getAttribute("alt") || "").trim()).map((i) => i.src),
+  // Sphinx puts the file's name where no text was given
+  wordless: all("img").filter((i) => /^$|\.(png|jpe?g|svg|gif)$/.test((i.getAttribute("alt") || "").trim())).map((i) => i.src),
   broken: all("img").filter((i) => i.complete && !i.naturalWidth).map((i) => i.src),
   unnamed: all(".depth-plotly").filter((f) => !f.getAttribute("aria-label")).length,
   searchFields: all("input[type=search]").filter(shown).length + all("button.search-button-field").filter(shown).length,
