@@ -74,6 +74,14 @@ def open_spec(spec: DataSpec) -> RGBD:
     return open_dataset(spec.name, spec.split, spec.size, **spec.options)
 
 
+def _open_once(spec: DataSpec, opened: list[tuple[DataSpec, RGBD]]) -> RGBD:
+    for known, dataset in opened:
+        if known == spec:
+            return dataset
+    opened.append((spec, open_spec(spec)))
+    return opened[-1][1]
+
+
 def make_model(recipe: Recipe) -> DepthModel:
     """The recipe's model: fresh weights from its seed, or those of the checkpoint it names.
 
@@ -202,11 +210,12 @@ def train(
         load_weights(checkpoint, model, ema=False)
     if accelerator.is_main_process:
         (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
+    opened: list[tuple[DataSpec, RGBD]] = []  # phases that train on the same data share what it keeps in memory
     for number, phase in enumerate(recipe.phases):
         if number < at_phase:
             continue
         resumed = checkpoint if number == at_phase and at_step > 0 else None
-        _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress)
+        _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened)
     if trackers:
         accelerator.end_training()
     last = latest_checkpoint(folder)
@@ -226,6 +235,7 @@ def _train_phase(
     start: int,
     checkpoint: Path | None,
     progress: bool,
+    opened: list[tuple[DataSpec, RGBD]],
 ) -> None:
     """One phase from step ``start``; appends to ``run`` and leaves a checkpoint that points behind the phase."""
     plain = run.model
@@ -240,8 +250,8 @@ def _train_phase(
     if checkpoint is not None:
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
-    dataset = open_spec(phase.data or recipe.data)
-    validation = open_spec(phase.validation) if phase.validation else None
+    dataset = _open_once(phase.data or recipe.data, opened)
+    validation = _open_once(phase.validation, opened) if phase.validation else None
     run.fingerprints[phase.train] = dataset.fingerprint()
     loss_function = LOSSES[recipe.loss.name](**recipe.loss.options)
     augmentation = _lookup(NAMED, phase.augment, "augmentation")

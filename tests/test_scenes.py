@@ -98,9 +98,7 @@ def test_a_point_seen_from_two_places_is_one_point():
     pose = scene.pose[0].clone()
     pose[:3, 3] += pose[:3, :3] @ torch.tensor([0.08, -0.03, 0.05])
     second = render(scene, K, pose, HEIGHT, WIDTH)
-    world = (
-        scene.pose[0, :3, :3] @ camera.unproject(first.depth, first.K)[0].flatten(1) + scene.pose[0, :3, 3:]
-    )
+    world = scene.pose[0, :3, :3] @ camera.unproject(first.depth, first.K)[0].flatten(1) + scene.pose[0, :3, 3:]
     uv, z = camera.project(pose[:3, :3].T @ (world - pose[:3, 3:]), K)
     grid = (uv + 0.5) / torch.tensor([[WIDTH], [HEIGHT]]) * 2 - 1
     at = torch.nn.functional.grid_sample(1 / second.depth, grid.T[None, None], align_corners=False)[0, 0, 0]
@@ -155,9 +153,7 @@ def test_a_scene_of_another_scale_makes_the_same_picture_and_other_depth(s: floa
     scene = make_rooms(0, [4, 11])
     frame, other = (render(x, K, None, HEIGHT, WIDTH) for x in (scene, scene.scaled(s)))
     ratio = other.depth / frame.depth / s
-    assert (
-        (ratio - 1).abs() < 1e-4
-    ).float().mean() > 0.998  # a ray that grazes an edge may fall on either side
+    assert ((ratio - 1).abs() < 1e-4).float().mean() > 0.998  # a ray that grazes an edge may fall on either side
     difference = (other.rgb - frame.rgb).abs()
     assert difference.mean() < 1e-3 and (difference > 0.02).float().mean() < 0.01
 
@@ -237,9 +233,7 @@ def test_sensor_noise_grows_with_the_square_of_depth():
     truth = torch.tensor([1.5, 6.0])[:, None, None, None].expand(2, 1, 120, 160)
     k = camera.from_field_of_view(120, 160, 50)
     zero = torch.zeros_like(truth)
-    measured = kinect(
-        truth, k.expand(2, 3, 3), normals, zero > 0, zero, randomness.keys(0, 0, [0, 1], "test")
-    )
+    measured = kinect(truth, k.expand(2, 3, 3), normals, zero > 0, zero, randomness.keys(0, 0, [0, 1], "test"))
     error = (measured - truth)[measured > 0].reshape(2, -1).std(dim=1)
     assert 14 < error[1] / error[0] < 18  # (6 / 1.5)²
 

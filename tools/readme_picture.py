@@ -1,6 +1,6 @@
 """Draw the picture of the README: three unseen rooms, coarse, fine, truth, one depth scale.
 
-    depthlib train eigen-rooms --profile cpu && python tools/readme_picture.py runs/eigen-rooms/cpu-0
+depthlib train eigen-rooms --profile cpu && python tools/readme_picture.py runs/eigen-rooms/cpu-0
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def main(run: str) -> None:
         top, left, bottom, right = 10, 12, 230, 308
         low, high = sample["depth"][seen].quantile(0.02).item(), sample["depth"][seen].quantile(0.98).item()
         tiles = [(sample["rgb"] * 255).byte().permute(1, 2, 0)]
-        tiles += [torch.from_numpy(colorize(d, (low, high)).copy()) for d in (maps["coarse"], maps["fine"], sample["depth"])]
+        tiles += [
+            torch.from_numpy(colorize(d, (low, high)).copy()) for d in (maps["coarse"], maps["fine"], sample["depth"])
+        ]
         rows.append(torch.cat([tile[top:bottom, left:right] for tile in tiles], dim=1))
     Image.fromarray(torch.cat(rows).numpy()).save(TARGET, quality=85)
     print(f"{TARGET}: {TARGET.stat().st_size / 1000:.0f} kB")

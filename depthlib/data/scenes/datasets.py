@@ -46,13 +46,9 @@ class _Scenes:
     name: str
     purpose: str
 
-    def __init__(
-        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device
-    ) -> None:
+    def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
         if not isinstance(count, int) or count < 1:
-            raise DepthError(
-                f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more."
-            )
+            raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
         self.count, self.seed, self.size = count, seed, check_size((int(size[0]), int(size[1])))
         self.faults, self.device = faults, torch.device(device)
 

@@ -19,9 +19,7 @@ class Draw:
     """
 
     def __init__(self, seed: int, index: int, purpose: str) -> None:
-        self.numbers: list[float] = randomness.uniform(randomness.keys(seed, 0, [index], purpose), _COUNT)[
-            0
-        ].tolist()
+        self.numbers: list[float] = randomness.uniform(randomness.keys(seed, 0, [index], purpose), _COUNT)[0].tolist()
         self.next = -1
 
     def __call__(self) -> float:

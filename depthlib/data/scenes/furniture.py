@@ -343,9 +343,7 @@ def kitchen(b: Builder, d: Draw, w: float) -> None:
         b.box((x, 0.5, 0.612), (0.46, 0.36, 0.012), palette.screen(d))
         b.box((x, 0.74, 0.64), (0.5, 0.02, 0.03), handle)
         for k in range(4):
-            b.cylinder(
-                (x + (0.13 if k % 2 else -0.13), 0.926, 0.2 + 0.26 * (k // 2)), 0.17, 0.01, palette.screen(d)
-            )
+            b.cylinder((x + (0.13 if k % 2 else -0.13), 0.926, 0.2 + 0.26 * (k // 2)), 0.17, 0.01, palette.screen(d))
 
 
 def fridge(b: Builder, d: Draw, w: float) -> None:
@@ -364,9 +362,7 @@ def lamp_floor(b: Builder, d: Draw, w: float) -> None:
     m, h = palette.metal(d), d.between(1.35, 1.75)
     b.cylinder((0, 0.015, 0.25), 0.3, 0.03, m)
     b.cylinder((0, h / 2, 0.25), 0.03, h, m)
-    b.cylinder(
-        (0, h, 0.25), 0.42, 0.28, Material((0.95, 0.85, 0.65), glow=d.choice([0.0, 1.6, 2.5])), top=0.6
-    )
+    b.cylinder((0, h, 0.25), 0.42, 0.28, Material((0.95, 0.85, 0.65), glow=d.choice([0.0, 1.6, 2.5])), top=0.6)
 
 
 def lamp_small(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
@@ -374,9 +370,7 @@ def lamp_small(b: Builder, d: Draw, x: float, up: float, z: float) -> None:
     m = palette.plain(d, d.choice(palette.PAINTS), 0.5)
     b.ball((x, up + 0.12, z), (0.16, 0.24, 0.16), m)
     b.cylinder((x, up + 0.25, z), 0.02, 0.1, m)
-    b.cylinder(
-        (x, up + 0.38, z), 0.32, 0.2, Material((0.95, 0.86, 0.68), glow=d.choice([0.0, 2.0, 3.0])), top=0.6
-    )
+    b.cylinder((x, up + 0.38, z), 0.32, 0.2, Material((0.95, 0.86, 0.68), glow=d.choice([0.0, 2.0, 3.0])), top=0.6)
 
 
 def coffee_table(b: Builder, d: Draw, w: float) -> None:
@@ -417,9 +411,7 @@ def basket(b: Builder, d: Draw, w: float) -> None:
     """A bin, a ball or a stool."""
     kind = d()
     if kind < 0.4:
-        b.cylinder(
-            (0, 0.17, 0.2), 0.26, 0.34, palette.plain(d, d.choice(palette.VIVID + palette.WOODS)), top=1.2
-        )
+        b.cylinder((0, 0.17, 0.2), 0.26, 0.34, palette.plain(d, d.choice(palette.VIVID + palette.WOODS)), top=1.2)
     elif kind < 0.6:
         s = d.between(0.2, 0.6)
         b.ball((0, s / 2, 0.3), (s, s, s), palette.plain(d, d.choice(palette.VIVID), 0.5))

@@ -62,9 +62,7 @@ def planks(d: Draw) -> Material:
 
 def tiles(d: Draw, small: bool = False) -> Material:
     """Floor or wall tiles, at times chequered."""
-    c = vary(
-        d, d.choice([(0.85, 0.82, 0.76), (0.75, 0.68, 0.58), (0.62, 0.60, 0.58), (0.90, 0.90, 0.88)]), 0.05
-    )
+    c = vary(d, d.choice([(0.85, 0.82, 0.76), (0.75, 0.68, 0.58), (0.62, 0.60, 0.58), (0.90, 0.90, 0.88)]), 0.05)
     side = d.between(0.1, 0.16) if small else d.choice([0.3, 0.33, 0.4, 0.45])
     check = 0.9 if d.chance(0.2) else 0.0
     return Material(
@@ -94,9 +92,7 @@ def wall(d: Draw, c: Colour) -> Material:
         return plaster(d, c)
     if kind < 0.84:
         b = shade(c, d.between(0.72, 0.9))
-        return Material(
-            c, b, (4, 4, 0.1), cell=(d.between(0.05, 0.25), 0.0), check=d.between(0.6, 1), offset=d()
-        )
+        return Material(c, b, (4, 4, 0.1), cell=(d.between(0.05, 0.25), 0.0), check=d.between(0.6, 1), offset=d())
     if kind < 0.89:
         brick = vary(d, (0.62, 0.36, 0.28), 0.07)
         return Material(brick, shade(brick, 0.75), (8, 8, 0.3), cell=(0.24, 0.075), shift=0.5, joint=0.01,
@@ -152,9 +148,7 @@ def picture(d: Draw) -> Material:
     a, b = vary(d, d.choice(CLOTHS), 0.1), vary(d, d.choice(PAINTS), 0.1)
     f = d.between(2, 8)
     if d.chance(0.3):
-        return Material(
-            a, b, (f, f, 0.3), cell=(0.08, 0.1), pick=0.7, tone=0.3, hue=0.4, gloss=0.3, offset=d()
-        )
+        return Material(a, b, (f, f, 0.3), cell=(0.08, 0.1), pick=0.7, tone=0.3, hue=0.4, gloss=0.3, offset=d())
     return Material(a, b, (f, f * d.between(0.5, 2), 0.9), tone=0.0, gloss=0.3, offset=d())
 
 

@@ -21,9 +21,7 @@ FAR = 1e9
 def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
     """[B, rows·16, columns·16] → [B·rows·columns, 256]."""
     b = image.shape[0]
-    return (
-        image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
-    )
+    return image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
 
 
 def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int, side: int = TILE) -> Tensor:

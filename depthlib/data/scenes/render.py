@@ -97,9 +97,7 @@ def render(
     batch, device = len(scene), scene.kind.device
     pose = scene.pose if pose is None else pose.to(device)
     if K.shape[-2:] != (3, 3) or pose.shape[-2:] != (4, 4):
-        raise DepthError(
-            f"K is {tuple(K.shape)}, pose {tuple(pose.shape)}; expected [B, 3, 3] and [B, 4, 4]."
-        )
+        raise DepthError(f"K is {tuple(K.shape)}, pose {tuple(pose.shape)}; expected [B, 3, 3] and [B, 4, 4].")
     K = K.to(device).expand(batch, 3, 3)
     pose = pose.expand(batch, 4, 4)
     step = _CHUNK.get(device.type, 1)
@@ -112,9 +110,7 @@ def render(
     starts = range(0, batch, step)
     pool = _pool(os.getpid(), torch.get_num_threads()) if device.type == "cpu" and len(starts) > 1 else None
     parts = [part(i) for i in starts] if pool is None else list(pool.map(part, starts))
-    rgb, depth, normals, albedo, ids, glass, gloss = (
-        torch.cat(tensors) for tensors in zip(*parts, strict=True)
-    )
+    rgb, depth, normals, albedo, ids, glass, gloss = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return Frame(rgb, depth, normals, K, albedo, ids, glass, gloss)
 
 
@@ -125,9 +121,7 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor | None:
         return None
     pool = ThreadPoolExecutor(threads, "scenes", initializer=torch.set_num_threads, initargs=(1,))
     list(pool.map(lambda _: time.sleep(0.01), range(threads)))  # start them all
-    torch.set_num_threads(
-        threads
-    )  # the setting is a thread's own, but the default of later threads is shared
+    torch.set_num_threads(threads)  # the setting is a thread's own, but the default of later threads is shared
     return pool
 
 
@@ -138,9 +132,7 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
         DepthError: fewer than 8 or more than 4096 pixels a side.
     """
     if len(size) != 2 or not all(isinstance(n, int) and 8 <= n <= 4096 for n in size):
-        raise DepthError(
-            f"size is {size}; expected (rows, columns), each from 8 to 4096, such as (240, 320)."
-        )
+        raise DepthError(f"size is {size}; expected (rows, columns), each from 8 to 4096, such as (240, 320).")
     return size
 
 
@@ -176,9 +168,7 @@ def _along(ways: Tensor, points: Tensor) -> Tensor:
     return (ways.reshape(len(points), -1, 3) @ points.transpose(1, 2)).flatten(0, 1)
 
 
-def _cone_mask(
-    low: Tensor, high: Tensor, light: Tensor, spread: Tensor, centre: Tensor, radius: Tensor
-) -> Tensor:
+def _cone_mask(low: Tensor, high: Tensor, light: Tensor, spread: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
     """Which bounding spheres can stand between a tile's points and a light: bool [B·T, P].
 
     Args:
@@ -204,9 +194,7 @@ def _outside(way: Tensor, sky: Tensor) -> Tensor:
     up = -way[1] / (way * way).sum(0).sqrt()
     blend = (up * 2.2).clamp(0, 1).sqrt()
     light = sky[3:6] + (sky[0:3] - sky[3:6]) * blend
-    side = torch.where(
-        way[2].abs() > way[0].abs(), way[0] / way[2].abs().clamp_min(1e-3), way[2] / way[0].abs()
-    )
+    side = torch.where(way[2].abs() > way[0].abs(), way[0] / way[2].abs().clamp_min(1e-3), way[2] / way[0].abs())
     ragged = _noise(side * 3 + 1.7, up * 4 + 0.37)
     green = (0.10 + 0.06 * ragged - up) * 30
     trees = torch.stack((0.30 + 0.10 * ragged, 0.38 + 0.12 * ragged, 0.25 + 0.08 * ragged)).clamp_min(0.05)
@@ -274,9 +262,7 @@ def _render(
     per_pixel = (lambda t: t[0][:, None, None]) if batch == 1 else (lambda t: t.t()[:, image][:, :, None])
     turn = per_pixel(pose[:, :3, :3].flatten(1))  # [9, T or 1, 1]
     place = per_pixel(pose[:, :3, 3])
-    way = torch.stack(
-        [turn[3 * a] * x + turn[3 * a + 1] * y + turn[3 * a + 2] for a in range(3)]
-    )  # [3, T, 256]
+    way = torch.stack([turn[3 * a] * x + turn[3 * a + 1] * y + turn[3 * a + 2] for a in range(3)])  # [3, T, 256]
     point = place + way * z
     table = torch.cat((
         unit.rotation.reshape(-1, 9), unit.centre.reshape(-1, 3), unit.half.reshape(-1, 3), profile,
@@ -285,9 +271,7 @@ def _render(
     g = _gather(table, flat).reshape(-1, *x.shape)
     r, half, prof, m = g[0:9], g[12:15], g[15:18], g[19:].flatten(1)
     rel = point - g[9:12]
-    q = torch.stack(
-        [r[a] * rel[0] + r[3 + a] * rel[1] + r[6 + a] * rel[2] for a in range(3)]
-    )  # metres, local
+    q = torch.stack([r[a] * rel[0] + r[3 + a] * rel[1] + r[6 + a] * rel[2] for a in range(3)])  # metres, local
     unit_q = q / half
     size = unit_q.abs()
     # a box's face is its largest coordinate; a round one has caps, and elsewhere the gradient
@@ -305,9 +289,7 @@ def _render(
         torch.where(flat_any, (~(flat_x | flat_y)).float() * unit_q[2].sign(), gz),
     ))  # fmt: skip
     n_local = n_local / (n_local * n_local).sum(0).sqrt().clamp_min(1e-12)
-    n = torch.stack(
-        [r[3 * a] * n_local[0] + r[3 * a + 1] * n_local[1] + r[3 * a + 2] * n_local[2] for a in range(3)]
-    )
+    n = torch.stack([r[3 * a] * n_local[0] + r[3 * a + 1] * n_local[1] + r[3 * a + 2] * n_local[2] for a in range(3)])
     facing = (n * way).sum(0)
     n = torch.where(facing > 0, -n, n)
     length = (way * way).sum(0).sqrt()
@@ -363,9 +345,7 @@ def _render(
         through = aim * along - to
         across = (through * window[3:6]).sum(0) / (window[3:6] ** 2).sum(0).clamp_min(1e-9)
         down = (through * window[6:9]).sum(0) / (window[6:9] ** 2).sum(0).clamp_min(1e-9)
-        enters = (
-            (across.abs() < 1) & (down.abs() < 1) & (across.abs() > 0.03) & (down.abs() > 0.03) & (along > 0)
-        )
+        enters = (across.abs() < 1) & (down.abs() < 1) & (across.abs() > 0.03) & (down.abs() > 0.03) & (along > 0)
         falls = (n * aim).sum(0).clamp_min(0)
         share.append(torch.where((window[9] == 0) | enters, falls, 0.0))
         if shadows:
@@ -382,11 +362,7 @@ def _render(
     if shadows:
         extent = spread((unit.rotation.abs() * unit.half[..., None, :]).sum(-1))
         margin = _AMBIENT_REACH * 0.9
-        near = (
-            _near_mask(low - margin, high + margin, spread(unit.centre), extent)
-            & before
-            & few_hit.any(-1)[:, None]
-        )
+        near = _near_mask(low - margin, high + margin, spread(unit.centre), extent) & before & few_hit.any(-1)[:, None]
         asked.append(((few_n + sphere[:, None]) * (0.6 * _AMBIENT_REACH), near))
         kinds = len(asked)
         stopped = raycast.any_hit(
@@ -433,9 +409,7 @@ def _render(
         return raycast.from_tiles(t, batch, rows, columns)[..., :height, :width]
 
     known = hit.float()
-    n_camera = (
-        torch.stack([turn[a] * n[0] + turn[3 + a] * n[1] + turn[6 + a] * n[2] for a in range(3)]) * known
-    )
+    n_camera = torch.stack([turn[a] * n[0] + turn[3 + a] * n[1] + turn[6 + a] * n[2] for a in range(3)]) * known
     rgb = _develop(to_image(radiance).transpose(0, 1), scene.look, sensor)
     metres = (to_image(torch.where(hit, depth, 0.0)) * scale[:, None, None])[:, None]
     normals = to_image(n_camera).transpose(0, 1).contiguous()

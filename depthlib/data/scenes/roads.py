@@ -269,9 +269,7 @@ def _make(seed: int, index: int) -> tuple[Builder, dict[str, list[float]], Tenso
         "look": [d.between(0.3, 0.5), d.bell(1.0, 0.05), d.bell(1.0, 0.05), d.between(0.0, 0.25),
                  d.between(0.004, 0.012), d.between(0.3, 0.9), d(), d()],
     }  # fmt: skip
-    pose = camera_pose(
-        own + d.bell(0, 0.15), CAMERA_HEIGHT, 0, d.bell(0, 0.03), d.bell(0, 0.006), d.bell(0, 0.006)
-    )
+    pose = camera_pose(own + d.bell(0, 0.15), CAMERA_HEIGHT, 0, d.bell(0, 0.03), d.bell(0, 0.006), d.bell(0, 0.006))
     return b, rest, pose
 
 

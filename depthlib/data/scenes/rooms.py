@@ -36,9 +36,7 @@ class _Room:
         self.d, self.b = d, Builder()
         self.corridor = d.chance(0.06)
         self.width = d.between(1.5, 2.2) if self.corridor else d.between(2.6, 5.0)
-        self.length = (
-            d.between(5, 9) if self.corridor else d.between(3.0, 6.6) * d.choice([0.85, 1.0, 1.0, 1.15])
-        )
+        self.length = d.between(5, 9) if self.corridor else d.between(3.0, 6.6) * d.choice([0.85, 1.0, 1.0, 1.15])
         self.height = d.between(2.35, 3.0)
         self.taken: list[Rect] = []
         self.standing: list[Rect] = []
@@ -170,9 +168,7 @@ class _Room:
             low = sill - 0.15 if d.chance(0.5) else 0.05
             for sx in (-1, 1):
                 for k in range(4):  # folds
-                    b.cylinder(
-                        (sx * (wide / 2 + 0.2 - k * 0.075), (rod + low) / 2, 0.09), 0.085, rod - low, fabric
-                    )
+                    b.cylinder((sx * (wide / 2 + 0.2 - k * 0.075), (rod + low) / 2, 0.09), 0.085, rod - low, fabric)
         self.windows.append((wall, along - wide / 2 - 0.3, along + wide / 2 + 0.3))
         c = b.point(0, middle, 0.02)
         r = b.point(wide / 2, middle, 0.02)
@@ -211,9 +207,7 @@ class _Room:
             else:
                 px = d.between(-0.5, 0.5) * (self.width - 0.8)
                 pz = d.between(-0.5, 0.5) * (self.length - 0.8)
-                yaw = d.choice([0, math.pi / 2, math.pi, -math.pi / 2]) + (
-                    d.bell(0, 0.3) if d.chance(0.5) else 0.0
-                )
+                yaw = d.choice([0, math.pi / 2, math.pi, -math.pi / 2]) + (d.bell(0, 0.3) if d.chance(0.5) else 0.0)
             spot = self.footprint(px, pz, yaw, width + 0.04, piece.depth)
             if self.free(spot):
                 self.taken.append(spot)
@@ -235,9 +229,7 @@ class _Room:
             wide, tall = d.between(0.25, 0.9), d.between(0.25, 0.8)
             along, up = d.between(-1, 1) * (long / 2 - wide / 2 - 0.1), d.between(1.35, 1.75)
             taken = self.doors + self.windows + self.tall
-            if any(
-                o == wall and s < along + wide / 2 + 0.05 and e > along - wide / 2 - 0.05 for o, s, e in taken
-            ):
+            if any(o == wall and s < along + wide / 2 + 0.05 and e > along - wide / 2 - 0.05 for o, s, e in taken):
                 continue
             self.tall.append((wall, along - wide / 2, along + wide / 2))
             self.on_wall(wall, along)
@@ -247,15 +239,11 @@ class _Room:
                 b.box((0, up, 0.012), (wide, tall, 0.024), frame)
                 edge = 0.03
                 if d.chance(0.5):
-                    b.box(
-                        (0, up, 0.02), (wide - 0.05, tall - 0.05, 0.014), palette.plain(d, (0.92, 0.91, 0.88))
-                    )
+                    b.box((0, up, 0.02), (wide - 0.05, tall - 0.05, 0.014), palette.plain(d, (0.92, 0.91, 0.88)))
                     edge = d.between(0.08, 0.16)
                 b.box((0, up, 0.024), (wide - edge, tall - edge, 0.01), palette.picture(d))
             elif kind < 0.85:
-                b.cylinder(
-                    (0, up, 0.02), 0.3, 0.04, palette.plain(d, (0.9, 0.9, 0.88), 0.3), tilt=math.pi / 2
-                )
+                b.cylinder((0, up, 0.02), 0.3, 0.04, palette.plain(d, (0.9, 0.9, 0.88), 0.3), tilt=math.pi / 2)
             else:
                 b.box((0, up - 0.15, 0.1), (wide, 0.025, 0.2), palette.wood(d))
                 clutter(b, d, up - 0.1375, wide, 0.2, d.whole(1, 4))
@@ -270,11 +258,7 @@ class _Room:
         wall = d.choice([0, 2, 0, 2, 1, 3]) if not self.corridor else d.choice([0, 2])
         x0, z0, yaw, long = self.wall_frame(wall)
         self.b.place(x0, z0, yaw)
-        out = (
-            d.between(0.3, 0.9)
-            if not self.close
-            else d.between(0.4, 0.6) * (half if wall % 2 == 0 else w) * 2
-        )
+        out = d.between(0.3, 0.9) if not self.close else d.between(0.4, 0.6) * (half if wall % 2 == 0 else w) * 2
         x, _, z = self.b.point(d.between(-0.38, 0.38) * long, 0, out)
         x, z = max(-w + 0.3, min(w - 0.3, x)), max(-half + 0.3, min(half - 0.3, z))
         # look across the room, more or less towards its middle
@@ -302,9 +286,7 @@ class _Room:
                 far, side = math.hypot(px, pz), math.atan2(px, pz) - look
                 side = abs((side + math.pi) % (2 * math.pi) - math.pi)
                 seen += (
-                    (1.0 - side) * min(1.0, (r[2] - r[0]) * (r[3] - r[1]) + 0.3)
-                    if side < 0.6 and far > 0.7
-                    else 0.0
+                    (1.0 - side) * min(1.0, (r[2] - r[0]) * (r[3] - r[1]) + 0.3) if side < 0.6 and far > 0.7 else 0.0
                 )
                 seen -= 1.0 if side < 0.6 and far < 0.9 else 0.0
             if seen > most:

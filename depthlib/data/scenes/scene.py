@@ -181,9 +181,7 @@ class Builder:
         self.lights.append([*at, *right, *forward, *colour, *towards])
 
 
-def assemble(
-    builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]], poses: Sequence[Tensor]
-) -> Scene:
+def assemble(builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]], poses: Sequence[Tensor]) -> Scene:
     """Pad builders' primitives and lights to one size and stack them; ``rest`` has the per-scene vectors."""
     most = max(len(b.rows) for b in builders)
     most_lights = max(1, max(len(b.lights) for b in builders))
@@ -196,9 +194,7 @@ def assemble(
         material[i, : len(b.rows)] = torch.tensor([m.values for m in b.materials])
         if b.lights:
             lights[i, : len(b.lights)] = torch.tensor(b.lights)
-    stacked = {
-        key: torch.tensor([r[key] for r in rest]) for key in ("sun", "portal", "ambient", "sky", "look")
-    }
+    stacked = {key: torch.tensor([r[key] for r in rest]) for key in ("sun", "portal", "ambient", "sky", "look")}
     return Scene(
         kind=rows[:, :, 0].long(), centre=rows[:, :, 1:4].contiguous(), half=rows[:, :, 4:7].contiguous(),
         rotation=rows[:, :, 7:16].reshape(len(builders), most, 3, 3), profile=rows[:, :, 16:19].contiguous(),
