@@ -19,8 +19,8 @@
 # - augment a picture together with its depth, and say for which surfaces the recipe is exact;
 # - tell a training that works from three that do not: a bug, a mean image, a NaN.
 #
-# **You need** the profile `cpu`: about three minutes on two cores after the shared training run (recipe `eigen-rooms`, a
-# quarter of an hour the first time, then loaded from disk), 2 GB of memory, no GPU, no download. The profile `smoke` runs
+# **You need** the profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
+# minutes the first time, then loaded from disk), 4 GB of memory, no GPU, no download. The profile `smoke` runs
 # everything in seconds with a network too small and too briefly trained to be any good.
 #
 # If *convolution*, *gradient* or *overfitting* are new words, read [the primer](primer) first: twenty minutes.
@@ -87,7 +87,7 @@ print(tuple(picture.shape), "→", tuple(log_depth.shape))
 # Now ask the network itself. A *forward hook* is a function that PyTorch calls after a layer has run; ours writes down
 # what came out.
 
-# %% tags=["nbval-check-output"]
+# %%
 sizes = []
 
 

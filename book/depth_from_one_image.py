@@ -20,7 +20,7 @@
 # - name six cues by which one picture tells depth, and measure each of them in pixels;
 # - show why no network can be sure of the scale, and read a real size from a depth map.
 #
-# **Needs** profile `cpu` or `smoke` alike: under a minute on two CPU cores, 1 GB of memory, no GPU, no
+# **Needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
 # training, no download.
 
 # %% tags=["remove-cell", "colab-install"]

@@ -25,8 +25,8 @@
 # - build, train and diagnose the coarse and the fine network;
 # - read a table of depth errors without being fooled by it.
 #
-# **This page needs** profile `cpu`: about four minutes on two CPU cores, because it trains the network that
-# later chapters share; 2 GB of memory; no GPU and no download. Profile `smoke`: seconds, with a network that
+# **This page needs** profile `cpu`: about five minutes on two CPU cores, because it trains the network that
+# later chapters share; 4 GB of memory; no GPU and no download. Profile `smoke`: seconds, with a network that
 # has learnt nothing: with it, all predictions below are nearly flat. A second visit loads the finished run.
 
 # %% tags=["remove-cell", "colab-install"]

@@ -23,7 +23,7 @@
 # - read the loss's gradient: which pixel is pulled where, and what λ changes;
 # - mask missing depth without NaN, and know why the loss is computed in float32.
 #
-# **This page needs** profile `cpu`: about 25 s on two CPU cores, 1 GB of memory, no GPU and no download. Profile `smoke`:
+# **This page needs** profile `cpu`: about 15 s on two CPU cores, 1 GB of memory, no GPU and no download. Profile `smoke`:
 # 15 s. All pictures on this page are rendered rooms, not photographs.
 
 # %% tags=["remove-cell", "colab-install"]

@@ -39,7 +39,9 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
     source, target = Path(source), Path(target)
     with tempfile.TemporaryDirectory() as scratch:
         notebook = Path(scratch) / f"{source.stem}.ipynb"
-        jupytext.write(jupytext.read(source), notebook)
+        content = jupytext.read(source)
+        content.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"})
+        jupytext.write(content, notebook)
         known = papermill.inspect_notebook(str(notebook))
         for name in parameters:
             if name not in known:
@@ -54,9 +56,7 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
                 f"{target.parent}: cannot be written ({error.strerror}). Choose another folder."
             ) from error
         try:
-            papermill.execute_notebook(
-                str(notebook), str(executed), parameters=parameters, progress_bar=False, kernel_name="python3"
-            )
+            papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
         except PapermillExecutionError as error:
             failed = target.with_suffix(".failed.ipynb")
             shutil.copyfile(executed, failed)

@@ -139,7 +139,7 @@ def compare(
     top, bottom = axes[:columns], axes[columns:]
     if errors:
         _draw_rgb(top[0], photograph)
-        top[0].set_title("photograph")
+        top[0].set_title("picture")
         drawn = _draw_depth(bottom[0], true[0], scale)
         bottom[0].set_title("true depth")
         ratios = {name: log_ratio(depth, true) for name, depth in made.items()}
@@ -155,7 +155,7 @@ def compare(
         _bar(figure, signed, bottom, "log(prediction / truth)")
         return figure
     _draw_rgb(axes[0], photograph)
-    axes[0].set_title("photograph")
+    axes[0].set_title("picture")
     for place, (name, depth) in zip(axes[1:], {"true depth": true, **made}.items(), strict=False):
         drawn = _draw_depth(place, depth[0], scale)
         _title(place, name, columns)

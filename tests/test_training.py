@@ -196,7 +196,7 @@ def test_schedules():
     cosine = Phase("coarse", 100, schedule="cosine", warmup=10)
     factors = [rate_factor(cosine, step, 100) for step in range(100)]
     assert factors[0] < 0.1 < factors[5] < factors[10] == 1.0 and factors[-1] < 0.01
-    assert all(a >= b for a, b in itertools.pairwise(factors))
+    assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
     assert rate_factor(Phase("coarse", 100), 50, 100) == 1.0
 
 

@@ -81,17 +81,17 @@ def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:
     """
     from scipy.io import loadmat  # late: scipy costs import time
 
+    if not Path(path).exists():
+        raise DepthError(
+            f"{path}: not found. Put the official splits.mat of NYU Depth v2 there "
+            "(`python data_scripts/prepare_nyu_labelled.py` fetches it)."
+        )
     try:
         content = loadmat(path, squeeze_me=True)
         splits = {
             name: np.atleast_1d(content[key]).astype(np.int64) - 1
             for name, key in (("train", "trainNdxs"), ("test", "testNdxs"))
         }
-    except FileNotFoundError as error:
-        raise DepthError(
-            f"{path}: not found. Put the official splits.mat of NYU Depth v2 there "
-            "(`python data_scripts/prepare_nyu_labelled.py` fetches it)."
-        ) from error
     except Exception as error:  # scipy raises many kinds on damaged bytes
         raise DepthError(
             f"{path}: cannot be read as a MATLAB v5 file with trainNdxs and testNdxs ({error}). "
