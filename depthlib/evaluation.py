@@ -89,7 +89,8 @@ def from_model(model: DepthModel) -> Predictor:
 def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:
     """The mean of a data set's depth maps over their valid pixels: metres, float32 [1, 1, H, W].
 
-    The baseline that sees no picture at all (Eigen et al. 2014, §4.3). Pixels that are never valid are 0.
+    The baseline that sees no picture at all (Eigen et al. 2014, §4.3). A pixel that is never valid (sky) gets the
+    mean of all others, so that the baseline answers everywhere.
     """
     total = count = torch.zeros(())
     for start in range(0, len(dataset), batch):
@@ -97,7 +98,8 @@ def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:
         known = valid(depth)
         total = total + torch.where(known, depth, 0.0).double().sum(0, keepdim=True)
         count = count + known.sum(0, keepdim=True)
-    return (total / count.clamp_min(1)).float()
+    everywhere = total.sum() / count.sum().clamp_min(1)
+    return torch.where(count > 0, total / count.clamp_min(1), everywhere).float()
 
 
 def constant(image: Tensor) -> Predictor:

@@ -58,9 +58,9 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
     if isinstance(image, str | os.PathLike):
         from depthlib.data.formats import read_rgb
 
-        image = np.array(read_rgb(Path(image)))
+        image = read_rgb(Path(image))
     if isinstance(image, Image.Image):
-        image = np.array(image.convert("RGB"))
+        image = np.asarray(image.convert("RGB"))
     if isinstance(image, np.ndarray):
         array = image
         if array.ndim == 2:
@@ -70,7 +70,7 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
         if array.ndim != 4 or array.shape[-1] != 3:
             raise DepthError(f"image: array of shape {image.shape}; expected [H, W], [H, W, 3] or [B, H, W, 3].")
         factor = 255.0 if array.dtype == np.uint8 else 1.0
-        image = torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).to(torch.float32) / factor
+        image = torch.from_numpy(array.copy()).permute(0, 3, 1, 2).to(torch.float32) / factor
     if not isinstance(image, Tensor):
         raise DepthError(f"image: {type(image).__name__}; expected a path, a PIL image, an array or a tensor.")
     if image.ndim == 3:

@@ -48,18 +48,23 @@ def sample() -> Sample:
     )
 
 
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    """A folder of eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
+def make_pairs(root: Path) -> Path:
+    """Eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
     generator = np.random.default_rng(0)
     for name in ("rgb", "depth"):
-        (tmp_path / "pairs" / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True)
     for i in range(8):
         rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
         depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
-        Image.fromarray(rgb).save(tmp_path / "pairs" / "rgb" / f"{i:04d}.png")
-        Image.fromarray(depth).save(tmp_path / "pairs" / "depth" / f"{i:04d}.png")
-    return tmp_path / "pairs"
+        Image.fromarray(rgb).save(root / "rgb" / f"{i:04d}.png")
+        Image.fromarray(depth).save(root / "depth" / f"{i:04d}.png")
+    return root
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A folder of eight pairs, to damage at will."""
+    return make_pairs(tmp_path / "pairs")
 
 
 @pytest.fixture

@@ -139,6 +139,21 @@ def test_the_published_mean_column_within_one_percent(nyu_root):
         assert score.metrics[name] == pytest.approx(wanted, rel=0.01), name
 
 
+def test_the_mean_image_answers_where_no_depth_was_ever_seen(sample):
+    class Hole:
+        name = "hole"
+
+        def __len__(self):
+            return 1
+
+        def __getitems__(self, indices):
+            return [sample for _ in indices]
+
+    mean, depth = mean_depth_image(Hole())[0], sample["depth"]
+    assert mean[depth > 0].equal(depth[depth > 0])
+    assert mean[depth == 0].unique().item() == pytest.approx(depth[depth > 0].double().mean().item(), rel=1e-6)
+
+
 def test_eigen14_scores_the_centred_rectangle_at_any_size():
     for height, width in ((480, 640), (240, 320)):
         rows = EIGEN14.mask(torch.ones(1, 1, height, width))[0, 0].any(1).nonzero()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import make_pairs
 from PIL import Image
 
 from depthlib.cli import main
@@ -20,14 +21,7 @@ from depthlib.results import check_results, read_results, write_results
 def recipe_file(tmp_path_factory):
     """A recipe file on eight small pairs; trains in a second."""
     root = tmp_path_factory.mktemp("recipe")
-    generator = np.random.default_rng(0)
-    for name in ("rgb", "depth"):
-        (root / "pairs" / name).mkdir(parents=True)
-    for i in range(8):
-        rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
-        Image.fromarray(rgb).save(root / "pairs" / "rgb" / f"{i:04d}.png")
-        depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
-        Image.fromarray(depth).save(root / "pairs" / "depth" / f"{i:04d}.png")
+    make_pairs(root / "pairs")
     data = {"name": "folder", "options": {"root": str(root / "pairs")}}
     recipe = {
         "name": "mine", "task": "depth", "description": "eight pairs", "data": data,
@@ -75,6 +69,20 @@ def test_results_edited_by_hand_into_another_shape_are_refused(finished, tmp_pat
     (tmp_path / "y.json").write_text("{")
     with pytest.raises(DepthError, match="y.json"):
         read_results(tmp_path / "y.json")
+
+
+@pytest.mark.parametrize("name", ["eigen-rooms", "eigen-roads"])
+def test_the_scenes_recipes_train_and_score_with_no_download(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("DEPTHLIB_DATA", raising=False)
+    assert main(["train", name, "--profile", "smoke", "--out", str(tmp_path)]) == 0
+    (entry,) = read_results(tmp_path / "results.json")["metrics"].values()
+    assert set(entry) == {"coarse", "fine", "mean"} and all(0 <= v["delta1"] <= 1 for v in entry.values())
+
+
+def test_the_nyu_recipe_trains_on_real_images(nyu_root, tmp_path):
+    assert main(["train", "eigen-nyu-paper", "--profile", "smoke", "--out", str(tmp_path)]) == 0
+    results = read_results(tmp_path / "results.json")
+    assert results["data"]["images"] == 795 and results["scored"]["nyu-test/eigen14"]["fine"]["images"] == 654
 
 
 def test_evaluate_repeats_the_scores_of_the_run(finished, recipe_file, capsys):
