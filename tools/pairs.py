@@ -411,7 +411,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 900) -> Noteboo
     environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke", "DEPTHLIB_RUNS": str(runs), "MPLBACKEND": "agg"}
     environment.pop("DEPTHLIB_BOOK", None)
     client = NotebookClient(
-        done, timeout=timeout, record_timing=False, resources={"metadata": {"path": str(folder)}},
+        done, timeout=timeout, record_timing=False, coalesce_streams=True, resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--IPKernelApp.log_level=40"],
     )  # fmt: skip
     client.execute(env=environment)
