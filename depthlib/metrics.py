@@ -14,6 +14,7 @@ RMSE log with natural logs; scale-invariant = √ D with D of eq. 1.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any, Literal
 
 import torch
@@ -166,9 +167,9 @@ class DepthMetric(Metric):
         return self.figure(self.sums(), self.pooling)
 
     @staticmethod
+    @abstractmethod
     def figure(sums: Tensor, pooling: Pooling) -> Tensor:
         """The figure as a function of per-image sums [..., N, 10]."""
-        raise NotImplementedError  # a subclass is the figure
 
 
 class Delta1(DepthMetric):

@@ -196,6 +196,9 @@ def test_unknown_names_and_options_are_refused():
         open_dataset("rooms", "night")
     with pytest.raises(DepthError, match="options"):
         open_dataset("rooms", count=3, colour="red")
+    for size in ((24.5, 32), (3,), (1, 1)):
+        with pytest.raises(DepthError, match="size"):
+            open_dataset("rooms", size=size)
 
 
 def test_nothing_there_says_where_to_get_it(tmp_path):

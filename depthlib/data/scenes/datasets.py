@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -40,7 +41,7 @@ def kitti_intrinsics(height: int, width: int) -> Tensor:
     return camera.resize(camera.intrinsics(721.5377, 721.5377, 609.56, 172.85), height / 375, width / 1242)
 
 
-class _Scenes:
+class _Scenes(ABC):
     """Makes, renders and packs scenes; subclasses say which."""
 
     name: str
@@ -49,7 +50,7 @@ class _Scenes:
     def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
         if not isinstance(count, int) or count < 1:
             raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
-        self.count, self.seed, self.size = count, seed, check_size((int(size[0]), int(size[1])))
+        self.count, self.seed, self.size = count, seed, check_size(size)
         self.faults, self.device = faults, torch.device(device)
 
     def __len__(self) -> int:
@@ -70,17 +71,17 @@ class _Scenes:
         frame = render(scene, self.K().to(self.device), None, *self.size)
         return self.pack(wanted, frame)
 
+    @abstractmethod
     def make(self, indices: Sequence[int]) -> Scene:
         """The scenes behind some samples, to look at from elsewhere."""
-        raise NotImplementedError
 
+    @abstractmethod
     def K(self) -> Tensor:
         """Intrinsics of every sample, [3, 3]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
         """The samples' depth, and their sparse depth if they have one."""
-        raise NotImplementedError
 
     def pack(self, indices: list[int], frame: Frame) -> list[Sample]:
         """Samples from a rendered batch."""

@@ -13,7 +13,8 @@ def shade(c: Colour, by: float) -> Colour:
 
 def vary(d: Draw, c: Colour, by: float = 0.06) -> Colour:
     """A colour near another."""
-    return tuple(min(1.0, max(0.02, x + d.between(-by, by))) for x in c)  # type: ignore[return-value]
+    red, green, blue = (min(1.0, max(0.02, x + d.between(-by, by))) for x in c)
+    return red, green, blue
 
 
 WOODS: list[Colour] = [
