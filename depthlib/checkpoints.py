@@ -125,6 +125,12 @@ def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimi
     for key, value in tensors.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
+    # Fused kernels walk a weight and its state through memory side by side: both must have one layout.
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for i, values in state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == weights[i].shape:
+                values[name] = torch.empty_like(weights[i], dtype=value.dtype).copy_(value)
     optimizer.load_state_dict({"state": state, "param_groups": scalars["param_groups"]})
 
 
