@@ -26,7 +26,10 @@
 # If *convolution*, *gradient* or *overfitting* are new words, read [the primer](primer) first: twenty minutes.
 
 # %% tags=["hide-input"]
-import dataclasses, inspect, math, tempfile  # noqa: E401
+import dataclasses
+import inspect
+import math
+import tempfile
 
 import matplotlib.pyplot as plt
 import torch

@@ -47,6 +47,27 @@ def resize(K: Tensor, scale_y: float | Tensor, scale_x: float | Tensor) -> Tenso
     return out
 
 
+def nyu_v2(height: int, width: int) -> Tensor:
+    """K of NYU Depth v2's RGB camera for an image of this size, [3, 3].
+
+    Source: ``camera_params.m`` of the data set's toolbox, which counts pixels from 1; we count from 0.
+
+    >>> round(nyu_v2(480, 640)[0, 2].item(), 2)
+    324.58
+    """
+    K = intrinsics(518.85790117450188, 519.46961112127485, 325.58244941119034 - 1, 253.73616633400465 - 1)
+    return resize(K, height / 480, width / 640)
+
+
+def kitti(height: int, width: int) -> Tensor:
+    """K of KITTI's left colour camera (drives of 26 September 2011) for an image of this size, [3, 3].
+
+    >>> round(kitti(375, 1242)[0, 0].item(), 2)
+    721.54
+    """
+    return resize(intrinsics(721.5377, 721.5377, 609.5593, 172.854), height / 375, width / 1242)
+
+
 def crop(K: Tensor, top: float | Tensor, left: float | Tensor) -> Tensor:
     """K after ``top`` rows and ``left`` columns were cut away. [..., 3, 3] → [..., 3, 3].
 

@@ -25,8 +25,6 @@ from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD, Sample, check
 
-#: The toolbox's RGB camera at 480x640. MATLAB counts pixels from 1, we from 0.
-K_480x640 = camera.intrinsics(518.85790117450188, 519.46961112127485, 325.58244941119034 - 1, 253.73616633400465 - 1)
 SPLITS = ("train", "test", "fit", "validation", "all")
 FOLDER = "nyu_depth_v2_labeled"
 MAT = "nyu_depth_v2_labeled.mat"
@@ -80,8 +78,7 @@ def open_nyu(root: str | os.PathLike[str], split: str = "train", size: tuple[int
         names = [f"{i + 1:04d}" for i in indices]
         probe = Folder(root, names=names[:1], name="nyu")[0]  # K belongs to the size on disk
         height, width = probe["rgb"].shape[-2:]
-        K = camera.resize(K_480x640, height / 480, width / 640)
-        return Folder(root, size=size, K=K, names=names, name="nyu")
+        return Folder(root, size=size, K=camera.nyu_v2(height, width), names=names, name="nyu")
     if (root / MAT).exists():
         return NyuMat(root / MAT, indices, size)
     raise DepthError(
@@ -146,7 +143,7 @@ class NyuMat:
             raise DepthError(f"{self.path}: frame {i + 1} cannot be read ({error}). Fetch the file again.") from error
         rgb = torch.from_numpy(image).permute(0, 2, 1).to(torch.float32) / 255  # [3, 640, 480] → [3, 480, 640]
         sample = Sample(
-            rgb=rgb, depth=torch.from_numpy(depth).T[None].contiguous(), K=K_480x640, name=f"{i + 1:04d}",
+            rgb=rgb, depth=torch.from_numpy(depth).T[None].contiguous(), K=camera.nyu_v2(480, 640), name=f"{i + 1:04d}",
             dataset=self.name, index=index,
         )  # fmt: skip
         return resize_sample(check(sample, f"{self.path}, frame {i + 1}"), self.size)

@@ -1,6 +1,6 @@
 """RGB-D pictures with exact depth, made by ray casting: furnished rooms and roads, from a seed."""
 
-from depthlib.data.scenes.datasets import Roads, Rooms, kitti_intrinsics, nyu_intrinsics
+from depthlib.data.scenes.datasets import Roads, Rooms
 from depthlib.data.scenes.faults import kinect, velodyne
 from depthlib.data.scenes.render import Frame, render
 from depthlib.data.scenes.roads import make_roads
@@ -14,10 +14,8 @@ __all__ = [
     "Scene",
     "camera_pose",
     "kinect",
-    "kitti_intrinsics",
     "make_roads",
     "make_rooms",
-    "nyu_intrinsics",
     "render",
     "velodyne",
 ]

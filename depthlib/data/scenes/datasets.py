@@ -22,25 +22,6 @@ from depthlib.sample import Sample
 VERSION = 1
 
 
-def nyu_intrinsics(height: int, width: int) -> Tensor:
-    """K of NYU Depth v2's RGB camera for an image of this size, [3, 3]; its toolbox counts pixels from 1.
-
-    >>> round(nyu_intrinsics(480, 640)[0, 2].item(), 2)
-    324.58
-    """
-    K = camera.intrinsics(518.85790117, 519.46961112, 325.58244941 - 1, 253.73616633 - 1)
-    return camera.resize(K, height / 480, width / 640)
-
-
-def kitti_intrinsics(height: int, width: int) -> Tensor:
-    """K of KITTI's left colour camera for an image of this size, [3, 3].
-
-    >>> round(kitti_intrinsics(375, 1242)[0, 0].item(), 2)
-    721.54
-    """
-    return camera.resize(camera.intrinsics(721.5377, 721.5377, 609.56, 172.85), height / 375, width / 1242)
-
-
 class _Scenes(ABC):
     """Makes, renders and packs scenes; subclasses say which."""
 
@@ -133,7 +114,7 @@ class Rooms(_Scenes):
         return make_rooms(self.seed, indices).to(self.device)
 
     def K(self) -> Tensor:
-        return nyu_intrinsics(*self.size)
+        return camera.nyu_v2(*self.size)
 
     def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
         if not self.faults:
@@ -169,7 +150,7 @@ class Roads(_Scenes):
         return make_roads(self.seed, indices).to(self.device)
 
     def K(self) -> Tensor:
-        return kitti_intrinsics(*self.size)
+        return camera.kitti(*self.size)
 
     def measure(self, frame: Frame, keys: Tensor) -> tuple[Tensor, Tensor | None]:
         depth = torch.where(frame.depth <= REACH, frame.depth, 0.0)
