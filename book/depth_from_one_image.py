@@ -17,7 +17,7 @@
 #
 # - turn a pixel and a depth into a point in space, and back, with a pencil;
 # - tell depth, distance and disparity apart, and convert one into another;
-# - name six cues by which one picture tells depth, and measure each of them in pixels;
+# - name six cues by which one picture tells depth, and measure four of them in pixels;
 # - show why no network can be sure of the scale, and read a real size from a depth map.
 #
 # **Needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
@@ -73,7 +73,8 @@ figure
 # ### Projection
 #
 # Write $(u, v)$ for the column and the row of a pixel. Pixels are counted from 0 and whole numbers are pixel
-# *centres*.
+# *centres*, so a picture of $W$ columns spans $-\tfrac12$ to $W - \tfrac12$. Halve the picture and a column $c$
+# comes to $(c + \tfrac12)/2 - \tfrac12$.
 #
 # 1. *Similar triangles* (the two in the figure share the angle at the centre): $x / f = X / Z$, so
 #    $x = f X / Z$. Here $x$ is measured from the axis, and if $f$ is in pixels then so is $x$.
@@ -83,7 +84,8 @@ figure
 #
 # $$u = f_x \frac{X}{Z} + c_x, \qquad v = f_y \frac{Y}{Z} + c_y .$$ (pinhole)
 #
-# The four numbers are the **intrinsics** of the camera, kept in one matrix
+# ($f_x$ and $f_y$ differ only where pixels are not square; where they agree we write $f$.) The four numbers are the
+# **intrinsics** of the camera, kept in one matrix
 #
 # $$K = \begin{pmatrix} f_x & 0 & c_x \\ 0 & f_y & c_y \\ 0 & 0 & 1 \end{pmatrix}.$$
 #
@@ -184,7 +186,7 @@ figure
 # %% [markdown]
 # Disparity is the straight one. Both kink at the same row, where the floor meets the wall. The reason comes
 # out in the part on the horizon below; keep the consequence: on *any* plane $1/Z$ is linear in the pixel
-# coordinates, and $Z$ is not. Some networks predict $1/Z$. Eigen's predicts $\log Z$;
+# coordinates, and $Z$ in general is not. Some networks predict $1/Z$. Eigen's predicts $\log Z$;
 # {doc}`the loss <scale_invariant_loss>` says why.
 #
 # ## Six cues
@@ -195,12 +197,13 @@ figure
 #
 # ### 1. Perspective: parallel lines meet
 #
-# Move along a line in the room: $(X, Y, Z) + t\,(a, b, c)$. Put it into {eq}`pinhole` and let $t$ grow. *In a
+# Move along a line in the room: $(X, Y, Z) + k\,(a, b, c)$. Put it into {eq}`pinhole` and let $k$ grow. *In a
 # quotient of two linear terms the largest power wins*: $u \to f a / c + c_x$. The start $(X, Y, Z)$ is gone:
-# **all** lines of one direction end in one **vanishing point**.
+# **all** lines of one direction end in one **vanishing point** (unless $c = 0$: lines parallel to the image plane
+# stay parallel in it).
 #
 # **Three numbers.** $f = 160$, direction $(1, 0, 2)$, start at $X = 1$, $Z = 0$:
-# $u - c_x = 160\,(1 + t)/(2t)$, which for $t = 1, 10, 100$ is 160, 88 and 80.8. It tends to
+# $u - c_x = 160\,(1 + k)/(2k)$, which for $k = 1, 10, 100$ is 160, 88 and 80.8. It tends to
 # $160 \cdot 1/2 = 80$, and a start at $X = -3$ would tend there, too.
 #
 # The renderer's `camera_pose` says where the camera stands: a rotation $R$ and a place $t$, with
@@ -323,7 +326,8 @@ show({"photograph": frame.rgb[0], "depth where it jumps": depth * jump})
 #
 # The row $v = c_y$ is the **horizon**: there the floor would be infinitely far. The farther below it a thing
 # touches the floor, the nearer it stands. And $1/Z = (v - c_y)/(f_y h)$ is linear in $v$: this is the
-# straight line of the disparity plot.
+# straight line of the disparity plot. The same holds for any plane $aX + bY + cZ = 1$: divide by $Z$, and
+# $1/Z = a\,X/Z + b\,Y/Z + c$, where $X/Z$ and $Y/Z$ are linear in $u$ and $v$.
 #
 # We render one room from 0.8 m and from 1.5 m. **Predict:** does the horizon (white) move in the picture?
 # Does the foot of the wall?
@@ -422,7 +426,7 @@ slider_figure(states, "s", layout=layout, start=3, alt=alt)
 # a larger one in a room without a door.
 #
 # Eigen and colleagues found that replacing the mean log depth of each prediction by the true one lowered the
-# log error of their system from 0.28 to 0.22 {cite:p}`eigen2014`: a fifth of the error was scale alone.
+# log error of their system from 0.28 to 0.22 {cite:p}`eigen2014`. Squared, as errors add up, that is 38 %: more than a third was scale alone.
 #
 # Two ways out, and this book uses both: *bet*, by training in metres on rooms of usual size; and *do not
 # punish a wrong bet too much*, which is {doc}`the scale-invariant loss <scale_invariant_loss>`.

@@ -227,9 +227,7 @@ for group in make_optimizer(model, paper.phases[1]).param_groups:
 # ## Training the fine network on rendered rooms
 #
 # The run is the one that [the coarse network](coarse_network) began; if it is on disk, it is loaded.
-#
-# **Predict first.** The coarse phase began at the mean depth. Where will the fine phase begin, and how far do you expect it
-# to fall?
+# **Predict first.** The fine phase starts as a copy of the coarse answer. How far do you expect its loss to fall from there?
 
 # %% mystnb={"image": {"alt": "Two panels: the loss of the coarse phase and, continuing it, the loss of the fine phase, against samples seen."}, "figure": {"caption": "Both phases of the recipe eigen-rooms on rendered rooms. Validation: unseen rooms, centre crop."}}
 recipe = load_recipe("eigen-rooms", PROFILE)
@@ -243,9 +241,9 @@ for name in Eigen.PHASES:
     print(f"{name:6s} validation loss: first {held[0]:.3f}, last {held[-1]:.3f}")
 
 # %% [markdown]
-# Because of the identity start, the fine phase begins where the coarse one ended: at that level, not at noise. (Its
-# *training* loss lies lower than the coarse phase's, partly for a dull reason: dropout is off now.) From there it falls
-# little. Do not conclude that it does little. The loss counts every pixel alike, edges are few, and what is gained at an
+# Because of the identity start, the fine phase begins at the level where the coarse one ended, not at noise. From there its
+# curve stays level within its wobble: by this loss the second network did next to nothing. Do not conclude that it does
+# nothing. The loss counts every pixel alike, edges are few, and what is gained at an
 # edge hardly shows in a mean. So we must look at the edges themselves.
 #
 # ## Edges, before and after
@@ -287,8 +285,9 @@ figure
 
 # %% [markdown]
 # The dotted line marks the step. The coarse curve crosses it as a ramp, if it notices it at all. The fine curve follows the
-# coarse one where the picture is plain and departs from it where the picture has edges. Some of its departures are at the
-# step, and some are where the truth is flat; both kinds are measured next.
+# coarse one where the picture is plain and departs from it where the picture has edges. In this row it departs little, and
+# not always towards the truth. Some departures are at steps, and some are where the truth is flat; both kinds are
+# measured next.
 #
 # ## A number for "sharper"
 #
@@ -417,7 +416,7 @@ figure
 # %% [markdown]
 # What the three have in common answers to outlines and shading, which plain rooms still have. What differs is texture
 # taken for geometry, and the poster shows it at its worst: bars of equal depth, drawn as a staircase. The coarse network
-# is nearly indifferent to the same bars, since it draws with smooth templates. A window of 45 pixels cannot always know
+# is much less disturbed by the same bars, since it draws with smooth templates. A window of 45 pixels cannot always know
 # better. The border of a poster and the border of a cupboard look alike from so close, and knowing that posters are flat
 # takes context, which this network was built without.
 #
@@ -445,7 +444,7 @@ print("KITTI answers:", tuple(answer.shape))
 #
 # - Coarse says how far, fine says where. The coarse map enters as channel 0, beside 63 edge maps.
 # - One output sees 45×45 pixels: $9 + 2 \cdot 2 + 4 \cdot 8$, measured by gradient, centred on its target pixel.
-# - The coarse network is frozen; the fine one starts as a copy of its answer, so it can only edit.
+# - The coarse network is frozen; the fine one starts as a copy of its answer, so it begins by editing.
 # - Mean errors hardly notice. The share of edges drawn does, and so do false edges: texture copied into depth.
 #
 # ## Exercises
@@ -521,5 +520,4 @@ print("coarse, before layer 6:", receptive_field(convs))
 # change of texture often *is* a change of surface; the two numbers of this chapter, share drawn and false edges, would tell
 # what the exchange costs. Whether it transfers must be tested on photographs with measured depth.
 # ```
-#
-# Next: the chapter on evaluation, and how far a number moves when only the protocol changes.
+# This is the last chapter so far. With NYU Depth v2 on your disk, `depthlib run eigen-nyu` trains what this page quotes.

@@ -24,6 +24,8 @@
 # - derive the loss that forgives a wrong scale, and show what it changes;
 # - build, train and diagnose the coarse and the fine network;
 # - read a table of depth errors without being fooled by it.
+# A *profile* says how much work a page does: `smoke` takes seconds, `cpu` minutes, `gpu` hours. A *recipe* is a file with
+# all settings of one training.
 #
 # **This page needs** profile `cpu`: about five minutes on two CPU cores, because it trains the network that
 # later chapters share; 4 GB of memory; no GPU and no download. Profile `smoke`: seconds, with a network that
@@ -109,7 +111,7 @@ for stage, answer in answers.items():
     inside = valid(answer) & valid(room["depth"])
     sums = error_sums(answer[None], room["depth"][None], inside[None])
     print(f"{stage:>6}: mean relative error {abs_rel(sums):.2f},", end=" ")
-    print(f"{delta(sums, 1):.0%} of pixels within 25 % of the truth")
+    print(f"{delta(sums, 1):.0%} of pixels within a factor of 1.25 of the truth")
 
 # %% [markdown]
 # One room is an anecdote, not a result. {doc}`The coarse network <coarse_network>` and
@@ -208,9 +210,9 @@ slider_figure(
 #
 # ```{admonition} Solution 1
 # :class: dropdown
-# 296 / 74 = 4 across and 220 / 55 = 4 down: each number speaks for a block of 16 pixels. The leg is 5 / 4 =
-# 1.25 numbers wide, so it fills at most one column of numbers by itself. Even a perfect network of this size
-# could barely draw it.
+# 296 / 74 = 4 across and 220 / 55 = 4 down: each number stands for a block of 16 pixels. The leg is 5 / 4 =
+# 1.25 blocks wide, so one or two columns of numbers fall on it. The leg can be present in the map, but its
+# width and its place cannot be told to better than four pixels.
 # ```
 #
 # ```{admonition} Exercise 2 (code)

@@ -22,8 +22,7 @@
 # - take a step of gradient descent by hand, and recognise a learning rate that is too big;
 # - compute a convolution on paper, and say how far a stack of them sees;
 # - tell learning from memorising by looking at two curves.
-#
-# **This page needs** 15 s on two CPU cores with any profile, 1 GB of memory, no GPU and no download. The pictures are
+# **This page needs** 15 s on two CPU cores (with any *profile*: how much work a page does; this one does little), 1 GB of memory, no GPU and no download. The pictures are
 # rendered rooms, not photographs.
 
 # %% tags=["remove-cell", "colab-install"]
@@ -235,8 +234,8 @@ print("parameters", sum(p.numel() for p in layer.parameters()))
 # One output of a 3x3 convolution depends on 3x3 pixels. Its **receptive field** is 3. Put a second 3x3 layer on top: its
 # outermost inputs each see one pixel further, so the field is 5. A stride of 2 doubles what every later layer adds.
 #
-# We can measure it. Take one output, ask for its gradient with respect to the picture: pixels with a zero gradient
-# cannot have mattered. **Predict** the field of: two 3x3 layers; the same with stride 2 in the first; three.
+# We can measure it. Take one output, ask for its gradient with respect to the picture: in these stacks, with all
+# weights 1 and nothing between the layers, a pixel matters exactly if its gradient is not zero. **Predict** the field of: two 3x3 layers; the same with stride 2 in the first; three.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three grids of 21 by 21 pixels with a dark square in the middle, of 5, 7 and 7 pixels."}, "figure": {"caption": "Pixels that one output depends on (dark), measured by gradient."}}
 stacks = {"3x3, 3x3": (1, 1), "3x3 stride 2, 3x3": (2, 1), "3x3, 3x3, 3x3": (1, 1, 1)}
@@ -259,9 +258,10 @@ for axis, (name, strides) in zip(axes, stacks.items(), strict=True):
 #
 # - **ReLU** keeps what is positive and makes the rest zero. Without something of this kind between them, two linear layers would be
 #   one linear layer.
-# - **Max pooling** keeps the largest number of each small square: a quarter of the numbers, and an edge that moves by a pixel
+# - **Max pooling** keeps the largest number of each small square (of 2x2, and a quarter of the numbers is left), and an edge that moves by a pixel
 #   gives the same answer.
-# - **Dropout** sets a random part of the numbers to zero while training, so that no unit can rely on one other. It is off at
+# - **Dropout** sets a random part of the numbers to zero while training, so that no *unit* (one output number of a layer)
+#   can rely on one other. It is off at
 #   test time.
 #
 # **Predict** the three pictures for the room's upright edges.
@@ -313,7 +313,8 @@ print("from 3x24x32 to 6x8:", sum(p.numel() for p in layer.parameters()), "param
 #
 # ## Learning or memorising?
 #
-# Enough parameters can fit anything, noise as well. Let us watch it. We measure depth at 12 pixels of one column of a room, with
+# Enough parameters can fit anything, noise as well. Let us watch it. We measure log depth (the book works with the logarithm of depth throughout; [the loss](scale_invariant_loss) says why) at
+# 12 pixels of one column of a room, with
 # some noise, and fit polynomials: degree 1 is a line with two parameters; degree 11 has as many parameters as there are
 # points. The other pixels of the column are kept aside. They are the **validation** set: never fitted, only scored.
 # **Predict** what happens to both errors as the degree grows.
@@ -492,7 +493,7 @@ print("passed:", slide_along(row, kernel).tolist())
 # ```{admonition} Discussion
 # :class: dropdown
 # First, dropout and augmentation make the training pictures harder than the validation pictures: score the training pictures once with
-# both off. Second, the training loss is an average over the epoch, so it includes the worse network of an hour ago, while
+# both off. Second, the training loss is an average over the *epoch* (one pass over all training pictures), so it includes the worse network of an hour ago, while
 # validation comes at the end: again, score both at the same moment. Third, the validation set is simply easier, or too small: exchange
 # it for another split. And the one to fear, a leak: frames of the same video in both sets. Look at nearest
 # neighbours across the split, and split by *scene*, as NYU's official list does.

@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor
 
+from depthlib.errors import DepthError
+
 
 def intrinsics(fx: float, fy: float, cx: float, cy: float) -> Tensor:
     """The matrix K, float32 [3, 3], from focal lengths and principal point in pixels.
@@ -29,6 +31,10 @@ def from_field_of_view(height: int, width: int, horizontal_degrees: float) -> Te
     >>> K[0, 0].item(), K[0, 2].item()
     (160.0, 159.5)
     """
+    if not 0 < horizontal_degrees < 180:
+        raise DepthError(
+            f"camera: a field of view of {horizontal_degrees:g} degrees; expected more than 0, less than 180."
+        )
     f = width / 2 / math.tan(math.radians(horizontal_degrees) / 2)
     return intrinsics(f, f, (width - 1) / 2, (height - 1) / 2)
 

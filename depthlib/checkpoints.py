@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,22 +77,40 @@ def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
     return found[-1] if found else None
 
 
-def read_state(folder: str | os.PathLike[str]) -> dict[str, Any]:
+#: What training writes into every state, and what it must be to go on from there.
+POSITION: dict[str, type | tuple[type, ...]] = {
+    "phase": int, "step": int, "total_steps": int, "samples_seen": int, "seconds": (int, float), "recipe": dict,
+}  # fmt: skip
+
+
+def read_state(folder: str | os.PathLike[str], needed: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON part of a checkpoint.
 
+    Args:
+        needed: keys of :data:`POSITION` that must be there.
+
     Raises:
-        DepthError: no checkpoint there, or one of another schema.
+        DepthError: no checkpoint there, one of another schema, or one that lacks what is needed.
     """
     path = Path(folder) / "state.json"
     try:
         state = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DepthError(
             f"{folder}: not a checkpoint ({error}). Expected a folder with model.safetensors and state.json, "
             "as `depthlib train` writes it."
         ) from error
-    if state.get("schema") != SCHEMA:
-        raise DepthError(f"{path}: checkpoint schema {state.get('schema')}, expected {SCHEMA}. Train again.")
+    found = state.get("schema") if isinstance(state, dict) else state
+    if found != SCHEMA or isinstance(found, bool):
+        raise DepthError(f"{path}: checkpoint schema {found!r}, expected {SCHEMA}. Train again.")
+    for key in needed:
+        value = state.get(key)
+        if (
+            not isinstance(value, POSITION[key])
+            or isinstance(value, bool)
+            or (isinstance(value, int | float) and value < 0)
+        ):
+            raise DepthError(f"{path}: {key} is {value!r}; the file was edited or is of another kind. Train again.")
     return state
 
 
@@ -113,13 +131,28 @@ def load_weights(folder: str | os.PathLike[str], model: nn.Module, ema: bool = T
                 f"{folder}: holds another model: {key} is {have} in the file, {want} in {type(model).__name__}. "
                 "Use the model and options that the checkpoint's state.json names."
             )
+        if not torch.isfinite(tensors[key]).all():
+            raise DepthError(f"{folder}: {key} in {name} holds NaN or infinite weights. Train again, at a lower rate.")
     model.load_state_dict({key: tensors[key].to(mine[key].dtype) for key in mine})
     return model
 
 
 def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimizer) -> None:
-    """Restore an optimiser's state as it was saved."""
-    tensors = _read(Path(folder) / "optimizer.safetensors")
+    """Restore an optimiser's state as it was saved.
+
+    Raises:
+        DepthError: no state there, or one of another optimiser.
+    """
+    try:
+        _load_optimizer(Path(folder), optimizer)
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise DepthError(
+            f"{folder}: the optimiser's state does not fit this recipe ({error}). Train again in another folder."
+        ) from error
+
+
+def _load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
+    tensors = _read(folder / "optimizer.safetensors")
     scalars = read_state(folder)["optimizer"]
     state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in scalars["state"].items()}
     for key, value in tensors.items():

@@ -17,12 +17,14 @@ from depthlib.errors import DepthError
 # torch and everything else heavy is imported inside the commands, so that --help answers at once
 
 
-def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+def _parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25") -> dict[str, str]:
     parameters = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise DepthError(f"-p {pair}: expected name=value, such as -p lam=0.25.")
+            raise DepthError(f"{flag} {pair}: expected name=value, such as {flag} {example}.")
+        if name == "profile":
+            raise DepthError(f"{flag} {pair}: the profile has its own option: --profile {value}.")
         parameters[name] = value
     return parameters
 
@@ -35,7 +37,20 @@ def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]
     parameters = _parameters(args.parameter)
     recipe = load_recipe(args.recipe, profile, **parameters)
     out = Path(args.out) if args.out else run_folder(recipe, profile)
+    if args.results:  # now, not after hours of training
+        _writable(Path(args.results), "--results")
     return recipe, profile, parameters, out
+
+
+def _writable(folder: Path, flag: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DepthError(
+            f"{folder}: cannot be written ({error.strerror}). Choose another folder with {flag}."
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise DepthError(f"{folder}: cannot be written (permission). Choose another folder with {flag}.")
 
 
 def _command(args: argparse.Namespace, recipe: Any, profile: str) -> str:
@@ -98,9 +113,11 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.data import open_dataset
     from depthlib.evaluation import evaluate as score
     from depthlib.evaluation import from_model
+    from depthlib.recipe import read_yaml
     from depthlib.results import table
 
-    options = {key: _yaml(value) for key, value in _parameters(args.option).items()}
+    pairs = _parameters(args.option, "--option", "root=my_pairs")
+    options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
     dataset = open_dataset(args.data, args.split, (240, 320) if args.data == "nyu" else None, **options)
     model = _load_model(args.checkpoint, args.stage)
     found = score(from_model(model), dataset, args.protocol, progress=True)
@@ -125,23 +142,34 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib.prediction import to_rgb
 
     photo = Path(args.photo)
+    if not 0 < args.field_of_view < 180:
+        raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
     rgb = to_rgb(read_rgb(photo))
     model = _load_model(args.checkpoint, args.stage)
     depth = answer(model, rgb).full(mode="bilinear")[0]
+    known = depth[(depth > 0) & depth.isfinite()]
+    if not known.numel():
+        raise DepthError(f"{photo}: {args.checkpoint} answers with no depth at all; train it again, at a lower rate.")
     out = Path(args.out or photo.parent)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DepthError(f"{out}: cannot be written ({error.strerror}). Choose another folder with --out.") from error
+    _writable(out, "--out")
     from depthlib.plots import colorize
 
     height, width = depth.shape[-2:]
     K = camera.from_field_of_view(height, width, args.field_of_view)
     stem = out / f"{photo.stem}-depth"
-    write_depth_png(f"{stem}.png", depth[0].numpy(), 1000)
-    write_image(f"{stem}-coloured.png", Image.fromarray(colorize(depth)))
-    write_ply(f"{stem}.ply", *colored_points(depth, K, rgb[0]))
-    known = depth[depth > 0]
+    written = []
+    try:
+        for name, write in (
+            (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), 1000)),
+            (f"{stem}-coloured.png", lambda path: write_image(path, Image.fromarray(colorize(depth)))),
+            (f"{stem}.ply", lambda path: write_ply(path, *colored_points(depth, K, rgb[0]))),
+        ):
+            write(name)
+            written.append(name)
+    except DepthError:  # all three or none
+        for name in written:
+            Path(name).unlink(missing_ok=True)
+        raise
     print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
     print(f"{stem}.png            16 bit, millimetres, 0 = outside the network's view")
     print(f"{stem}-coloured.png   to look at")
@@ -160,7 +188,7 @@ def _load_model(checkpoint: str, stage: str | None) -> Any:
             f"{checkpoint}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, "
             "and give its folder."
         )
-    recipe = from_dict(read_state(folder)["recipe"], str(folder))
+    recipe = from_dict(read_state(folder, ("recipe",))["recipe"], str(folder))
     model = build_model(recipe.model.name, **recipe.model.options)
     load_weights(folder, model)
     model.begin_phase(stage or recipe.phases[-1].train)
@@ -205,7 +233,8 @@ def doctor(args: argparse.Namespace) -> int:
     except DepthError as error:
         print(f"  nyu: {error}\n       Only `depthlib run eigen-nyu` needs it; the chapters show committed results.")
     weights = os.environ.get("DEPTHLIB_WEIGHTS")
-    print(f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; no chapter so far needs any'}")
+    missing = " (no such folder)" if weights and not Path(weights).is_dir() else ""
+    print(f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; no chapter so far needs any'}{missing}")
     return 0
 
 
@@ -213,12 +242,6 @@ def _installed(module: str) -> bool:
     import importlib.util
 
     return importlib.util.find_spec(module) is not None
-
-
-def _yaml(value: str) -> Any:
-    import yaml
-
-    return yaml.safe_load(value)
 
 
 def _parser() -> argparse.ArgumentParser:

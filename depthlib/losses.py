@@ -9,7 +9,8 @@ Chapter: `book/scale_invariant_loss.py`.
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,10 @@ def scale_invariant_log_loss(
         raise DepthError(
             f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask "
             f"{tuple(mask.shape)} must have one shape; encode the target with the model's `target`."
+        )
+    if mask.dtype != torch.bool or not prediction.is_floating_point():
+        raise DepthError(
+            f"loss: prediction is {prediction.dtype} and mask {mask.dtype}; expected floating-point log metres and bool."
         )
     with torch.autocast(prediction.device.type, enabled=False):
         dtype = torch.promote_types(prediction.dtype, torch.float32)
@@ -108,10 +113,14 @@ class ScaleInvariantLogLoss(nn.Module):
 
     def __init__(self, lam: float = 0.5, unit: float = 1.0, weighting: Weighting = "samples") -> None:
         super().__init__()
+        for name, value in (("lam", lam), ("unit", unit)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise DepthError(f"loss: {name} is {value!r}; expected a number.")
         if not 0 <= lam <= 1:
             raise DepthError(f"loss: lam is {lam}; λ must lie in [0, 1] (0: squared log error, 1: scale-invariant).")
         if unit <= 0:
             raise DepthError(f"loss: unit is {unit}; expected a positive number, such as 1 or 0.45723134.")
+        sample_weights(torch.ones(1, 1, dtype=torch.bool), weighting)  # refuses an unknown one now, not in training
         self.lam, self.unit, self.weighting = lam, unit, weighting
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,3 +133,20 @@ class ScaleInvariantLogLoss(nn.Module):
 
 #: Losses a recipe can name.
 LOSSES = {"scale_invariant_log": ScaleInvariantLogLoss}
+
+
+def make_loss(name: str, **options: Any) -> nn.Module:
+    """A loss by name, as recipes make it.
+
+    Raises:
+        DepthError: an unknown name or option, or a value out of range.
+
+    >>> make_loss("scale_invariant_log", lam=0.25)
+    ScaleInvariantLogLoss(lam=0.25, unit=1.0, weighting='samples')
+    """
+    if name not in LOSSES:
+        raise DepthError(f"loss {name!r} is unknown; expected one of {', '.join(LOSSES)}.")
+    try:
+        return LOSSES[name](**options)
+    except TypeError as error:
+        raise DepthError(f"loss {name!r}: options {sorted(options)} do not fit ({error}).") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -52,5 +53,6 @@ def write_ply(path: str | os.PathLike[str], points: Tensor, colours: Tensor) -> 
         partial.write_bytes(header.encode() + vertex.tobytes())
         os.replace(partial, target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
+            partial.unlink(missing_ok=True)
         raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error

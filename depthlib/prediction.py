@@ -60,7 +60,9 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
 
         image = read_rgb(Path(image))
     if isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
+        from depthlib.data.formats import upright_rgb
+
+        image = upright_rgb(image, "image")
     if isinstance(image, np.ndarray):
         array = image
         if array.ndim == 2:

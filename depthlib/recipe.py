@@ -11,7 +11,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import math
 import os
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -80,6 +82,22 @@ class Phase:
     validate_every: int = 0
     checkpoint_every: int = 200
 
+    def __post_init__(self) -> None:
+        for name, low in (("samples", 1), ("batch", 1), ("accumulate", 1), ("checkpoint_every", 1), ("warmup", 0),
+                          ("validate_every", 0)):  # fmt: skip
+            if getattr(self, name) < low:
+                raise DepthError(f"{name} is {getattr(self, name)}; expected {low} or more.")
+        if self.batch > self.samples:
+            raise DepthError(f"batch is {self.batch}; expected at most the phase's {self.samples} samples.")
+        if self.accumulate > self.batch:
+            raise DepthError(f"accumulate is {self.accumulate}; expected at most the batch, {self.batch}.")
+        for name in ("momentum", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise DepthError(f"{name} is {getattr(self, name)}; expected 0 or more and less than 1.")
+        for name, value in (("clip", self.clip), *self.rates.items(), *self.weight_decay.items()):
+            if not 0 <= value < math.inf:
+                raise DepthError(f"{name or 'the rate or decay of all parameters'} is {value}; expected 0 or more.")
+
 
 @dataclass(frozen=True)
 class EvaluateSpec:
@@ -109,6 +127,14 @@ class Recipe:
     phases: tuple[Phase, ...]
     evaluate: tuple[EvaluateSpec, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise DepthError(f"name is {self.name!r}; expected letters, digits, dots and dashes: it names a folder.")
+        if not 0 <= self.seed < 2**32:
+            raise DepthError(f"seed is {self.seed}; expected 0 to {2**32 - 1}.")
+        if not self.phases:
+            raise DepthError("phases is empty; expected at least one stretch of training.")
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, for results and checkpoints."""
@@ -141,7 +167,38 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-def load_recipe(name: str | os.PathLike[str], profile: str | None = None, **parameters: Any) -> Recipe:
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-4 is a number, and a key that stands twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read_yaml(text: str, source: str) -> Any:
+    """A YAML text as plain data.
+
+    Raises:
+        DepthError: not YAML; one line that names the source.
+
+    >>> read_yaml("1e-4", "a rate")
+    0.0001
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise DepthError(f"{source}: not valid YAML ({' '.join(str(error).split())}).") from error
+
+
+def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **parameters: Any) -> Recipe:
     """Read a recipe by name or path.
 
     Args:
@@ -160,20 +217,26 @@ def load_recipe(name: str | os.PathLike[str], profile: str | None = None, **para
         near = _nearest(str(name), recipe_names())
         raise DepthError(f"recipe {str(name)!r} is unknown{near}. There are: {', '.join(recipe_names())}.")
     try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DepthError(f"{path}: not valid YAML ({error}).") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DepthError(f"{path}: cannot be read ({error}); expected a YAML text in UTF-8.") from error
+    raw = read_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise DepthError(f"{path}: expected a mapping at the top, found {type(raw).__name__}.")
     profiles = raw.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(
+        name in PROFILES and isinstance(overrides, dict) and all(isinstance(key, str) for key in overrides)
+        for name, overrides in profiles.items()
+    ):
+        raise DepthError(f"{path}: profiles: expected overrides under {', '.join(PROFILES)}, found {profiles!r}.")
     # defaults are filled in first, so that an override may name a key that the file leaves out
     raw = _build(Recipe, raw, str(path)).to_dict()
     if profile is not None:
         if profile not in PROFILES:
             raise DepthError(f"profile {profile!r} is unknown; expected one of {', '.join(PROFILES)}.")
-        parameters = {**(profiles.get(profile) or {}), **parameters}
+        parameters = {**profiles.get(profile, {}), **parameters}
     for key, value in parameters.items():
-        _override(raw, key, yaml.safe_load(value) if isinstance(value, str) else value, path)
+        _override(raw, key, read_yaml(value, f"parameter {key}") if isinstance(value, str) else value, path)
     return _build(Recipe, raw, str(path))
 
 
@@ -237,7 +300,11 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
         if missing := sorted(required - raw.keys()):
             raise DepthError(f"{where}: key {missing[0]!r} is missing.")
         hints = typing.get_type_hints(kind)
-        return kind(**{key: _build(hints[key], value, f"{where}: {key}") for key, value in raw.items()})  # type: ignore[operator]
+        values = {key: _build(hints[key], value, f"{where}: {key}") for key, value in raw.items()}
+        try:
+            return kind(**values)  # type: ignore[operator]
+        except DepthError as error:
+            raise DepthError(f"{where}: {error}") from error
     if origin in (types.UnionType, typing.Union):
         if raw is None and type(None) in arguments:
             return None
@@ -257,6 +324,9 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(raw, dict):
             raise DepthError(f"{where}: expected a mapping, found {raw!r}.")
+        for key in raw:
+            if not isinstance(key, str):
+                raise DepthError(f"{where}: expected names as keys, found {key!r}.")
         return {key: _build(arguments[1], value, f"{where}.{key}") for key, value in raw.items()}
     if kind is Any:
         return copy.deepcopy(raw)
@@ -266,4 +336,8 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
         return int(raw)
     if isinstance(raw, kind) and not (kind is int and isinstance(raw, bool)):
         return raw
-    raise DepthError(f"{where}: expected {kind.__name__}, found {raw!r} ({type(raw).__name__}).")
+    wanted = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+    raise DepthError(
+        f"{where}: expected {kind.__name__}, found {raw!r} ({type(raw).__name__}). "
+        f"Write {wanted.get(kind.__name__, kind.__name__)}."
+    )

@@ -5,6 +5,7 @@ A run that did not finish writes none. The schema is in the package: ``results.s
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -20,9 +21,13 @@ from typing import Any
 import torch
 
 import depthlib
+from depthlib.augment import NAMED
 from depthlib.errors import DepthError
 from depthlib.evaluation import Score, bootstrap_difference, constant, evaluate, mean_depth_image
+from depthlib.losses import make_loss
 from depthlib.metrics import TABLE_1
+from depthlib.models import build_model
+from depthlib.protocols import get_protocol
 from depthlib.recipe import EvaluateSpec, Recipe
 from depthlib.training import Run, open_spec
 
@@ -133,6 +138,8 @@ def run_and_score(
     """Train, score and write ``results.json``: what ``depthlib train`` and the runner notebook both do."""
     from depthlib.training import train
 
+    preflight(recipe)
+
     started = time.time()
     run = train(recipe, out, progress=progress, trackers=trackers)
     began = time.perf_counter()
@@ -140,6 +147,32 @@ def run_and_score(
     results = make_results(recipe, profile, run, scores, time.perf_counter() - began, started, parameters, command)
     write_results(results, Path(out) / "results.json")
     return run, results
+
+
+def preflight(recipe: Recipe) -> None:
+    """Find now, not after hours of training, what a recipe names and nobody has.
+
+    Raises:
+        DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
+    """
+    with torch.device("meta"):  # shapes only
+        model = build_model(recipe.model.name, **recipe.model.options)
+    make_loss(recipe.loss.name, **recipe.loss.options)
+    open_spec(recipe.data)
+    for phase in recipe.phases:
+        model.begin_phase(phase.train)
+        if phase.augment not in NAMED:
+            raise DepthError(f"augmentation {phase.augment!r} is unknown; expected one of {', '.join(NAMED)}.")
+        for spec in (phase.data, phase.validation):
+            if spec is not None:
+                open_spec(spec)
+    for entry in recipe.evaluate:
+        get_protocol(entry.protocol)
+        for stage in entry.stages:
+            model.begin_phase(stage)
+        open_spec(entry.data)
+        if entry.baseline_data is not None:
+            open_spec(entry.baseline_data)
 
 
 def check_results(results: Any, source: str) -> None:
@@ -159,9 +192,11 @@ def write_results(results: dict[str, Any], path: str | os.PathLike[str]) -> Path
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(results, indent=1) + "\n")
+        partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
         os.replace(partial, target)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
     return target
 
@@ -173,11 +208,17 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
         DepthError: not there, not JSON, or not of the schema.
     """
     try:
-        results = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise DepthError(f"{path}: cannot be read as results ({error}).") from error
+        results = json.loads(Path(path).read_text(), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DepthError(
+            f"{path}: cannot be read as results ({error}). The command inside it makes it anew."
+        ) from error
     check_results(results, str(path))
     return results
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number that a run writes")
 
 
 def results_path(root: str | os.PathLike[str], recipe: str, profile: str, seed: int) -> Path:

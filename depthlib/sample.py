@@ -135,6 +135,23 @@ def check(sample: Sample, source: str) -> Sample:
     return sample
 
 
+def check_size(size: Any, source: str) -> tuple[int, int]:
+    """Return (rows, columns) if an image can have them.
+
+    Raises:
+        DepthError: not two whole numbers, or fewer than 8 or more than 4096 pixels a side.
+
+    >>> check_size([240, 320], "rooms")
+    (240, 320)
+    """
+    given = tuple(size) if isinstance(size, list | tuple) else size
+    if not isinstance(given, tuple) or len(given) != 2 or not all(type(n) is int and 8 <= n <= 4096 for n in given):
+        raise DepthError(
+            f"{source}: size is {size!r}; expected (rows, columns), each from 8 to 4096, such as (240, 320)."
+        )
+    return given[0], given[1]
+
+
 def check_depth(depth: Tensor, source: str) -> Tensor:
     """Return a depth map if it can be metres with 0 = missing; see :func:`check`."""
     if not torch.isfinite(depth).all():

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from accelerate import Accelerator
@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from depthlib.augment import CENTRE, NAMED, augment
 from depthlib.checkpoints import (
+    POSITION,
     latest_checkpoint,
     load_ema,
     load_optimizer,
@@ -38,7 +39,7 @@ from depthlib.checkpoints import (
 )
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError
-from depthlib.losses import LOSSES, reduce
+from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.randomness import keys, permutation, set_dropout_keys
@@ -189,7 +190,12 @@ def train(
         ) from error
     if not os.access(folder, os.W_OK):
         raise DepthError(f"{folder}: cannot be written (permission). Choose another folder with --out.")
-    accelerator = Accelerator(log_with=list(trackers) or None, project_dir=folder)
+    try:
+        accelerator = Accelerator(log_with=list(trackers) or None, project_dir=folder)
+    except ValueError as error:
+        raise DepthError(
+            f"tracker {', '.join(trackers)}: {error}. Accelerate knows tensorboard, wandb and others."
+        ) from error
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
@@ -198,13 +204,19 @@ def train(
     at_phase, at_step = 0, 0
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
-        state = read_state(checkpoint)
+        state = read_state(checkpoint, tuple(POSITION))
         if state["recipe"] != json.loads(json.dumps(recipe.to_dict())):
             raise DepthError(
-                f"{folder}: holds a run of {state['recipe']['name']!r} with other settings. "
+                f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings. "
                 "Choose another folder with --out, or remove this one."
             )
         at_phase, at_step = state["phase"], state["step"]
+        lengths = [math.ceil(phase.samples / phase.batch) for phase in recipe.phases]
+        if at_phase > len(lengths) or at_step >= [*lengths, 1][at_phase]:
+            raise DepthError(
+                f"{checkpoint}: stands at step {at_step} of phase {at_phase}, but the phases have {lengths} steps. "
+                "Its state.json was edited; train again in another folder."
+            )
         run.samples_seen, run.seconds = state["samples_seen"], state["seconds"]
         run.history = _read_log(folder / LOG, state["total_steps"])
         load_weights(checkpoint, model, ema=False)
@@ -253,7 +265,7 @@ def _train_phase(
     dataset = _open_once(phase.data or recipe.data, opened)
     validation = _open_once(phase.validation, opened) if phase.validation else None
     run.fingerprints[phase.train] = dataset.fingerprint()
-    loss_function = LOSSES[recipe.loss.name](**recipe.loss.options)
+    loss_function = make_loss(recipe.loss.name, **recipe.loss.options)
     augmentation = _lookup(NAMED, phase.augment, "augmentation")
     world, rank, device = accelerator.num_processes, accelerator.process_index, accelerator.device
     steps = math.ceil(phase.samples / phase.batch)
@@ -286,7 +298,7 @@ def _train_phase(
         target = run.folder / f"checkpoint-{done_before + step:08d}"
         save_checkpoint(target, plain, state, optimizer, ema)
         for old in run.folder.glob("checkpoint-*"):
-            if old != target:
+            if old != target and old.is_dir():
                 shutil.rmtree(old)
 
     bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
@@ -344,8 +356,7 @@ def _train_phase(
             entry["seconds"] = round(time.perf_counter() - began, 4)
             run.seconds += entry["seconds"]
             run.history.append(entry)
-            log.write(json.dumps(entry) + "\n")
-            log.flush()
+            _write_line(log, entry)
             accelerator.log({f"{phase.train}/loss": value}, step=done_before + step)
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
@@ -404,10 +415,21 @@ def _read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     entries = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors="replace").splitlines():
         with contextlib.suppress(ValueError):  # the last line of a killed run may be cut
             entries.append(json.loads(line))
-    return [entry for entry in entries if entry["step"] < steps]
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("step", steps) < steps]
+
+
+def _write_line(log: TextIO, entry: dict[str, Any]) -> None:
+    try:
+        log.write(json.dumps(entry) + "\n")
+        log.flush()
+    except OSError as error:
+        raise DepthError(
+            f"{log.name}: cannot be written ({error.strerror}). Free some space; the same command goes on from the last "
+            "checkpoint."
+        ) from error
 
 
 def _not_finite(value: float, step: int, ready: list[Any], folder: Path) -> DepthError:

@@ -96,7 +96,9 @@ class Small:
     def number(self, value: float) -> None:
         path = self.source / "results" / "demo" / "cpu-0.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"metrics": {"eigen14": {"coarse": {"abs_rel": value}}}}))
+        results = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
+        results |= {"recipe": "demo", "metrics": {"eigen14": {"coarse": {"abs_rel": value}}}}
+        path.write_text(json.dumps(results))
 
     def build(self) -> Built:
         return build(self.out, self.source)
@@ -242,6 +244,25 @@ def test_a_figure_without_alt_text_fails_the_build(broken: Built):
 def test_a_role_that_cannot_be_read_says_why(small: Small, text: str, says: str):
     with pytest.raises(pairing.ResultError, match=re.escape(says)):
         pairing.result(text, small.source / "results")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"seed": 7}, "holds the run demo/cpu-7.json"),
+        ({"schema": 9}, "1 was expected"),
+        ({"metrics": {"eigen14": {"coarse": {"abs_rel": float("nan")}}}}, "NaN is no number"),
+        ({"metrics": {"eigen14": {"coarse": {"abs_rel": -5.0}}}}, "less than the minimum"),
+        ({"metrics": {"eigen14": {"coarse": {"abs_rel": True}}}}, "not of type 'number'"),
+    ],
+)
+def test_a_result_edited_by_hand_is_not_printed(tmp_path: Path, change: dict[str, object], says: str):
+    results = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
+    path = tmp_path / "demo" / "cpu-0.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({**results, "recipe": "demo", **change}))
+    with pytest.raises(pairing.ResultError, match=re.escape(says)):
+        pairing.result("demo/cpu-0::metrics.eigen14.coarse.abs_rel::.3f", tmp_path)
 
 
 # --- pairs ----------------------------------------------------------------------------------------------------------

@@ -118,9 +118,17 @@ def test_a_split_that_cannot_be_read_is_never_guessed(tmp_path, content):
 def test_another_split_is_not_the_official_one(tmp_path):
     from scipy.io import savemat
 
-    savemat(tmp_path / "splits.mat", {"trainNdxs": np.arange(1, 796), "testNdxs": np.arange(700, 1354)})
-    with pytest.raises(DepthError, match="795"):
-        read_splits(tmp_path / "splits.mat")
+    official = np.arange(1, 1450)
+    for train, test in (
+        (official[:795], official[795:]),  # the first 795 and the last 654: the usual guess
+        (official[:795] - 1, official[795:] - 1),  # counted from 0
+        (official[:795], official[699:1353]),  # overlapping
+        (official[:795].reshape(5, 159), official[795:]),
+        (np.append(official[:794].astype(float), np.nan), official[795:]),
+    ):
+        savemat(tmp_path / "splits.mat", {"trainNdxs": train, "testNdxs": test})
+        with pytest.raises(DepthError, match=r"splits\.mat.*do not compare"):
+            read_splits(tmp_path / "splits.mat")
 
 
 def test_a_mat_that_is_cut_short_or_transposed_is_refused(tmp_path):
@@ -165,9 +173,102 @@ def test_a_store_whose_arrays_do_not_fit_its_description_is_refused(pairs, tmp_p
     (folder / "meta.json").write_text(json.dumps({**meta, "schema": 99}))
     with pytest.raises(DepthError, match="schema 99"):
         Store(folder)
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(DepthError, match="sample 99"):
+        Store(folder, [99])
+    with pytest.raises(DepthError, match="asked for"):
+        open_dataset("store", root=folder, size=(48, 64))
+    index = json.loads((folder / "index.json").read_text())
+    for name, content in (
+        ("meta.json", None), ("meta.json", {**meta, "units": "metres"}), ("meta.json", {"schema": 1}),
+        ("index.json", None), ("index.json", [{**index[0], "K": [[1, 0], [0, 1]]}] * 8), ("index.json", [{}] * 8),
+    ):  # fmt: skip
+        kept = (folder / name).read_text()
+        (folder / name).write_text(json.dumps(content))
+        with pytest.raises(DepthError, match="Prepare it again"):
+            Store(folder)
+        (folder / name).write_text(kept)
+    Store(folder).verify()
+    with open(folder / "depth.npy", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x55")
+    with pytest.raises(DepthError, match="fingerprint"):
+        Store(folder).verify()
     os.truncate(folder / "depth.npy", 500)
     with pytest.raises(DepthError, match="store"):
         Store(folder)
+    os.truncate(folder / "depth.npy", 0)
+    with pytest.raises(DepthError, match="store"):
+        Store(folder)
+
+
+def test_a_store_that_does_not_fit_the_disk_is_refused_before_it_is_begun(pairs, tmp_path, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(DepthError, match="GB are free"):
+        write_store(Folder(pairs), tmp_path / "store", progress=False)
+    assert list(tmp_path.iterdir()) == [pairs]
+
+
+def test_photos_as_cameras_and_scanners_write_them(tmp_path):
+    from PIL import Image
+
+    from depthlib.data.formats import read_rgb
+
+    wide = np.zeros((40, 60, 3), np.uint8)
+    wide[:, :30] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: turn clockwise to show
+    Image.fromarray(wide).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    upright = read_rgb(tmp_path / "turned.jpg")
+    assert upright.shape == (60, 40, 3) and upright[:25].mean() > 150 and upright[35:].mean() < 50
+    grey = np.linspace(0, 65535, 40 * 60).reshape(40, 60).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    read = read_rgb(tmp_path / "deep.png")
+    assert read.min() == 0 and read.max() == 255 and abs(read.mean() - 127.5) < 1
+    Image.fromarray(grey.astype(np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(DepthError, match="without a fixed range"):
+        read_rgb(tmp_path / "float.tiff")
+
+
+@pytest.mark.parametrize("scale", [0, -1000, float("nan"), float("inf"), None, "abc"])
+def test_an_impossible_depth_scale_is_not_blamed_on_the_file(pairs, scale):
+    with pytest.raises(DepthError, match="depth_scale"):
+        Folder(pairs, depth_scale=scale)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-1, 5), (240.5, 320), 5, "x", (240,), (10**6, 10**6)])
+def test_an_impossible_size_is_refused_at_opening(pairs, nyu_mat, size):
+    for make in (lambda: Folder(pairs, size=size), lambda: NyuMat(nyu_mat, size=size)):
+        with pytest.raises(DepthError, match="size is"):
+            make()
+
+
+def test_two_pictures_of_one_name_are_noticed_and_hidden_files_are_not(pairs):
+    (pairs / "rgb" / "._0001.png").write_bytes(b"a Mac was here")
+    assert len(Folder(pairs)) == 8
+    with pytest.raises(DepthError, match="names is empty"):
+        Folder(pairs, names=[])
+    (pairs / "rgb" / "0001.jpg").write_bytes(b"")
+    with pytest.raises(DepthError, match="same name"):
+        Folder(pairs)
+
+
+@pytest.mark.parametrize("damage", ["group", "kind", "none"])
+def test_another_hdf5_file_is_not_nyu(tmp_path, damage):
+    with h5py.File(tmp_path / "x.mat", "w") as file:
+        if damage == "group":
+            file.create_group("images")
+        else:
+            count = 0 if damage == "none" else 1
+            file["images"] = np.zeros((count, 3, 640, 480), np.uint8)
+        file["depths"] = np.zeros((1, 640, 480), np.uint16 if damage == "kind" else np.float32)
+    with pytest.raises(DepthError, match=r"x\.mat"):
+        NyuMat(tmp_path / "x.mat")
+    with pytest.raises(DepthError, match="not found"):
+        NyuMat(tmp_path)
 
 
 def test_memory_gives_the_same_numbers_first_and_later(sample):
@@ -194,6 +295,13 @@ def test_unknown_names_and_options_are_refused():
         open_dataset("nyu2")
     with pytest.raises(DepthError, match="split"):
         open_dataset("rooms", "night")
+    for name in ("store", "folder"):
+        with pytest.raises(DepthError, match="option root"):
+            open_dataset(name)
+    with pytest.raises(DepthError, match="device"):
+        open_dataset("rooms", device="teapot")
+    with pytest.raises(DepthError, match="seed"):
+        open_dataset("rooms", seed=1.5)
     with pytest.raises(DepthError, match="options"):
         open_dataset("rooms", count=3, colour="red")
     for size in ((24.5, 32), (3,), (1, 1)):

@@ -27,13 +27,24 @@ class Server(http.server.BaseHTTPRequestHandler):
         name = self.path.strip("/").split("/")[0]
         wanted = self.headers.get("Range")
         self.requests.append((name, wanted))
-        body = {"wrong": CONTENT[::-1], "long": CONTENT * 2}.get(name, CONTENT)
+        body = {"wrong": CONTENT[::-1], "long": CONTENT * 2, "page": b"<html>log in</html>"}.get(name, CONTENT)
+        if name == "garbage":
+            self.wfile.write(b"nothing like HTTP\r\n\r\n")
+            return
+        if name == "chunked":  # ends in the middle of a chunk
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ffff\r\nshort")
+            return
         if name == "none":
             self.send_error(404)
             return
         start = int(wanted.split("=")[1].rstrip("-")) if wanted and name != "plain" else 0
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         self.end_headers()
         self.wfile.write(body[start:1_000_000] if name == "cut" else body[start:])
 
@@ -71,6 +82,19 @@ def test_a_server_without_ranges_starts_anew(server, tmp_path):
 def test_the_next_address_is_tried_and_wrong_bytes_never_count(server, tmp_path):
     assert fetch(source(server, "none", "wrong", "long", "good"), tmp_path).read_bytes() == CONTENT
     assert [name for name, _ in Server.requests] == ["none", "wrong", "long", "good"]
+
+
+@pytest.mark.parametrize("first", ["page", "garbage", "chunked"])
+def test_a_login_page_or_a_broken_answer_costs_no_progress_and_the_next_address_is_asked(server, tmp_path, first):
+    (tmp_path / "data.bin.partial").write_bytes(CONTENT[:1_000_000])
+    assert fetch(source(server, first, "good"), tmp_path).read_bytes() == CONTENT
+    if first != "chunked":
+        assert Server.requests[-1] == ("good", "bytes=1000000-")
+
+
+def test_a_wrong_part_from_an_earlier_address_is_replaced(server, tmp_path):
+    (tmp_path / "data.bin.partial").write_bytes(b"not the beginning")
+    assert fetch(source(server, "good"), tmp_path).read_bytes() == CONTENT
 
 
 def test_all_addresses_failing_says_what_each_answered(server, tmp_path):
@@ -141,4 +165,4 @@ def test_preparing_from_nothing_is_one_line(prepare, tmp_path, capsys):
     assert "splits.mat: not found" in capsys.readouterr().err and not (tmp_path / "store").exists()
     savemat(tmp_path / "splits.mat", {"trainNdxs": np.arange(1, 796), "testNdxs": np.arange(796, 1450)})
     assert prepare.main(["--from", str(tmp_path), "--to", str(tmp_path / "store")]) == 2
-    assert "NYU Depth v2 is not there" in capsys.readouterr().err
+    assert "results on another split do not compare" in capsys.readouterr().err

@@ -22,8 +22,8 @@ def test_profiles_change_numbers_not_code_paths():
 
 
 def test_parameters_by_tail_or_path_and_their_types():
-    recipe = load_recipe("eigen-nyu", "smoke", lam="0.25", seed="3", **{"phases.1.samples": 7})
-    assert recipe.loss.options["lam"] == 0.25 and recipe.seed == 3 and recipe.phases[1].samples == 7
+    recipe = load_recipe("eigen-nyu", "smoke", lam="0.25", seed="3", **{"phases.1.samples": 9})
+    assert recipe.loss.options["lam"] == 0.25 and recipe.seed == 3 and recipe.phases[1].samples == 9
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,26 @@ def test_parameters_by_tail_or_path_and_their_types():
         ({"seed": "many"}, "expected int"),
         ({"phases.0.schedule": "warm"}, "constant"),
         ({"phases.0.rates": 3}, "mapping"),
+        ({"phases.0.rates": {1: 1.0}}, "names as keys"),
+        ({"phases.0.rates": {"coarse": -1}}, "coarse is -1.0; expected 0 or more"),
+        ({"phases.0.weight_decay": {"coarse": float("nan")}}, "coarse is nan"),
+        ({"phases.0.batch": 0}, "batch is 0; expected 1 or more"),
+        ({"phases.0.batch": 1000000}, "at most the phase's 32 samples"),
+        ({"phases.0.samples": -8}, "samples is -8"),
+        ({"phases.0.accumulate": 0}, "accumulate is 0"),
+        ({"phases.0.accumulate": 9}, "at most the batch, 8"),
+        ({"phases.0.checkpoint_every": 0}, "checkpoint_every is 0"),
+        ({"phases.0.validate_every": -1}, "validate_every is -1"),
+        ({"phases.0.warmup": -5}, "warmup is -5"),
+        ({"phases.0.clip": -1}, "clip is -1"),
+        ({"phases.0.ema": 2}, "ema is 2.0; expected 0 or more and less than 1"),
+        ({"phases.0.ema": float("nan")}, "ema is nan"),
+        ({"phases.0.momentum": -1}, "momentum is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**32}, "seed is 4294967296"),
+        ({"phases": []}, "phases is empty"),
+        ({"name": "../../esc"}, "it names a folder"),
+        ({"lam": "[1"}, "parameter lam: not valid YAML"),
     ],
 )
 def test_parameters_that_do_not_fit(parameters, words):
@@ -48,12 +68,30 @@ def test_parameters_that_do_not_fit(parameters, words):
         ("- 1\n", "mapping"),
         ("name: [", "YAML"),
         ("nmae: x\n", "did you mean 'name'"),
+        ("name: x\nname: y\n", "stands twice"),
+        ("name: x\nprofiles: [1]\n", "overrides under smoke, cpu, gpu"),
+        ("name: x\nprofiles: {smok: {seed: 1}}\n", "overrides under smoke, cpu, gpu"),
+        ("name: x\nprofiles: {smoke: abc}\n", "overrides under smoke, cpu, gpu"),
+        ("name: !!python/name:os.system\n", "not valid YAML"),
     ],
 )
 def test_files_that_are_no_recipe(tmp_path, text, words):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(DepthError, match=words):
         load_recipe(tmp_path / "bad.yaml")
+
+
+def test_a_recipe_that_cannot_be_read_as_text(tmp_path):
+    (tmp_path / "bad.yaml").write_bytes(b"name: \xff\xfe")
+    (tmp_path / "folder.yaml").mkdir()
+    for name in ("bad", "folder"):
+        with pytest.raises(DepthError, match=f"{name}.yaml: cannot be read"):
+            load_recipe(tmp_path / f"{name}.yaml")
+
+
+def test_numbers_as_people_write_them():
+    recipe = load_recipe("eigen-nyu", "smoke", lam="1e-1", **{"phases.0.rates": "{coarse: 1e-4}"})
+    assert recipe.loss.options["lam"] == 0.1 and recipe.phases[0].rates["coarse"] == 1e-4
 
 
 def test_unknown_recipe_and_profile():

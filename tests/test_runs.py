@@ -140,6 +140,20 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["run", "eigen-rooms", "-p", "lamda=1"], "did you mean 'lam'"),
         (["run", "eigen-romos"], "did you mean 'eigen-rooms'"),
         (["train", "eigen-rooms", "-p", "lam"], "name=value"),
+        (["train", "eigen-rooms", "-p", "profile=cpu"], "--profile cpu"),
+        (["train", "eigen-rooms", "--profile", "smoke", "--results", "/proc/x"], "cannot be written"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "evaluate.0.protocol=foo"], "protocol 'foo'"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "evaluate.0.stages=[foo]"], "foo"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "evaluate.0.data.name=foo"], "data set 'foo'"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "loss.name=foo"], "loss 'foo'"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "loss.options.foo=1"], "foo"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "lam=abc"], "lam is 'abc'"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "unit=.inf"], "unit is inf"),
+        (["train", "eigen-rooms", "--profile", "smoke", "-p", "width=abc"], "width"),
+        (["evaluate", "{run}", "--data", "store"], "option root"),
+        (["evaluate", "{run}", "--option", "root"], "--option root: expected name=value"),
+        (["evaluate", "{run}", "--option", "keep=["], "--option keep: not valid YAML"),
+        (["predict", "{photo}", "--checkpoint", "{run}", "--field-of-view", "180"], "less than 180"),
         (["train", "eigen-rooms", "--profile", "smoke", "--out", "/proc/nowhere"], "cannot be written"),
         (["evaluate", "/no/where"], "no checkpoint there"),
         (["evaluate", "{run}", "--protocol", "eigen"], "eigen14"),
@@ -150,7 +164,8 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["evaluate", "{run}", "--stage", "middle", "--data", "rooms", "--option", "count=1"], "middle"),
     ],
 )
-def test_every_mistake_is_one_line_and_status_2(arguments, words, finished, tmp_path, capsys):
+def test_every_mistake_is_one_line_and_status_2(arguments, words, finished, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DEPTHLIB_RUNS", str(tmp_path / "runs"))
     Image.new("RGB", (100, 80)).save(tmp_path / "photo.png")
     Image.new("RGB", (100, 8)).save(tmp_path / "small.png")
     names = {"run": finished / "out", "photo": tmp_path / "photo.png", "small": tmp_path / "small.png"}

@@ -3,7 +3,9 @@
 import dataclasses
 import itertools
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -204,7 +206,7 @@ def test_schedules():
 def test_a_checkpoint_restores_weights_and_optimiser_exactly(tmp_path, optimiser):
     model = build_model("eigen", width=0.05)
     model.begin_phase("fine")
-    phase = Phase("fine", 8, optimiser=optimiser, rates={"fine": 0.01})
+    phase = Phase("fine", 32, optimiser=optimiser, rates={"fine": 0.01})
     step = make_optimizer(model, phase)
     model(torch.rand(2, 3, 228, 304)).square().mean().backward()
     step.step()
@@ -262,3 +264,60 @@ def test_bf16_trains_and_keeps_float32_weights(tiny_recipe, tmp_path):
     run = train(with_phase(tiny_recipe, 0, precision="bf16"), tmp_path / "run", progress=False)
     assert all(p.dtype == torch.float32 for p in run.model.parameters())
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (None, "schema None"),
+        ([], "schema"),
+        ({"schema": "1"}, "schema '1', expected 1"),
+        ({"step": "two"}, "step is 'two'"),
+        ({"phase": 99}, "phase 99"),
+        ({"step": 1000}, "step 1000"),
+        ({"samples_seen": None}, "samples_seen is None"),
+        ({"recipe": 5}, "recipe is 5"),
+        ({"optimizer": {}}, "optimiser's state"),
+    ],
+)
+def test_a_checkpoint_edited_by_hand_is_refused(tiny_recipe, tmp_path, change, words):
+    recipe = dataclasses.replace(with_phase(tiny_recipe, 0, samples=24, checkpoint_every=1), evaluate=())
+    kept = {}
+
+    def stop_after_two(folder, *arguments, **options):
+        kept["folder"] = save_checkpoint(folder, *arguments, **options)
+        if folder.name.endswith("2"):
+            raise KeyboardInterrupt
+        return kept["folder"]
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("depthlib.training.save_checkpoint", stop_after_two)
+        train(recipe, tmp_path / "run", progress=False)
+    path = kept["folder"] / "state.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, **change} if isinstance(change, dict) else change))
+    with pytest.raises(DepthError, match=re.escape(words)):
+        train(recipe, tmp_path / "run", progress=False)
+
+
+def test_weights_that_exploded_are_not_loaded(tiny_recipe, tmp_path):
+    model = build_model("eigen", width=0.05)
+    with torch.no_grad():
+        next(model.parameters()).fill_(math.nan)
+    folder = save_checkpoint(tmp_path / "nan", model, {})
+    with pytest.raises(DepthError, match="NaN or infinite"):
+        load_weights(folder, build_model("eigen", width=0.05))
+
+
+def test_a_log_full_of_rubbish_does_not_stop_a_run(tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, phases=tiny_recipe.phases[:1])
+    done = train(recipe, tmp_path / "run", progress=False)
+    with (tmp_path / "run" / LOG).open("ab") as log:
+        log.write(b'5\nnull\n{"half": \xff\n')
+    (tmp_path / "run" / "checkpoint-x").write_text("a file")
+    assert train(recipe, tmp_path / "run", progress=False).history == done.history
+
+
+def test_an_unknown_tracker_is_named(tiny_recipe, tmp_path):
+    with pytest.raises(DepthError, match="tracker foo"):
+        train(tiny_recipe, tmp_path / "run", progress=False, trackers=("foo",))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -64,12 +65,7 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
         ResultError: no such file or key (it names the keys that exist), or a value that the format does not fit.
     """
     path, key, form = split_result(text, folder)
-    try:
-        value = json.loads(path.read_text(encoding="utf8"))
-    except OSError:
-        raise ResultError(f"result {text!r}: there is no file results/{path.relative_to(folder)}") from None
-    except ValueError as error:
-        raise ResultError(f"result {text!r}: results/{path.relative_to(folder)} is not JSON ({error})") from None
+    value = _read_result(text, path, folder)
     for part in key.split("."):
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
             value = value[int(part)]
@@ -84,6 +80,29 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
         return format(value, form)
     except ValueError as error:
         raise ResultError(f"result {text!r}: {error}") from None
+
+
+@functools.cache
+def _read_once(path: Path, changed: int) -> Any:
+    from depthlib.results import read_results  # late: torch; the only reader of results, so the schema always holds
+
+    return read_results(path)
+
+
+def _read_result(text: str, path: Path, folder: Path) -> Any:
+    where = path.relative_to(folder)
+    if not path.is_file():
+        raise ResultError(f"result {text!r}: there is no file results/{where}")
+    if where.parts[0] == "benchmarks":
+        return json.loads(path.read_text(encoding="utf8"))
+    try:
+        value = _read_once(path, path.stat().st_mtime_ns)
+    except ValueError as error:
+        raise ResultError(f"result {text!r}: {error}") from None
+    named = f"{value['recipe']}/{value['profile']}-{value['seed']}.json"
+    if named != where.as_posix():
+        raise ResultError(f"result {text!r}: results/{where} holds the run {named}; a file was renamed or edited")
+    return value
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

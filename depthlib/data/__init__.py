@@ -14,7 +14,8 @@ NAMES = ("rooms", "roads", "nyu", "folder", "store")
 
 def data_root() -> Path:
     """Where data sets are looked for: ``$DEPTHLIB_DATA``, else ``~/.cache/depthlib/data``."""
-    return Path(os.environ.get("DEPTHLIB_DATA") or Path.home() / ".cache" / "depthlib" / "data")
+    named = os.environ.get("DEPTHLIB_DATA")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "depthlib" / "data"
 
 
 def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None = None, **options: Any) -> RGBD:
@@ -31,6 +32,9 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
         DepthError: an unknown name, split or option.
     """
     keep = options.pop("keep", False)
+    for given in ("name", "split", "size"):
+        if given in options:
+            raise DepthError(f"data {name!r}: {given} is no option; it has its own place.")
     try:
         dataset = _open(name, split, size, options)
     except TypeError as error:
@@ -40,6 +44,13 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
         return InMemory(dataset)
     return dataset
+
+
+def _root(name: str, options: dict[str, Any]) -> Path:
+    root = options.pop("root", None)
+    if not isinstance(root, str | os.PathLike):
+        raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
+    return Path(root).expanduser()
 
 
 def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
@@ -63,9 +74,15 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
     if name == "folder":
         from depthlib.data.folder import Folder
 
-        return Folder(size=size, **options)
+        return Folder(_root(name, options), size=size, **options)
     if name == "store":
         from depthlib.data.store import Store
 
-        return Store(options.pop("root"), **options)
+        store = Store(_root(name, options), **options)
+        if size is not None and tuple(size) != tuple(store.meta["size"]):
+            raise DepthError(
+                f"{store.folder}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
+                "Prepare a store of that size."
+            )
+        return store
     raise DepthError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import urllib.error
@@ -66,10 +67,15 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
         )
     answers = []
     for url in (*mirrors, *source.urls):
+        resumed = partial.exists()
         try:
             _download(url, partial, source, timeout_s)
-        except (OSError, ValueError) as error:
-            answers.append(f"{url}: {error}")
+            if sha256(partial) != source.sha256 and resumed:
+                # what an earlier address left may be the wrong part: this one gets a fresh start
+                partial.unlink()
+                _download(url, partial, source, timeout_s)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            answers.append(f"{url}: {' '.join(f'{error}'.split()) or type(error).__name__}")
             continue
         if sha256(partial) != source.sha256:
             partial.unlink()
@@ -105,6 +111,13 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(request, timeout=timeout_s) as answer:
         resumed = answer.status == 206
+        offered = answer.headers.get("Content-Length")
+        if resumed:
+            where = answer.headers.get("Content-Range", "")
+            if where.replace(" ", "") != f"bytes{have}-{source.size - 1}/{source.size}":
+                raise ValueError(f"offers {where or 'an unnamed range'}, not the rest of {source.size} bytes")
+        elif offered is not None and int(offered) != source.size:
+            raise ValueError(f"offers {offered} bytes, expected {source.size}: a login page or another file")
         with (
             open(partial, "ab" if resumed else "wb") as file,
             tqdm(total=source.size, initial=have if resumed else 0, unit="B", unit_scale=True, desc=source.name) as bar,

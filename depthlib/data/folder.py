@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from depthlib import camera
 from depthlib.data.formats import read_depth_png, read_rgb
 from depthlib.errors import DepthError
-from depthlib.sample import Sample, check
+from depthlib.sample import Sample, check, check_size
 
 COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".webp", ".bmp")
 
@@ -58,10 +59,20 @@ class Folder:
         depth: str = "depth",
         name: str = "folder",
     ) -> None:
-        self.root, self.size, self.depth_scale, self.K, self.name = Path(root), size, depth_scale, K, name
+        self.root, self.depth_scale, self.name = Path(root), depth_scale, name
+        self.size = None if size is None else check_size(size, str(root))
+        if isinstance(depth_scale, bool) or not isinstance(depth_scale, int | float) or not 0 < depth_scale < math.inf:
+            raise DepthError(
+                f"{root}: depth_scale is {depth_scale!r}; expected file units in a metre, such as 1000 or 256."
+            )
+        self.K = None if K is None else torch.as_tensor(K, dtype=torch.float32)
+        if self.K is not None and (self.K.shape != (3, 3) or not torch.isfinite(self.K).all()):
+            raise DepthError(f"{root}: K is {K}; expected nine finite numbers, [3, 3], in pixels.")
         colour = _files(self.root / rgb, COLOUR_SUFFIXES)
         depths = _files(self.root / depth, (".png",))
         wanted = sorted(colour) if names is None else list(names)
+        if not wanted:
+            raise DepthError(f"{root}: names is empty; expected at least one.")
         lonely = sorted((set(wanted) - set(depths)) | (set(wanted) - set(colour)))
         if names is None:
             lonely = sorted(set(colour) ^ set(depths))
@@ -99,6 +110,8 @@ class Folder:
         digest = hashlib.sha256(repr((self.size, self.depth_scale)).encode())
         for pair in self.pairs:
             for path in pair:
+                if not path.is_file():
+                    raise DepthError(f"{path}: was there when the folder was opened, and is gone.")
                 digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
         return digest.hexdigest()[:16]
 
@@ -106,7 +119,14 @@ class Folder:
 def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     if not folder.is_dir():
         raise DepthError(f"{folder}: no such folder. Expected pairs as rgb/NAME.jpg and depth/NAME.png.")
-    files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+            if path.stem in files:
+                raise DepthError(
+                    f"{path}: {files[path.stem].name} has the same name. Remove one: pairs share their name."
+                )
+            files[path.stem] = path
     if not files:
         raise DepthError(f"{folder}: no files that end in {', '.join(suffixes)}.")
     return files

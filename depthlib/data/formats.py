@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from depthlib.errors import DepthError
 
+#: SHA-256 of the official split's 795 training and 654 test numbers (1-based, each part sorted, little-endian int32).
+OFFICIAL_SPLIT = "c48f3720ac4236933889bb3b3a9915aa9208c7d220c949d2bf1bcf570fa49534"
+
 
 def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """A colour image as uint8 [H, W, 3]; grey, palette and CMYK files are converted.
+    """A colour image as uint8 [H, W, 3], upright.
+
+    Grey, palette and CMYK files are converted, 16-bit grey keeps its upper eight bits, and a rotation that the camera
+    only noted (EXIF) is carried out.
 
     Raises:
-        DepthError: the file is missing, no image, or cut short.
+        DepthError: the file is missing, no image, cut short, or of a kind without a fixed range.
     """
     with _open_image(path) as image:
-        return np.asarray(image.convert("RGB"))
+        return upright_rgb(image, str(path))
+
+
+def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
+    """An opened picture as uint8 [H, W, 3]: see :func:`read_rgb`."""
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        image = Image.fromarray(grey)
+    elif image.mode in ("I", "F"):
+        raise DepthError(
+            f"{source}: mode {image.mode!r}, numbers without a fixed range; expected colours of 8 or 16 bits. "
+            "Export it as an 8-bit PNG or JPEG."
+        )
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray((upright or image).convert("RGB"))
 
 
 def read_depth_png(path: str | os.PathLike[str], scale: float = 1000.0) -> NDArray[np.float32]:
@@ -66,7 +89,8 @@ def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
         image.save(partial, format=target.suffix[1:] or "png")
         os.replace(partial, target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
+            partial.unlink(missing_ok=True)
         raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
 
 
@@ -88,19 +112,27 @@ def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:
         )
     try:
         content = loadmat(path, squeeze_me=True)
-        splits = {
-            name: np.atleast_1d(content[key]).astype(np.int64) - 1
-            for name, key in (("train", "trainNdxs"), ("test", "testNdxs"))
-        }
+        splits = {name: _whole(content[key]) - 1 for name, key in (("train", "trainNdxs"), ("test", "testNdxs"))}
     except Exception as error:  # scipy raises many kinds on damaged bytes
         raise DepthError(
             f"{path}: cannot be read as a MATLAB v5 file with trainNdxs and testNdxs ({error}). "
             "Fetch the official splits.mat again; results on any other split do not compare."
         ) from error
-    sizes = {name: len(np.unique(indices)) for name, indices in splits.items()}
-    if sizes != {"train": 795, "test": 654} or len(np.intersect1d(splits["train"], splits["test"])):
-        raise DepthError(f"{path}: holds {sizes}; the official split is 795 training and 654 test images, disjoint.")
+    shapes = {name: indices.shape for name, indices in splits.items()}
+    numbers = np.concatenate([np.sort(indices.ravel()) + 1 for indices in splits.values()]).astype("<i4")
+    if hashlib.sha256(numbers.tobytes()).hexdigest() != OFFICIAL_SPLIT:
+        raise DepthError(
+            f"{path}: holds {shapes['train']} and {shapes['test']} numbers; expected the official 795 training and "
+            "654 test images, which these are not. Fetch splits.mat again; results on another split do not compare."
+        )
     return splits
+
+
+def _whole(values: Any) -> NDArray[np.int64]:
+    array = np.atleast_1d(values)
+    if not (np.isfinite(array) & (array == np.floor(array))).all():
+        raise ValueError("numbers that are not whole")
+    return array.astype(np.int64)
 
 
 def _open_image(path: str | os.PathLike[str]) -> Image.Image:
@@ -109,6 +141,8 @@ def _open_image(path: str | os.PathLike[str]) -> Image.Image:
         image.load()
     except FileNotFoundError as error:
         raise DepthError(f"{path}: not found.") from error
+    except Image.DecompressionBombError as error:
+        raise DepthError(f"{path}: {error}. Make the picture smaller first.") from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes
         raise DepthError(f"{path}: cannot be read as an image, perhaps cut short ({error}). Copy it again.") from error
     return image

@@ -23,7 +23,7 @@ from depthlib.data.folder import Folder, resize_sample
 from depthlib.data.formats import read_splits
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD, Sample, check
+from depthlib.sample import RGBD, Sample, check, check_size
 
 SPLITS = ("train", "test", "fit", "validation", "all")
 FOLDER = "nyu_depth_v2_labeled"
@@ -109,25 +109,32 @@ class NyuMat:
     ) -> None:
         import h5py  # late: costs import time
 
-        self.path, self.size = Path(path), size
+        self.path, self.size = Path(path), check_size(size, str(path))
+        if not self.path.is_file():
+            raise DepthError(f"{path}: not found.")
         try:
             self._file = h5py.File(self.path, "r")
             self._images, self._depths = self._file["images"], self._file["depths"]
-        except FileNotFoundError as error:
-            raise DepthError(f"{path}: not found.") from error
-        except (OSError, KeyError) as error:
+            count = self._images.shape[0]
+            kinds = (self._images.dtype, self._depths.dtype)
+        except (OSError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             raise DepthError(
                 f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and depths "
-                f"({error}). Perhaps the download was cut short: fetch it again."
+                f"({' '.join(str(error).split())}). Perhaps the download was cut short: fetch it again."
             ) from error
-        count = self._images.shape[0]
+        if kinds != (np.uint8, np.float32) or count < 1:
+            raise DepthError(
+                f"{path}: {count} images of {kinds[0]} and depths of {kinds[1]}; expected uint8 and float32. Fetch the file again."
+            )
         if self._images.shape != (count, 3, 640, 480) or self._depths.shape != (count, 640, 480):
             raise DepthError(
                 f"{path}: images {self._images.shape} and depths {self._depths.shape}; expected (N, 3, 640, 480) "
                 "and (N, 640, 480), as MATLAB writes them."
             )
         self.indices = list(range(count)) if indices is None else list(indices)
-        if self.indices and max(self.indices) >= count:
+        if not self.indices or min(self.indices) < 0:
+            raise DepthError(f"{path}: frames {self.indices[:1]} were asked for; expected some, counted from 0.")
+        if max(self.indices) >= count:
             raise DepthError(
                 f"{path}: holds {count} frames, the split needs {max(self.indices) + 1}. It is an excerpt."
             )
@@ -139,7 +146,7 @@ class NyuMat:
         i = self.indices[index]
         try:
             image, depth = self._images[i], self._depths[i]
-        except OSError as error:
+        except (OSError, TypeError) as error:
             raise DepthError(f"{self.path}: frame {i + 1} cannot be read ({error}). Fetch the file again.") from error
         rgb = torch.from_numpy(image).permute(0, 2, 1).to(torch.float32) / 255  # [3, 640, 480] → [3, 480, 640]
         sample = Sample(

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD, Sample
+from depthlib.sample import RGBD, Sample, check_depth
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
+UNITS = {"rgb": "uint8", "depth": "uint16 millimetres, 0 = missing"}
 
 
 def encode(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
@@ -66,6 +67,9 @@ def write_store(dataset: RGBD, folder: str | os.PathLike[str], licence: str = ""
         first = dataset[0]
         height, width = first["depth"].shape[-2:]
         count = len(dataset)
+        needed, free = count * height * width * 5, shutil.disk_usage(partial).free
+        if needed > free:  # a memory map that meets a full disk kills the process
+            raise DepthError(f"{target}: needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free some space.")
         rgb = np.lib.format.open_memmap(partial / "rgb.npy", "w+", np.uint8, (count, height, width, 3))
         depth = np.lib.format.open_memmap(partial / "depth.npy", "w+", np.uint16, (count, height, width))
         index: list[dict[str, Any]] = []
@@ -92,12 +96,17 @@ def write_store(dataset: RGBD, folder: str | os.PathLike[str], licence: str = ""
             "name": dataset.name,
             "count": count,
             "size": [height, width],
-            "units": {"rgb": "uint8", "depth": "uint16 millimetres, 0 = missing"},
+            "units": UNITS,
             "fingerprint": digest.hexdigest()[:16],
             "licence": licence,
         }
         (partial / "meta.json").write_text(json.dumps(meta, indent=1))
         os.replace(partial, target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DepthError(
+            f"{target}: cannot be written ({error.strerror}). Free some space or choose another folder."
+        ) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -122,20 +131,34 @@ class Store:
             self._index = json.loads((self.folder / "index.json").read_text())
             self._rgb = np.load(self.folder / "rgb.npy", mmap_mode="r")
             self._depth = np.load(self.folder / "depth.npy", mmap_mode="r")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, RecursionError) as error:
             raise DepthError(f"{self.folder}: cannot be opened as a store ({error}). Prepare it again.") from error
-        if self.meta.get("schema") != SCHEMA:
+        found = self.meta.get("schema") if isinstance(self.meta, dict) else self.meta
+        if found != SCHEMA:
+            raise DepthError(f"{self.folder}: store schema {found!r}, expected {SCHEMA}. Prepare it again.")
+        try:
+            shape = (self.meta["count"], *self.meta["size"])
+            whole = all(len(e["name"]) > 0 and np.shape(e["K"]) == (3, 3) and "scene" in e for e in self._index)
+            self.name, units, _ = self.meta["name"], self.meta["units"], self.meta["fingerprint"]
+        except (KeyError, TypeError, ValueError) as error:
             raise DepthError(
-                f"{self.folder}: store schema {self.meta.get('schema')}, expected {SCHEMA}. Prepare it again."
+                f"{self.folder}: meta.json or index.json lacks an entry or holds one of another kind ({error!r}). "
+                "Prepare it again."
+            ) from error
+        if not whole or units != UNITS or self._rgb.dtype != np.uint8 or self._depth.dtype != np.uint16:
+            raise DepthError(
+                f"{self.folder}: rgb is {self._rgb.dtype} and depth {self._depth.dtype} in units {units}; expected {UNITS} "
+                "and a name, scene and 3x3 K for each sample. Prepare it again."
             )
-        shape = (self.meta["count"], *self.meta["size"])
         if self._depth.shape != shape or self._rgb.shape != (*shape, 3) or len(self._index) != shape[0]:
             raise DepthError(
                 f"{self.folder}: meta.json says {shape}, the arrays are {self._rgb.shape} and {self._depth.shape}, "
                 f"the index has {len(self._index)} entries. Prepare it again."
             )
-        self.name = self.meta["name"]
         self.indices = list(range(shape[0])) if indices is None else [int(i) for i in indices]
+        for i in self.indices:
+            if not 0 <= i < shape[0]:
+                raise DepthError(f"{self.folder}: holds samples 0 to {shape[0] - 1}, sample {i} was asked for.")
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -144,6 +167,7 @@ class Store:
         i = self.indices[index]
         rgb, depth = decode(self._rgb[i], self._depth[i])
         entry = self._index[i]
+        check_depth(depth, f"{self.folder}, {entry['name']}")
         return Sample(
             rgb=rgb, depth=depth, K=torch.tensor(entry["K"]), name=entry["name"], dataset=self.name,
             index=index, scene=entry["scene"],
@@ -151,6 +175,22 @@ class Store:
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
+
+    def verify(self) -> None:
+        """Read every byte and compare with the fingerprint that was taken when the store was written.
+
+        Raises:
+            DepthError: the content has changed.
+        """
+        digest = hashlib.sha256()
+        for rgb, depth in zip(self._rgb, self._depth, strict=True):
+            digest.update(rgb.tobytes())
+            digest.update(depth.tobytes())
+        digest.update(json.dumps(self._index).encode())
+        if digest.hexdigest()[:16] != self.meta["fingerprint"]:
+            raise DepthError(
+                f"{self.folder}: the content does not have the fingerprint of meta.json. Prepare it again."
+            )
 
     def fingerprint(self) -> str:
         """The hash of the store's content, and of the part shown."""

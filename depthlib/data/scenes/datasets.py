@@ -11,15 +11,27 @@ from torch import Tensor
 
 from depthlib import camera, randomness
 from depthlib.data.scenes.faults import REACH, kinect, velodyne
-from depthlib.data.scenes.render import Frame, check_size, render
+from depthlib.data.scenes.render import Frame, render
 from depthlib.data.scenes.roads import make_roads
 from depthlib.data.scenes.rooms import make_rooms
 from depthlib.data.scenes.scene import Scene
 from depthlib.errors import DepthError
-from depthlib.sample import Sample
+from depthlib.sample import Sample, check_size
 
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
+
+
+def _device(name: str | torch.device, source: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DepthError(
+            f"{source}: device {str(name)!r} is not there ({reason}). `depthlib doctor` lists those that are."
+        ) from error
+    return device
 
 
 class _Scenes(ABC):
@@ -31,8 +43,10 @@ class _Scenes(ABC):
     def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
         if not isinstance(count, int) or count < 1:
             raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
-        self.count, self.seed, self.size = count, seed, check_size(size)
-        self.faults, self.device = faults, torch.device(device)
+        if not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise DepthError(f"{self.name}: seed is {seed!r}; expected a whole number from 0.")
+        self.count, self.seed, self.size = count, seed, check_size(size, self.name)
+        self.faults, self.device = faults, _device(device, self.name)
 
     def __len__(self) -> int:
         return self.count

@@ -18,6 +18,7 @@ from depthlib.data.scenes.materials import noise_table, paint
 from depthlib.data.scenes.raycast import FAR, TILE
 from depthlib.data.scenes.scene import BOX, EMPTY, Scene
 from depthlib.errors import DepthError
+from depthlib.sample import check_size
 
 _CHUNK = {"cpu": 1, "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
 _AMBIENT_REACH = 0.9  # metres; how far an ambient occlusion ray looks
@@ -93,7 +94,7 @@ def render(
     >>> frame.rgb.shape, bool((frame.depth > 0).all())
     (torch.Size([1, 3, 24, 32]), True)
     """
-    check_size((height, width))
+    check_size((height, width), "render")
     batch, device = len(scene), scene.kind.device
     pose = scene.pose if pose is None else pose.to(device)
     if K.shape[-2:] != (3, 3) or pose.shape[-2:] != (4, 4):
@@ -123,17 +124,6 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor | None:
     list(pool.map(lambda _: time.sleep(0.01), range(threads)))  # start them all
     torch.set_num_threads(threads)  # the setting is a thread's own, but the default of later threads is shared
     return pool
-
-
-def check_size(size: tuple[int, int]) -> tuple[int, int]:
-    """Return (rows, columns) if an image can have them.
-
-    Raises:
-        DepthError: fewer than 8 or more than 4096 pixels a side.
-    """
-    if len(size) != 2 or not all(isinstance(n, int) and 8 <= n <= 4096 for n in size):
-        raise DepthError(f"size is {size}; expected (rows, columns), each from 8 to 4096, such as (240, 320).")
-    return size
 
 
 def _gather(table: Tensor, index: Tensor) -> Tensor:
@@ -512,4 +502,4 @@ def _blur(image: Tensor, amount: Tensor) -> Tensor:
     return image + (soft - image) * amount
 
 
-__all__ = ["FAR", "Frame", "check_size", "render"]
+__all__ = ["FAR", "Frame", "render"]
