@@ -205,7 +205,7 @@ def train(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
-        if state["recipe"] != json.loads(json.dumps(recipe.to_dict())):
+        if _trains(state["recipe"]) != _trains(json.loads(json.dumps(recipe.to_dict()))):
             raise DepthError(
                 f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings. "
                 "Choose another folder with --out, or remove this one."
@@ -402,6 +402,11 @@ def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> 
             ema[key].lerp_(value.detach(), 1 - decay)
         else:
             ema[key].copy_(value)
+
+
+def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The part of a recipe that decides the weights; a finished run may be scored in another way later."""
+    return {key: value for key, value in recipe.items() if key not in ("evaluate", "description")}
 
 
 def _lookup(table: dict[str, Any], name: str, what: str) -> Any:

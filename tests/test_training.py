@@ -182,9 +182,9 @@ def test_a_rate_for_a_layer_that_is_not_there_is_refused():
     model = build_model("eigen", width=0.05)
     model.begin_phase("coarse")
     with pytest.raises(DepthError, match=r"coarse\.conb"):
-        make_optimizer(model, Phase("coarse", 8, rates={"coarse": 0.1, "coarse.conb": 0.1}))
+        make_optimizer(model, Phase("coarse", 32, rates={"coarse": 0.1, "coarse.conb": 0.1}))
     with pytest.raises(DepthError, match="no learning rate for coarse"):
-        make_optimizer(model, Phase("coarse", 8, rates={"coarse.conv": 0.1}))
+        make_optimizer(model, Phase("coarse", 32, rates={"coarse.conv": 0.1}))
 
 
 def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
@@ -321,3 +321,12 @@ def test_a_log_full_of_rubbish_does_not_stop_a_run(tiny_recipe, tmp_path):
 def test_an_unknown_tracker_is_named(tiny_recipe, tmp_path):
     with pytest.raises(DepthError, match="tracker foo"):
         train(tiny_recipe, tmp_path / "run", progress=False, trackers=("foo",))
+
+
+def test_a_finished_run_can_be_scored_in_another_way_but_not_trained_in_another(tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, phases=tiny_recipe.phases[:1])
+    done = train(recipe, tmp_path / "run", progress=False)
+    again = train(dataclasses.replace(recipe, evaluate=(), description="other"), tmp_path / "run", progress=False)
+    assert again.history == done.history
+    with pytest.raises(DepthError, match="other settings"):
+        train(dataclasses.replace(recipe, seed=5), tmp_path / "run", progress=False)
