@@ -712,7 +712,8 @@ _ = axis.legend()
 # that never looks cannot help it. Further down both parts occur in every mixture. Where the size is right by luck, what is
 # left is shape.
 #
-# Compare with the published pairs; the last column is one minus the squared quotient of the two before it.
+# Compare with the published pairs; the last column is one minus the squared quotient of the two before it. (For our two
+# rows, work it out.)
 #
 # | predictor, data | log RMSE | with the oracle | squared error removed |
 # | --- | --- | --- | --- |

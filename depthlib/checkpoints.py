@@ -79,7 +79,8 @@ def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
 
 #: What training writes into every state, and what it must be to go on from there.
 POSITION: dict[str, type | tuple[type, ...]] = {
-    "phase": int, "step": int, "total_steps": int, "samples_seen": int, "seconds": (int, float), "recipe": dict,
+    "phase": int, "step": int, "total_steps": int, "samples_seen": int, "seconds": (int, float),
+    "peak_memory_bytes": int, "recipe": dict,
 }  # fmt: skip
 
 

@@ -218,6 +218,7 @@ def train(
                 "Its state.json was edited; train again in another folder."
             )
         run.samples_seen, run.seconds = state["samples_seen"], state["seconds"]
+        run.peak_memory_bytes = state["peak_memory_bytes"]
         run.history = _read_log(folder / LOG, state["total_steps"])
         load_weights(checkpoint, model, ema=False)
     if accelerator.is_main_process:
@@ -233,7 +234,7 @@ def train(
     last = latest_checkpoint(folder)
     if last is not None:
         load_weights(last, model)
-    run.peak_memory_bytes = peak_memory()
+        run.peak_memory_bytes = read_state(last, tuple(POSITION))["peak_memory_bytes"]
     model.eval()
     return run
 
@@ -293,6 +294,7 @@ def _train_phase(
             "total_steps": done_before + step,
             "samples_seen": run.samples_seen,
             "seconds": run.seconds,
+            "peak_memory_bytes": max(run.peak_memory_bytes, peak_memory()),
             "recipe": recipe.to_dict(),
         }
         target = run.folder / f"checkpoint-{done_before + step:08d}"
