@@ -1,20 +1,23 @@
-"""Errors of a depth map: the eight figures of Eigen et al. 2014, Table 1, and log10.
+"""Errors of a depth map: the figures of the field's tables, each defined once.
 
-:func:`error_sums` gives each image's sums in float64; every figure is a pure function of them, [..., N, 10] →
+:func:`error_sums` gives each image's sums in float64; every figure is a pure function of them, [..., N, 14] →
 [...], so that a bootstrap computes thousands at once. The classes are torchmetrics over the same sums.
 They share one state, so a `MetricCollection` computes the sums once, they reduce across processes, and the
 result does not depend on the batch size. ``pooling`` says what is averaged: ``"images"`` (each image counts
 the same; what modern code does) or ``"pixels"`` (all pixels of all images in one pool; Eigen's table).
+Figures of whole maps (SSIM, PSNR, edges) are in `depthlib.structure`.
 
-The paper's definitions, with p the prediction and g the truth over valid pixels: δ_k = share of
+Definitions, with p the prediction, g the truth and e = ln p − ln g over valid pixels: δ_k = share of
 max(p/g, g/p) < 1.25^k; AbsRel = mean |p − g|/g; SqRel = mean (p − g)²/g; RMSE = √ mean (p − g)²;
-RMSE log with natural logs; scale-invariant = √ D with D of eq. 1.
+RMSE log = √ mean e²; log10 = mean |log₁₀ p − log₁₀ g|; D = mean e² − (mean e)² (Eigen et al. 2014, eq. 1);
+scale-invariant = √ D; SILog = 100 √ D; iRMSE = √ mean (1/p − 1/g)² in 1/km.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -26,19 +29,27 @@ from depthlib.errors import DepthError
 Pooling = Literal["images", "pixels"]
 
 #: Columns of the per-image sums.
-SUMS = ("pixels", "delta1", "delta2", "delta3", "abs_rel", "sq_rel", "square", "log_square", "log", "log10")
+SUMS = (
+    "pixels", "delta1", "delta2", "delta3", "abs_rel", "sq_rel", "square", "log_square", "log", "log10",
+    "absolute", "relative_square", "inverse_absolute", "inverse_square",
+)  # fmt: skip
 
 
 def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    """Sums over each image's masked pixels, float64 [B, 10], in the order of :data:`SUMS`.
+    """Sums over each image's masked pixels, float64 [N, 14], in the order of :data:`SUMS`.
 
     Args:
-        prediction: metres, [B, 1, H, W]; must be positive and finite where ``mask`` is true.
-        truth: metres, [B, 1, H, W], 0 = missing.
-        mask: bool, [B, 1, H, W]; the pixels to score; truth must be valid there.
+        prediction: metres, [..., H, W]; must be positive and finite where ``mask`` is true. Leading dimensions
+            count images: [B, 1, H, W] gives B rows.
+        truth: metres, [..., H, W], 0 = missing.
+        mask: bool, [..., H, W]; the pixels to score; truth must be valid there.
 
     Raises:
         DepthError: shapes differ, or a scored prediction is NaN, infinite, zero or negative (with the count).
+
+    >>> truth = torch.full((2, 1, 4, 4), 2.0)
+    >>> error_sums(truth * 1.5, truth, truth > 0)[:, SUMS.index("abs_rel")]
+    tensor([8., 8.], dtype=torch.float64)
     """
     if not prediction.shape == truth.shape == mask.shape:
         raise DepthError(
@@ -51,25 +62,30 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
             f"metrics: {int(bad.sum())} of {int(mask.sum())} scored predictions are NaN, infinite, zero or negative; "
             "expected metres above 0. Clamp the prediction, or mask these pixels and report how many."
         )
-    p = torch.where(mask, prediction.double(), 1.0).flatten(1)
-    g = torch.where(mask, truth.double(), 1.0).flatten(1)  # masked pixels: no error, no threshold counted below
-    keep = mask.flatten(1)
-    difference, log_difference = p - g, p.log() - g.log()
-    ratio = log_difference.abs()
-    square = difference.square()
-    return torch.stack(
-        (
-            keep.sum(1).double(),
-            *((keep & (ratio < k * math.log(1.25))).sum(1).double() for k in (1, 2, 3)),
-            (difference.abs() / g).sum(1),
-            (square / g).sum(1),
-            square.sum(1),
-            log_difference.square().sum(1),
-            log_difference.sum(1),
-            ratio.sum(1) / math.log(10),
-        ),
-        dim=1,
-    )
+    if not prediction.is_floating_point() or not truth.is_floating_point():
+        raise DepthError(f"metrics: {prediction.dtype} and {truth.dtype}; expected floating-point metres.")
+    maps = (t.flatten(0, -3) if t.ndim > 2 else t[None] for t in (prediction, truth, mask))
+    # an image at a time: its intermediate maps stay in the processor's cache (three times faster than a batch)
+    rows = [_image_sums(p[m].double(), g[m].double()) for p, g, m in zip(*maps, strict=True)]
+    return torch.stack(rows) if rows else torch.zeros(0, len(SUMS), dtype=torch.float64, device=prediction.device)
+
+
+def _image_sums(p: Tensor, g: Tensor) -> Tensor:
+    """One row of sums from an image's scored pixels, two [n] float64."""
+    difference, quotient = p - g, p / g
+    absolute, square = difference.abs(), difference.square()
+    e = quotient.log()
+    size = e.abs()
+    ratio = torch.maximum(quotient, g / p)
+    inverse = 1 / p - 1 / g
+    relative = absolute / g
+    terms = (
+        relative, square / g, square, e.square(), e, size / math.log(10),
+        absolute, relative.square(), inverse.abs(), inverse.square(),
+    )  # fmt: skip
+    shares = [(ratio < 1.25**k).sum().double() for k in (1, 2, 3)]
+    count = torch.tensor(float(p.numel()), dtype=torch.float64, device=p.device)
+    return torch.stack([count, *shares, *(term.sum() for term in terms)])
 
 
 def _mean(sums: Tensor, column: str, pooling: Pooling, root: bool = False) -> Tensor:
@@ -131,6 +147,36 @@ def scale_invariant_rmse(sums: Tensor, pooling: Pooling = "images") -> Tensor:
     return _over_images(D, pixels).sqrt() if pooling == "pixels" else _over_images(D.sqrt(), pixels)
 
 
+def silog(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """SILog = 100 √ D: the KITTI benchmark's name and unit for :func:`scale_invariant_rmse`."""
+    return 100 * scale_invariant_rmse(sums, pooling)
+
+
+def mae(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """Mean |p − g|, metres."""
+    return _mean(sums, "absolute", pooling)
+
+
+def mape(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """Mean |p − g|/g in per cent; the KITTI benchmark's absErrorRel."""
+    return 100 * _mean(sums, "abs_rel", pooling)
+
+
+def sq_error_rel(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """Mean ((p − g)/g)² in per cent: the KITTI benchmark's sqErrorRel, which does divide by g²."""
+    return 100 * _mean(sums, "relative_square", pooling)
+
+
+def irmse(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """√ mean (1/p − 1/g)², in 1/km."""
+    return 1000 * _mean(sums, "inverse_square", pooling, root=True)
+
+
+def imae(sums: Tensor, pooling: Pooling = "images") -> Tensor:
+    """Mean |1/p − 1/g|, in 1/km."""
+    return 1000 * _mean(sums, "inverse_absolute", pooling)
+
+
 class DepthMetric(Metric):
     """A figure of depth error over a data set; subclasses choose the figure.
 
@@ -158,7 +204,7 @@ class DepthMetric(Metric):
         self.rows.append(error_sums(prediction, truth, mask))
 
     def sums(self) -> Tensor:
-        """The per-image sums seen so far, float64 [N, 10]; what a bootstrap resamples."""
+        """The per-image sums seen so far, float64 [N, 14]; what a bootstrap resamples."""
         if isinstance(self.rows, Tensor):  # after a reduction across processes
             return self.rows
         return torch.cat(self.rows) if self.rows else torch.zeros(0, len(SUMS), dtype=torch.float64)
@@ -169,7 +215,7 @@ class DepthMetric(Metric):
     @staticmethod
     @abstractmethod
     def figure(sums: Tensor, pooling: Pooling) -> Tensor:
-        """The figure as a function of per-image sums [..., N, 10]."""
+        """The figure as a function of per-image sums [..., N, 14]."""
 
 
 class Delta1(DepthMetric):
@@ -217,6 +263,36 @@ class ScaleInvariantRMSE(DepthMetric):
     figure = staticmethod(scale_invariant_rmse)
 
 
+class SILog(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(silog)
+
+
+class MAE(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(mae)
+
+
+class MAPE(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(mape)
+
+
+class SqErrorRel(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(sq_error_rel)
+
+
+class IRMSE(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(irmse)
+
+
+class IMAE(DepthMetric):
+    higher_is_better = False
+    figure = staticmethod(imae)
+
+
 #: Table 1 of Eigen et al. 2014, in the paper's order.
 TABLE_1: dict[str, type[DepthMetric]] = {
     "delta1": Delta1,
@@ -229,14 +305,41 @@ TABLE_1: dict[str, type[DepthMetric]] = {
     "scale_invariant_rmse": ScaleInvariantRMSE,
 }
 
+#: Every figure of this file by name.
+PIXEL_METRICS: dict[str, type[DepthMetric]] = {
+    **TABLE_1,
+    "log10": Log10,
+    "silog": SILog,
+    "mae": MAE,
+    "mape": MAPE,
+    "sq_error_rel": SqErrorRel,
+    "irmse": IRMSE,
+    "imae": IMAE,
+}
 
-def table_1(pooling: Pooling = "images") -> MetricCollection:
-    """The eight metrics of Table 1 as one collection; the sums are computed once for all of them.
 
-    >>> metrics = table_1()
+def collection(names: Sequence[str], pooling: Pooling = "images") -> MetricCollection:
+    """Several figures as one collection; the sums are computed once for all of them.
+
+    Raises:
+        DepthError: an unknown name, with the known ones.
+
+    >>> metrics = collection(["delta1", "silog"])
     >>> truth = torch.rand(2, 1, 8, 8) + 1
     >>> metrics.update(truth, truth, truth > 0)
     >>> metrics.compute()["delta1"].item()
     1.0
     """
-    return MetricCollection({name: metric(pooling) for name, metric in TABLE_1.items()}, compute_groups=[list(TABLE_1)])
+    for name in names:
+        if name not in PIXEL_METRICS:
+            raise DepthError(f"metrics: {name!r} is unknown; expected one of {', '.join(PIXEL_METRICS)}.")
+    return MetricCollection({name: PIXEL_METRICS[name](pooling) for name in names}, compute_groups=[list(names)])
+
+
+def table_1(pooling: Pooling = "images") -> MetricCollection:
+    """The eight figures of Table 1 of Eigen et al. 2014 as one collection.
+
+    >>> sorted(table_1()) == sorted(TABLE_1)
+    True
+    """
+    return collection(list(TABLE_1), pooling)

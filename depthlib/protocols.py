@@ -1,11 +1,12 @@
 """Named evaluation protocols: everything that moves a number besides the model.
 
-Crop, depth caps, alignment, pooling and resampling, frozen under a name. Crops are rows and columns of the
-data set's full frame and are scaled to the truth's own size.
+Crop, depth caps, clamping, alignment, pooling, resampling, flip averaging and the figures reported, frozen under a
+name. Crops are rows and columns of the data set's full frame and are scaled to the truth's own size.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,9 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from depthlib.alignment import align
 from depthlib.errors import DepthError
-from depthlib.metrics import Pooling, table_1
+from depthlib.metrics import PIXEL_METRICS, TABLE_1, Pooling, collection
 from depthlib.sample import valid
+from depthlib.structure import MAP_METRICS, MapMetric, map_metrics
+
+#: What the later literature prints.
+MODERN = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10", "silog")
+KB_SIZE = (352, 1216)  # the crop of the KITTI benchmark
 
 
 @dataclass(frozen=True)
@@ -25,88 +32,186 @@ class Protocol:
 
     Args:
         name: what results are filed under.
+        reproduces: whose numbers it makes comparable.
         frame: rows and columns of the data set's full frame, in which ``crop`` is given.
-        crop: top, bottom, left, right in the frame; bottom and right exclusive; None scores everything.
+        crop: top, bottom, left, right in the frame; bottom and right exclusive; scaled to the truth's size and
+            rounded down; None scores everything.
         caps: only truth strictly between these depths, metres, is scored.
-        alignment: ``"none"``, or ``"median"``: each prediction is multiplied by median(truth)/median(prediction)
-            over the scored pixels first, so that only relative depth counts.
-        resampling: how a prediction comes to the truth's resolution.
-        pooling: what is averaged; see :mod:`depthlib.metrics`.
+        clamp: predictions are brought into this range after alignment, metres.
+        alignment: ``"none"``; ``"median"`` and ``"log_mean"`` multiply each prediction by one number fitted to its
+            truth; ``"disparity"`` fits scale and shift of the inverse. See `depthlib.alignment`.
+        resampling: how a prediction comes to the truth's resolution; ``"disparity"`` interpolates the inverse
+            bilinearly.
+        pooling: what is averaged; see `depthlib.metrics`.
+        flip: average with the mirrored prediction of the mirrored picture (models only; stored maps are as they are).
+        figures: names from `depthlib.metrics` and `depthlib.structure`.
+        data_range: span of values for SSIM and PSNR; None takes each image's largest depth.
     """
 
     name: str
+    reproduces: str = ""
     frame: tuple[int, int] = (480, 640)
-    crop: tuple[int, int, int, int] | None = None
+    crop: tuple[float, float, float, float] | None = None
     caps: tuple[float, float] = (0.0, float("inf"))
-    alignment: Literal["none", "median"] = "none"
-    resampling: Literal["nearest", "bilinear"] = "nearest"
+    clamp: tuple[float, float] | None = None
+    alignment: Literal["none", "median", "log_mean", "disparity"] = "none"
+    resampling: Literal["nearest", "bilinear", "disparity"] = "nearest"
     pooling: Pooling = "images"
+    flip: bool = False
+    figures: tuple[str, ...] = tuple(TABLE_1)
+    data_range: float | None = None
 
     def metrics(self) -> MetricCollection:
-        """Fresh torchmetrics of Table 1 with this protocol's pooling."""
-        return table_1(self.pooling)
+        """Fresh torchmetrics of this protocol's figures over pixels."""
+        return collection([name for name in self.figures if name in PIXEL_METRICS], self.pooling)
+
+    def map_metrics(self) -> dict[str, MapMetric]:
+        """Fresh torchmetrics of this protocol's figures of whole maps."""
+        return map_metrics([name for name in self.figures if name in MAP_METRICS], self.data_range)
+
+    def window(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """The scored rows and columns of a truth of this size: top, bottom, left, right.
+
+        >>> get_protocol("garg").window((375, 1242)), get_protocol("bts").window((480, 640))
+        ((153, 371, 44, 1197), (45, 471, 41, 601))
+        """
+        if self.crop is None:
+            return 0, size[0], 0, size[1]
+        sy, sx = size[0] / self.frame[0], size[1] / self.frame[1]
+        top, bottom, left, right = (math.floor(e * s + 1e-6) for e, s in zip(self.crop, (sy, sy, sx, sx), strict=True))
+        return top, bottom, left, right
 
     def mask(self, truth: Tensor) -> Tensor:
         """Pixels to score: valid truth within the caps and the crop. [B, 1, H, W] metres → bool."""
         mask = valid(truth) & (truth > self.caps[0]) & (truth < self.caps[1])
-        if self.crop is not None:
-            height, width = truth.shape[-2:]
-            sy, sx = height / self.frame[0], width / self.frame[1]
-            top, bottom, left, right = self.crop
-            inside = torch.zeros_like(mask)
-            inside[..., round(top * sy) : round(bottom * sy), round(left * sx) : round(right * sx)] = True
-            mask = mask & inside
-        return mask
+        top, bottom, left, right = self.window((truth.shape[-2], truth.shape[-1]))
+        inside = torch.zeros_like(mask)
+        inside[..., top:bottom, left:right] = True
+        return mask & inside
 
     def resample(self, prediction: Tensor, size: tuple[int, int]) -> Tensor:
-        """A prediction [B, 1, h, w] at the truth's rows and columns."""
-        if prediction.shape[-2:] == tuple(size):
+        """A prediction [B, 1, h, w] at the truth's rows and columns.
+
+        On the KITTI frame a prediction of the benchmark's 352x1216 is put where that crop was cut from, at the bottom
+        and in the middle; nothing is said around it.
+        """
+        shape = (prediction.shape[-2], prediction.shape[-1])
+        if shape == tuple(size):
             return prediction
+        if self.frame == (375, 1242) and shape == KB_SIZE and size[0] >= shape[0] and size[1] >= shape[1]:
+            left = (size[1] - shape[1]) // 2
+            return F.pad(prediction, (left, size[1] - shape[1] - left, size[0] - shape[0], 0))
         if self.resampling == "nearest":
             return F.interpolate(prediction, size, mode="nearest-exact")
+        if self.resampling == "disparity":
+            silent = F.interpolate((prediction == 0).to(prediction), size, mode="bilinear", align_corners=False) > 0
+            inverse = torch.where(prediction == 0, 1.0, 1 / prediction)
+            inverse = F.interpolate(inverse, size, mode="bilinear", align_corners=False)
+            return torch.where(silent, 0.0, 1 / inverse)
         return F.interpolate(prediction, size, mode="bilinear", align_corners=False)
 
+    def clamped(self, prediction: Tensor) -> Tensor:
+        """The prediction within ``clamp``; 0, where the model says nothing, stays 0."""
+        if self.clamp is None:
+            return prediction
+        return torch.where(prediction == 0, 0.0, prediction.clamp(*self.clamp))
+
     def prepare(self, prediction: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Prediction and truth as they are scored, and the mask: three [B, 1, H, W].
+        """Prediction and truth as they are scored, and the mask: three [B, 1, h, w], cut to the scored window.
 
         Args:
-            prediction: metres over the whole frame, [B, 1, h, w]; 0 where the model says nothing.
+            prediction: metres over the whole frame, [B, 1, ·, ·]; 0 where the model says nothing. For
+                ``alignment="disparity"`` any positive multiple of the inverse of a disparity.
             truth: metres, [B, 1, H, W], 0 = missing.
 
         Raises:
-            DepthError: the model says nothing at some scored pixels; nothing is dropped silently.
+            DepthError: the model says nothing at some scored pixels, or NaN; nothing is dropped silently.
         """
-        prediction = self.resample(prediction, (truth.shape[-2], truth.shape[-1]))
-        mask = self.mask(truth)
+        size = (truth.shape[-2], truth.shape[-1])
+        prediction = self.resample(prediction, size)
+        top, bottom, left, right = self.window(size)
+        mask = self.mask(truth)[..., top:bottom, left:right]
+        prediction, truth = prediction[..., top:bottom, left:right], truth[..., top:bottom, left:right]
         silent = int((mask & (prediction == 0)).sum())
         if silent:
             raise DepthError(
                 f"protocol {self.name}: no prediction at {silent} of {int(mask.sum())} scored pixels. The model covers "
                 "less than this protocol's crop; choose a protocol whose crop lies inside, such as eigen14."
             )
-        if self.alignment == "median":
-            prediction = torch.stack(
-                [
-                    p * (t[m].median() / p[m].median()) if m.any() else p
-                    for p, t, m in zip(prediction, truth, mask, strict=True)
-                ]
+        unknown = int((mask & prediction.isnan()).sum())
+        if unknown:
+            raise DepthError(
+                f"protocol {self.name}: the prediction is NaN at {unknown} of {int(mask.sum())} scored pixels; "
+                "expected metres above 0."
             )
-        return prediction, truth, mask
+        if self.alignment != "none":
+            maps = zip(prediction, truth, mask, strict=True)
+            prediction = torch.stack([align(p, g, m, self.alignment, self.caps[1]) for p, g, m in maps])
+        return self.clamped(prediction), truth, mask
 
 
 #: The region that Eigen et al. 2014 score is the intersection of theirs with Make3D's, 86 % of the network's
 #: own. The paper does not print it; this centred rectangle reproduces all eight figures of its Mean column
 #: within 1 % (`tests/test_evaluation.py`).
-EIGEN14 = Protocol("eigen14", crop=(36, 444, 46, 594), pooling="pixels")
+EIGEN14 = Protocol(
+    "eigen14", "Eigen, Puhrsch, Fergus 2014, Table 1 (NYU): the region shared with Make3D, all pixels in one pool",
+    crop=(36, 444, 46, 594), pooling="pixels",
+)  # fmt: skip
+
+KITTI_FRAME = (375, 1242)
+GARG = (0.40810811 * 375, 0.99189189 * 375, 0.03594771 * 1242, 0.96405229 * 1242)
 
 PROTOCOLS: dict[str, Protocol] = {
     p.name: p
     for p in (
         EIGEN14,
-        Protocol("eigen14_median", crop=(36, 444, 46, 594), pooling="pixels", alignment="median"),
-        # KITTI: the fine network's own region at 184x612 (rows 66:174, cols 22:590), LiDAR truth to 80 m
-        Protocol("eigen14_kitti", frame=(184, 612), crop=(66, 174, 22, 590), caps=(0.0, 80.0), pooling="pixels"),
-        Protocol("full", pooling="pixels"),
+        Protocol(
+            "eigen14_median", "eigen14 after each map was multiplied by the ratio of medians: relative depth only",
+            crop=(36, 444, 46, 594), pooling="pixels", alignment="median",
+        ),
+        # the fine network's own region at 184x612 (rows 66:174, cols 22:590)
+        Protocol(
+            "eigen14_kitti", "Eigen et al. 2014, Table 2 (KITTI): the region their network answers for, LiDAR to 80 m",
+            frame=(184, 612), crop=(66, 174, 22, 590), caps=(0.0, 80.0), pooling="pixels",
+        ),
+        Protocol(
+            "bts", "NYU in BTS, AdaBins, NeWCRFs, ZoeDepth: the 'eigen crop' 45:471, 41:601; images averaged",
+            crop=(45, 471, 41, 601), caps=(1e-3, 10.0), clamp=(1e-3, 10.0), resampling="bilinear", figures=MODERN,
+        ),
+        Protocol(
+            "densedepth", "NYU in DenseDepth: crop 20:460, 24:616; clamped to .1 … 10 m, mirrored pictures averaged, "
+            "all pixels in one pool",
+            crop=(20, 460, 24, 616), clamp=(0.1, 10.0), resampling="bilinear", pooling="pixels", flip=True,
+            figures=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"),
+        ),
+        Protocol(
+            "garg", "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, "
+            "images averaged",
+            frame=KITTI_FRAME, crop=GARG, caps=(1e-3, 80.0), clamp=(1e-3, 80.0), resampling="bilinear", figures=MODERN,
+        ),
+        Protocol(
+            "monodepth2", "KITTI Eigen split for models without a scale: medians aligned, then clamped; Garg's crop; "
+            "the inverse is interpolated",
+            frame=KITTI_FRAME, crop=GARG, caps=(1e-3, 80.0), clamp=(1e-3, 80.0), alignment="median",
+            resampling="disparity", figures=("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"),
+        ),
+        Protocol(
+            "kitti_benchmark", "the KITTI depth benchmark's development kit: SILog, two relative errors in per cent, "
+            "iRMSE in 1/km; no crop, no cap",
+            frame=KITTI_FRAME, resampling="bilinear", figures=("silog", "sq_error_rel", "mape", "irmse"),
+        ),
+        Protocol(
+            "midas_affine", "MiDaS (Ranftl et al. 2020) on NYU: scale and shift of the inverse fitted to each image by "
+            "least squares, nothing beyond 10 m",
+            crop=(45, 471, 41, 601), caps=(1e-3, 10.0), alignment="disparity", resampling="disparity",
+            figures=("delta1", "abs_rel"),
+        ),
+        Protocol(
+            "makarov18", "Korinevskaya and Makarov 2018: whole maps, images averaged, with the slips of its formulas "
+            "put right",
+            resampling="nearest", figures=("rmse", "mape", "ssim", "psnr"),
+        ),
+        Protocol("full", "no one's: every valid pixel in one pool", pooling="pixels"),
     )
 }
 

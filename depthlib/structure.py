@@ -1,0 +1,198 @@
+"""Figures of whole maps: structural similarity, peak signal-to-noise ratio, and where the edges are.
+
+Unlike the figures of `depthlib.metrics` these look at neighbourhoods, so they are one number an image, averaged
+over images. A hole in the truth takes the windows that touch it out of SSIM, and never enters an average.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric
+
+from depthlib.errors import DepthError
+
+
+def gaussian_window(size: int = 11, sigma: float = 1.5) -> Tensor:
+    """A normalised one-dimensional Gaussian, float64 [size].
+
+    >>> gaussian_window(3).sum().item()
+    1.0
+    """
+    x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    window = torch.exp(-0.5 * (x / sigma) ** 2)
+    return window / window.sum()
+
+
+def ssim_map(
+    first: Tensor, second: Tensor, data_range: Tensor | float, size: int = 11, sigma: float = 1.5
+) -> Tensor:
+    """Structural similarity in every whole window: [B, 1, H, W] twice → [B, 1, H − size + 1, W − size + 1].
+
+    Args:
+        data_range: the span of possible values: 255 for 8-bit images; or one for each image, [B].
+
+    Raises:
+        DepthError: maps smaller than the window.
+
+    Source: Wang, Bovik, Sheikh, Simoncelli 2004, eq. 13, with their Gaussian window (11, 1.5), K₁ = .01, K₂ = .03.
+    The same as scikit-image's ``structural_similarity`` with ``gaussian_weights=True``,
+    ``use_sample_covariance=False``.
+    """
+    if min(first.shape[-2:]) < size:
+        raise DepthError(f"SSIM: maps of {first.shape[-2]}x{first.shape[-1]}; expected at least {size}x{size}.")
+    window = gaussian_window(size, sigma).to(first)
+
+    def blur(maps: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(maps, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+
+    span = torch.as_tensor(data_range, dtype=first.dtype, device=first.device).reshape(-1, 1, 1, 1)
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    mean_1, mean_2 = blur(first), blur(second)
+    variance_1 = blur(first * first) - mean_1**2
+    variance_2 = blur(second * second) - mean_2**2
+    covariance = blur(first * second) - mean_1 * mean_2
+    luminance = (2 * mean_1 * mean_2 + c1) / (mean_1**2 + mean_2**2 + c1)
+    return luminance * (2 * covariance + c2) / (variance_1 + variance_2 + c2)
+
+
+def _span(truth: Tensor, mask: Tensor, data_range: float | None) -> Tensor:
+    if data_range is not None:
+        return torch.full((len(truth),), float(data_range), dtype=torch.float64)
+    return torch.where(mask, truth, 0.0).double().amax((1, 2, 3)).clamp_min(1e-12)
+
+
+def ssim(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | None = None) -> Tensor:
+    """Mean SSIM of each image over the windows without a hole, float64 [B]; NaN where there is none.
+
+    Args:
+        prediction, truth: [B, 1, H, W].
+        mask: bool [B, 1, H, W].
+        data_range: span of values; by default each image's largest true depth.
+
+    >>> truth = torch.rand(1, 1, 16, 16) + 1
+    >>> ssim(truth, truth, truth > 0).item()
+    1.0
+    """
+    p, g = (torch.where(mask, t, 0.0).double() for t in (prediction, truth))
+    similarity = ssim_map(p, g, _span(truth, mask, data_range))
+    whole = F.max_pool2d((~mask).double(), 11, stride=1) == 0
+    total = torch.where(whole, similarity, 0.0).sum((1, 2, 3))
+    return total / whole.sum((1, 2, 3))
+
+
+def psnr(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | None = None) -> Tensor:
+    """Peak signal-to-noise ratio of each image, 10 log₁₀(range² / MSE), decibels, float64 [B]; NaN without pixels.
+
+    Args: as for :func:`ssim`. (The formula in Korinevskaya and Makarov 2018 has √MAX; range² is what is meant.)
+
+    >>> truth = torch.full((1, 1, 2, 2), 2.0)
+    >>> round(psnr(truth * 1.1, truth, truth > 0).item(), 3)
+    20.0
+    """
+    square = torch.where(mask, prediction - truth, 0.0).double().square().sum((1, 2, 3)) / mask.sum((1, 2, 3))
+    return 10 * torch.log10(_span(truth, mask, data_range) ** 2 / square)
+
+
+def depth_edges(depth: Tensor) -> np.ndarray:
+    """Canny edges of one map [H, W], scaled to 0 … 1 first, bool [H, W].
+
+    σ = √2 and thresholds .15 and .3, as in the iBims-1 benchmark (Koch et al. 2018).
+    """
+    from skimage.feature import canny  # late: only this figure needs scikit-image
+
+    array = depth.detach().cpu().double().numpy()
+    low, high = array.min(), array.max()
+    if not high > low:
+        return np.zeros(array.shape, dtype=bool)
+    return canny((array - low) / (high - low), sigma=math.sqrt(2), low_threshold=0.15, high_threshold=0.3)
+
+
+def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float = 10.0) -> Tensor:
+    """Mean distance of the prediction's depth edges from the nearest true edge, pixels, float64 [B].
+
+    Edges further than ``reach`` from any true one do not count; a prediction without any edge near a true one scores
+    ``reach``. NaN where the truth has no edge. Holes in the truth are filled with the nearest value, and edges there
+    are left out.
+
+    Source: Koch et al. 2018, "Evaluation of CNN-based single-image depth estimation methods", eq. 5 (DBE accuracy).
+
+    >>> truth = torch.ones(1, 1, 20, 20)
+    >>> truth[..., 10:] = 3
+    >>> boundary_error(truth, truth, truth > 0).item()
+    0.0
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    scores = []
+    for p, g, m in zip(prediction[:, 0], truth[:, 0], mask[:, 0], strict=True):
+        known = m.numpy()
+        if not known.any():
+            scores.append(math.nan)
+            continue
+        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        filled = g.numpy()[tuple(nearest)]
+        true_edges = depth_edges(torch.from_numpy(filled)) & known
+        if not true_edges.any():
+            scores.append(math.nan)
+            continue
+        distance = distance_transform_edt(~true_edges)
+        found = depth_edges(p) & known & (distance < reach)
+        scores.append(float(distance[found].mean()) if found.any() else reach)
+    return torch.tensor(scores, dtype=torch.float64)
+
+
+class MapMetric(Metric):
+    """A figure of whole maps over a data set: the mean of one number an image, NaN left out.
+
+    ``update(prediction, truth, mask)`` takes [B, 1, H, W] and a bool mask; ``compute()`` gives a scalar.
+    """
+
+    full_state_update = False
+    values: list[Tensor]
+
+    def __init__(self, function: Callable[..., Tensor], higher_is_better: bool, **options: Any) -> None:
+        super().__init__()
+        self.function, self.better, self.options = function, higher_is_better, options
+        self.add_state("values", default=[], dist_reduce_fx="cat")
+
+    def update(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
+        self.values.append(self.function(prediction, truth, mask, **self.options))
+
+    def each(self) -> Tensor:
+        """One number an image seen so far, float64 [N]; what a bootstrap resamples."""
+        if isinstance(self.values, Tensor):  # after a reduction across processes
+            return self.values
+        return torch.cat(self.values) if self.values else torch.zeros(0, dtype=torch.float64)
+
+    def compute(self) -> Tensor:
+        return mean_of_images(self.each())
+
+
+def mean_of_images(each: Tensor) -> Tensor:
+    """The mean of [..., N] numbers, one an image, without those that are NaN."""
+    return each.nanmean(-1)
+
+
+#: name → function of (prediction, truth, mask), and whether higher is better.
+MAP_METRICS: dict[str, tuple[Callable[..., Tensor], bool]] = {
+    "ssim": (ssim, True),
+    "psnr": (psnr, True),
+    "boundary_error": (boundary_error, False),
+}
+
+
+def map_metrics(names: Sequence[str], data_range: float | None = None) -> dict[str, MapMetric]:
+    """Fresh metrics of these names.
+
+    >>> list(map_metrics(["ssim", "psnr"], data_range=255))
+    ['ssim', 'psnr']
+    """
+    ranged = {"data_range": data_range}
+    return {n: MapMetric(*MAP_METRICS[n], **({} if n == "boundary_error" else ranged)) for n in names}
