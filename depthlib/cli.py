@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -109,25 +108,62 @@ def _report(out: Path, keep: str | None) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Score a checkpoint on a data set."""
+    """Score a checkpoint, or predictions on disk, on a data set."""
+    from depthlib.checkpoints import latest_checkpoint
     from depthlib.data import open_dataset
+    from depthlib.evaluation import Predictor, from_model
     from depthlib.evaluation import evaluate as score
-    from depthlib.evaluation import from_model
+    from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.recipe import read_yaml
-    from depthlib.results import table
+    from depthlib.reporting import FORMATS
+    from depthlib.stored import StoredPredictions
 
     pairs = _parameters(args.option, "--option", "root=my_pairs")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
-    dataset = open_dataset(args.data, args.split, (240, 320) if args.data == "nyu" else None, **options)
-    model = _load_model(args.checkpoint, args.stage)
-    found = score(from_model(model), dataset, args.protocol, progress=True)
-    if args.json:
-        print(json.dumps({"protocol": found.protocol, "images": found.images, "pixels": found.pixels,
-                          "skipped": found.skipped, "metrics": found.metrics}, indent=1))  # fmt: skip
-        return 0
-    print(table({Path(args.checkpoint).name: found.metrics}))
-    left_out = f", {len(found.skipped)} left out without a valid pixel" if found.skipped else ""
-    print(f"{found.images} images, {found.pixels} pixels, protocol {found.protocol}{left_out}")
+    dataset = open_dataset(args.against, args.split, (240, 320) if args.against == "nyu" else None, **options)
+    predictor: Predictor | StoredPredictions
+    if latest_checkpoint(args.predictions) is not None:
+        if args.scale is not None or args.kind != "depth":
+            raise DepthError(
+                f"{args.predictions}: a checkpoint answers in metres; --scale and --kind are for stored maps."
+            )
+        predictor = from_model(_load_model(args.predictions, args.stage))
+    elif args.stage:
+        raise DepthError(f"{args.predictions}: no checkpoint there, so it has no stage {args.stage!r}.")
+    else:
+        predictor = StoredPredictions(args.predictions, args.scale)
+    names = [args.protocol]
+    if args.protocol != "all":
+        get_protocol(args.protocol)
+    else:
+        names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
+        if args.kind == "disparity":
+            names = [name for name in names if PROTOCOLS[name].alignment != "none"]
+    scores, refused = {}, {}
+    for name in names:
+        try:
+            scores[name] = score(predictor, dataset, name, progress=True, kind=args.kind)
+        except DepthError as error:
+            if args.protocol != "all":
+                raise
+            refused[name] = str(error)
+    if not scores:
+        raise DepthError(f"{args.predictions}: no protocol can score this. {' '.join(refused.values())}")
+    print(FORMATS[args.format](scores))
+    for reason in refused.values():
+        print(f"not scored: {reason}", file=sys.stderr)
+    for found in scores.values():
+        if args.format != "text":
+            for sentence in found.warnings:
+                print(f"note: {found.protocol.name}: {sentence}", file=sys.stderr)
+    return 0
+
+
+def protocols(args: argparse.Namespace) -> int:
+    """Say what each protocol does and whose numbers it makes comparable."""
+    from depthlib.protocols import PROTOCOLS
+
+    print("\n\n".join(protocol.describe() for protocol in PROTOCOLS.values()))
     return 0
 
 
@@ -284,16 +320,30 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--tracker", action="append", default=[], metavar="NAME",
                          help="also log to a tracker that Accelerate knows, such as tensorboard; repeatable")  # fmt: skip
 
-    sub = add("evaluate", evaluate, "Score a checkpoint on a data set under a named protocol.",
-              "  depthlib evaluate runs/eigen-nyu/cpu-0 --data nyu --split test\n"
-              "  depthlib evaluate runs/eigen-rooms/cpu-0 --data folder --option root=my_pairs --protocol full\n")  # fmt: skip
-    sub.add_argument("checkpoint", help="a run's folder or a checkpoint folder")
-    sub.add_argument("--data", default="nyu", help="rooms, roads, nyu, folder or store (default: nyu)")
+    sub = add("evaluate", evaluate, "Score a checkpoint, or depth maps of any program, under a named protocol.",
+              "  depthlib evaluate runs/eigen-nyu/cpu-0 --against nyu\n"
+              "  depthlib evaluate runs/eigen-rooms/cpu-0 --against folder --option root=my_pairs --protocol full\n"
+              "  depthlib evaluate their_maps --against nyu --scale 1000 --protocol all --format markdown\n"
+              "  depthlib evaluate midas_out --against nyu --kind disparity --protocol midas_affine\n"
+              "  depthlib protocols\n")  # fmt: skip
+    sub.add_argument(
+        "predictions", help="a run's folder, a checkpoint folder, or a folder of maps: NAME.npy, .pfm, .png"
+    )
+    sub.add_argument(
+        "--against", default="nyu", metavar="DATA", help="rooms, roads, nyu, folder or store (default: nyu)"
+    )
     sub.add_argument("--split", default="test")
-    sub.add_argument("--protocol", default="eigen14")
-    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--protocol", default="eigen14", help="a name of `depthlib protocols`, or all (default: eigen14)")
+    sub.add_argument("--stage", help="of a checkpoint, which part answers: coarse or fine (default: trained last)")
+    sub.add_argument("--scale", type=float, help="of stored maps, file units in a metre: 1000 for millimetres")
+    sub.add_argument(
+        "--kind", choices=("depth", "disparity"), default="depth", help="what the maps are (default: depth)"
+    )
     sub.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set")
-    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--format", choices=("text", "json", "markdown", "latex"), default="text")
+
+    add("protocols", protocols, "List the evaluation protocols: crop, caps, alignment, averaging, figures.",
+        "  depthlib protocols\n")  # fmt: skip
 
     sub = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG and a point cloud.",
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip

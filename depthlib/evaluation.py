@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
-from depthlib.metrics import TABLE_1, DepthMetric
+from depthlib.metrics import PIXEL_METRICS, DepthMetric
 from depthlib.models.base import DepthModel
 from depthlib.prediction import predict
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, collate, valid
+from depthlib.sample import RGBD, Batch, collate, valid
+from depthlib.stored import StoredPredictions
+from depthlib.structure import MAP_METRICS, mean_of_images
 
-#: From rgb [B, 3, H, W] in [0, 1] to metres [B, 1, H, W] over the whole frame, 0 where nothing is said.
+#: From rgb [B, 3, H, W] in [0, 1] to metres [B, 1, H, W] over the whole frame, 0 where nothing is said; or to
+#: disparity, any value, if it is declared as such.
 Predictor = Callable[[Tensor], Tensor]
+Kind = Literal["depth", "disparity"]
 
 
 @dataclass(frozen=True)
@@ -29,56 +35,159 @@ class Score:
         protocol, dataset: what was scored how.
         metrics: name → value.
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
-        sums: per-image sums, float64 [N, 10]; what :func:`bootstrap_difference` resamples.
+        warnings: what is odd about the predictions, in sentences.
+        sums: per-image sums, float64 [N, 14], and ``maps``, figure of whole maps → float64 [N]: what the bootstrap
+            resamples. ``names`` has the N images.
     """
 
-    protocol: str
+    protocol: Protocol
     dataset: str
     metrics: dict[str, float]
     images: int
     pixels: int
     skipped: list[str]
+    warnings: list[str]
+    names: list[str] = field(repr=False)
     sums: Tensor = field(repr=False)
+    maps: dict[str, Tensor] = field(repr=False)
+
+    def figure(self, metric: str, pick: Tensor | None = None) -> Tensor:
+        """One figure, over all images or over drawn ones.
+
+        Args:
+            pick: indices of images, int64 [..., N]; the result has the leading shape.
+
+        Raises:
+            DepthError: a figure that this protocol does not report.
+        """
+        if metric not in self.metrics:
+            raise DepthError(f"{self.protocol.name}: no figure {metric!r}; it has {', '.join(self.metrics)}.")
+        if metric in self.maps:
+            each = self.maps[metric]
+            return mean_of_images(each if pick is None else each[pick])
+        sums = self.sums if pick is None else self.sums[pick]
+        return PIXEL_METRICS[metric].figure(sums, self.protocol.pooling)
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a figure is good.
+
+    >>> higher_is_better("delta1"), higher_is_better("rmse"), higher_is_better("ssim")
+    (True, False, True)
+    """
+    return MAP_METRICS[metric][1] if metric in MAP_METRICS else bool(PIXEL_METRICS[metric].higher_is_better)
 
 
 def evaluate(
-    predictor: Predictor | DepthModel,
+    predictor: Predictor | DepthModel | StoredPredictions,
     dataset: RGBD,
     protocol: Protocol | str = "eigen14",
     batch: int = 16,
     progress: bool = False,
+    kind: Kind = "depth",
 ) -> Score:
-    """Score a model, or any callable from RGB to metres, on a whole data set.
+    """Score a model, any callable from RGB to depth, or predictions on disk, on a whole data set.
 
     Args:
-        predictor: a model of this library, or a callable [B, 3, H, W] → metres [B, 1, H, W].
+        predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W]; or maps by name.
         dataset: truth keeps its own resolution.
         protocol: a :class:`~depthlib.protocols.Protocol` or its name.
         batch: images at a time; the result does not depend on it.
+        kind: what the predictor answers: metres, or disparity of unknown scale and shift.
 
     Raises:
-        DepthError: an unknown protocol; predictions that are not positive metres where they are scored; or a
-            data set in which nothing is valid.
+        DepthError: an unknown protocol; predictions that are not positive metres where they are scored; disparity
+            under a protocol that does not align; a data set in which nothing is valid; names that do not pair.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    metrics = rules.metrics()
-    answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
+    if kind == "disparity" and rules.alignment == "none":
+        raise DepthError(
+            f"protocol {rules.name}: scores metres, and disparity has no scale. Use a protocol that aligns, such as "
+            "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
+        )
+    if isinstance(predictor, StoredPredictions):
+        predictor.check_names(dataset.names(), dataset.name)
+        batch = 1  # stored maps may differ in size
+    pixel_metrics, map_metrics = rules.metrics(), rules.map_metrics()
     skipped: list[str] = []
+    names: list[str] = []
+    looks = _Looks()
     for start in tqdm(range(0, len(dataset), batch), desc=rules.name, disable=not progress, unit="batch"):
         samples = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))
-        prediction = answer(samples["rgb"]).cpu()
+        prediction = _answer(predictor, samples, rules)
+        if kind == "disparity":
+            prediction = 1 / prediction
         prediction, truth, mask = rules.prepare(prediction, samples["depth"])
-        skipped += [n for n, m in zip(samples["name"], mask.flatten(1).any(1).tolist(), strict=True) if not m]
-        metrics.update(prediction, truth, mask)
-    first = metrics["delta1"]
-    assert isinstance(first, DepthMetric)
+        seen = mask.flatten(1).any(1).tolist()
+        skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
+        names += samples["name"]
+        looks.at(prediction, truth, mask)
+        if len(pixel_metrics):
+            pixel_metrics.update(prediction, truth, mask)
+        for metric in map_metrics.values():
+            metric.update(prediction, truth, mask)
     # compute() first: it makes the grouped metrics share the state that was updated once
-    values = {name: float(value) for name, value in metrics.compute().items()}
-    sums = first.sums()
+    values = {name: float(value) for name, value in pixel_metrics.compute().items()}
+    values |= {name: float(metric.compute()) for name, metric in map_metrics.items()}
+    sums = _sums(next(iter(pixel_metrics.values())))
     pixels = int(sums[:, 0].sum())
     if pixels == 0:
         raise DepthError(f"evaluation: no valid pixel in {len(dataset)} images of {dataset.name} under {rules.name}.")
-    return Score(rules.name, dataset.name, values, int((sums[:, 0] > 0).sum()), pixels, skipped, sums)
+    return Score(
+        rules, dataset.name, {name: values[name] for name in rules.figures}, int((sums[:, 0] > 0).sum()), pixels,
+        skipped, looks.warnings(kind), names, sums, {name: metric.each() for name, metric in map_metrics.items()},
+    )  # fmt: skip
+
+
+def _sums(metric: Metric) -> Tensor:
+    assert isinstance(metric, DepthMetric)
+    return metric.sums()
+
+
+def _answer(predictor: Predictor | DepthModel | StoredPredictions, samples: Batch, rules: Protocol) -> Tensor:
+    if isinstance(predictor, StoredPredictions):
+        return predictor.read(samples["name"][0])
+    answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
+    prediction = answer(samples["rgb"]).cpu()
+    if rules.flip:
+        mirrored = answer(samples["rgb"].flip(-1)).cpu().flip(-1)
+        prediction = (rules.clamped(prediction) + rules.clamped(mirrored)) / 2
+    return prediction
+
+
+class _Looks:
+    """Notices predictions that are constant, or grow where the truth shrinks, on a few thousand pixels an image."""
+
+    def __init__(self) -> None:
+        self.correlations: list[float] = []
+        self.constant = self.count = 0
+
+    def at(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
+        for p, g, m in zip(prediction, truth, mask, strict=True):
+            step = max(1, round((m.numel() / 4096) ** 0.5))
+            few = m[..., ::step, ::step]
+            x, y = p[..., ::step, ::step][few].double(), g[..., ::step, ::step][few].double()
+            if len(x) < 2:
+                continue
+            self.count += 1
+            x, y = x - x.mean(), y - y.mean()
+            if x.abs().max() <= 1e-6 * p.abs().max():
+                self.constant += 1
+            elif y.abs().max() > 0:
+                self.correlations.append(float((x * y).sum() / (x.norm() * y.norm())))
+
+    def warnings(self, kind: Kind) -> list[str]:
+        found = []
+        if self.constant:
+            found.append(f"{self.constant} of {self.count} predictions are constant.")
+        against = sum(r < -0.3 for r in self.correlations)
+        if against > len(self.correlations) / 2:
+            other = "disparity" if kind == "depth" else "depth"
+            found.append(
+                f"{against} of {self.count} predictions grow where the truth shrinks (correlation below −0.3): "
+                f"they were declared as {kind}; are they {other}?"
+            )
+        return found
 
 
 def from_model(model: DepthModel) -> Predictor:
@@ -128,28 +237,39 @@ def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 
 
     Args:
         first, second: scores on the same images under the same protocol.
-        metric: a name of Table 1.
+        metric: a figure of the protocol.
         draws: resamples; each draws the images anew, the same for both.
 
     Raises:
-        DepthError: different images or protocols, or an unknown metric.
+        DepthError: different images or protocols, or an unknown figure.
     """
-    if first.protocol != second.protocol or first.sums[:, 0].ne(second.sums[:, 0]).any():
+    same = first.protocol == second.protocol and first.dataset == second.dataset and first.names == second.names
+    if not same or first.sums[:, 0].ne(second.sums[:, 0]).any():
         raise DepthError(
-            f"bootstrap: {first.images} images under {first.protocol} against {second.images} under {second.protocol}; "
-            "a paired comparison needs the same images, pixels and protocol."
+            f"bootstrap: {first.images} images of {first.dataset} under {first.protocol.name} against {second.images} of "
+            f"{second.dataset} under {second.protocol.name}; a paired comparison needs the same images, pixels and "
+            "protocol."
         )
-    if metric not in TABLE_1:
-        raise DepthError(f"bootstrap: metric {metric!r} is unknown; expected one of {', '.join(TABLE_1)}.")
-    pooling = get_protocol(first.protocol).pooling
-    kind = TABLE_1[metric]
-    generator = np.random.default_rng(seed)
-    count = len(first.sums)
-    parts = []
-    for start in range(0, draws, 250):  # bounds the memory: 250 draws of 654 images are 13 MB a predictor
-        pick = torch.from_numpy(generator.integers(0, count, (min(250, draws - start), count)))
-        parts.append(kind.figure(first.sums[pick], pooling) - kind.figure(second.sums[pick], pooling))
-    differences = torch.cat(parts).numpy()
-    low, high = np.quantile(differences, [0.025, 0.975])
+    picks = _picks(len(first.sums), draws, seed)
+    differences = torch.cat([first.figure(metric, pick) - second.figure(metric, pick) for pick in picks])
+    low, high = np.quantile(differences.numpy(), [0.025, 0.975])
     value = first.metrics[metric] - second.metrics[metric]
-    return Difference(metric, value, float(low), float(high), (value > 0) == bool(kind.higher_is_better))
+    return Difference(metric, value, float(low), float(high), (value > 0) == higher_is_better(metric))
+
+
+def bootstrap_interval(score: Score, metric: str, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of one figure, by a bootstrap over images.
+
+    Raises:
+        DepthError: an unknown figure.
+    """
+    values = torch.cat([score.figure(metric, pick) for pick in _picks(len(score.sums), draws, seed)])
+    low, high = np.nanquantile(values.numpy(), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _picks(count: int, draws: int, seed: int) -> list[Tensor]:
+    """Images drawn with replacement, in pieces that bound the memory: 250 draws of 654 images are 18 MB."""
+    generator = np.random.default_rng(seed)
+    sizes = [min(250, draws - start) for start in range(0, draws, 250)]
+    return [torch.from_numpy(generator.integers(0, count, (size, count))) for size in sizes]

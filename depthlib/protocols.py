@@ -61,6 +61,34 @@ class Protocol:
     figures: tuple[str, ...] = tuple(TABLE_1)
     data_range: float | None = None
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether the protocol suits pictures of any shape."""
+        return self.crop is None and self.frame == (480, 640)
+
+    def describe(self) -> str:
+        """The protocol in words, a few lines."""
+        top, bottom, left, right = self.window(self.frame)
+        where = "the whole map" if self.crop is None else (
+            f"rows {top}:{bottom}, columns {left}:{right} of {self.frame[0]}x{self.frame[1]}"
+        )  # fmt: skip
+        low, high = self.caps
+        truth = "every valid depth" if high == math.inf else f"truth between {low:g} and {high:g} m"
+        fits = {
+            "none": "no alignment", "median": "each map times median(truth)/median(prediction)",
+            "log_mean": "each map times the factor of least log error",
+            "disparity": "scale and shift of each inverse map fitted by least squares",
+        }  # fmt: skip
+        steps = [where, truth, fits[self.alignment], f"{self.resampling} resampling to the truth's size"]
+        if self.clamp:
+            steps.append(f"clamped to {self.clamp[0]:g} … {self.clamp[1]:g} m")
+        if self.flip:
+            steps.append("averaged with the mirrored picture's answer")
+        steps.append(
+            "all pixels in one pool" if self.pooling == "pixels" else "a mean for each image, then over images"
+        )
+        return f"{self.name}: {self.reproduces}\n  " + "\n  ".join(steps) + f"\n  figures: {', '.join(self.figures)}"
+
     def metrics(self) -> MetricCollection:
         """Fresh torchmetrics of this protocol's figures over pixels."""
         return collection([name for name in self.figures if name in PIXEL_METRICS], self.pooling)
@@ -78,16 +106,19 @@ class Protocol:
         if self.crop is None:
             return 0, size[0], 0, size[1]
         sy, sx = size[0] / self.frame[0], size[1] / self.frame[1]
-        top, bottom, left, right = (math.floor(e * s + 1e-6) for e, s in zip(self.crop, (sy, sy, sx, sx), strict=True))
+        top, bottom, left, right = (math.floor(e * s + 1e-9) for e, s in zip(self.crop, (sy, sy, sx, sx), strict=True))
         return top, bottom, left, right
 
     def mask(self, truth: Tensor) -> Tensor:
         """Pixels to score: valid truth within the caps and the crop. [B, 1, H, W] metres → bool."""
-        mask = valid(truth) & (truth > self.caps[0]) & (truth < self.caps[1])
         top, bottom, left, right = self.window((truth.shape[-2], truth.shape[-1]))
-        inside = torch.zeros_like(mask)
-        inside[..., top:bottom, left:right] = True
-        return mask & inside
+        mask = torch.zeros_like(truth, dtype=torch.bool)
+        mask[..., top:bottom, left:right] = self._known(truth[..., top:bottom, left:right])
+        return mask
+
+    def _known(self, truth: Tensor) -> Tensor:
+        low, high = self.caps
+        return valid(truth) if (low, high) == (0.0, math.inf) else valid(truth) & (truth > low) & (truth < high)
 
     def resample(self, prediction: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction [B, 1, h, w] at the truth's rows and columns.
@@ -128,21 +159,27 @@ class Protocol:
             DepthError: the model says nothing at some scored pixels, or NaN; nothing is dropped silently.
         """
         size = (truth.shape[-2], truth.shape[-1])
+        if prediction.ndim != 4 or truth.ndim != 4 or prediction.shape[:2] != truth.shape[:2] or truth.shape[1] != 1:
+            raise DepthError(
+                f"protocol {self.name}: prediction {tuple(prediction.shape)} for truth {tuple(truth.shape)}; expected "
+                "[B, 1, h, w] for [B, 1, H, W]."
+            )
         prediction = self.resample(prediction, size)
         top, bottom, left, right = self.window(size)
-        mask = self.mask(truth)[..., top:bottom, left:right]
         prediction, truth = prediction[..., top:bottom, left:right], truth[..., top:bottom, left:right]
+        mask = self._known(truth)
         silent = int((mask & (prediction == 0)).sum())
         if silent:
             raise DepthError(
-                f"protocol {self.name}: no prediction at {silent} of {int(mask.sum())} scored pixels. The model covers "
-                "less than this protocol's crop; choose a protocol whose crop lies inside, such as eigen14."
+                f"protocol {self.name}: no prediction (0) at {silent} of {int(mask.sum())} scored pixels, rows {top} to "
+                f"{bottom} and columns {left} to {right} of {size[0]}x{size[1]}. The model answers for less of the picture; "
+                "choose a protocol whose crop lies inside, or pictures of its shape."
             )
-        unknown = int((mask & prediction.isnan()).sum())
-        if unknown:
+        wrong = prediction.isnan() if self.alignment == "disparity" else ~(prediction > 0)
+        if (mask & wrong).any():
             raise DepthError(
-                f"protocol {self.name}: the prediction is NaN at {unknown} of {int(mask.sum())} scored pixels; "
-                "expected metres above 0."
+                f"protocol {self.name}: the prediction is NaN or negative at {int((mask & wrong).sum())} of "
+                f"{int(mask.sum())} scored pixels; expected metres above 0."
             )
         if self.alignment != "none":
             maps = zip(prediction, truth, mask, strict=True)
@@ -166,54 +203,105 @@ PROTOCOLS: dict[str, Protocol] = {
     for p in (
         EIGEN14,
         Protocol(
-            "eigen14_median", "eigen14 after each map was multiplied by the ratio of medians: relative depth only",
-            crop=(36, 444, 46, 594), pooling="pixels", alignment="median",
+            "eigen14_median",
+            "eigen14 after each map was multiplied by the ratio of medians: relative depth only",
+            crop=(36, 444, 46, 594),
+            pooling="pixels",
+            alignment="median",
         ),
         # the fine network's own region at 184x612 (rows 66:174, cols 22:590)
         Protocol(
-            "eigen14_kitti", "Eigen et al. 2014, Table 2 (KITTI): the region their network answers for, LiDAR to 80 m",
-            frame=(184, 612), crop=(66, 174, 22, 590), caps=(0.0, 80.0), pooling="pixels",
+            "eigen14_kitti",
+            "Eigen et al. 2014, Table 2 (KITTI): the region their network answers for, LiDAR to 80 m",
+            frame=(184, 612),
+            crop=(66, 174, 22, 590),
+            caps=(0.0, 80.0),
+            pooling="pixels",
         ),
         Protocol(
-            "bts", "NYU in BTS, AdaBins, NeWCRFs, ZoeDepth: the 'eigen crop' 45:471, 41:601; images averaged",
-            crop=(45, 471, 41, 601), caps=(1e-3, 10.0), clamp=(1e-3, 10.0), resampling="bilinear", figures=MODERN,
+            "bts",
+            "NYU in BTS, AdaBins, NeWCRFs, ZoeDepth: the 'eigen crop' 45:471, 41:601; images averaged",
+            crop=(45, 471, 41, 601),
+            caps=(1e-3, 10.0),
+            clamp=(1e-3, 10.0),
+            resampling="bilinear",
+            figures=MODERN,
         ),
         Protocol(
-            "densedepth", "NYU in DenseDepth: crop 20:460, 24:616; clamped to .1 … 10 m, mirrored pictures averaged, "
+            "densedepth",
+            "NYU in DenseDepth: crop 20:460, 24:616; clamped to .1 … 10 m, mirrored pictures averaged, "
             "all pixels in one pool",
-            crop=(20, 460, 24, 616), clamp=(0.1, 10.0), resampling="bilinear", pooling="pixels", flip=True,
+            crop=(20, 460, 24, 616),
+            clamp=(0.1, 10.0),
+            resampling="bilinear",
+            pooling="pixels",
+            flip=True,
             figures=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"),
         ),
         Protocol(
-            "garg", "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, "
+            "garg",
+            "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, "
             "images averaged",
-            frame=KITTI_FRAME, crop=GARG, caps=(1e-3, 80.0), clamp=(1e-3, 80.0), resampling="bilinear", figures=MODERN,
+            frame=KITTI_FRAME,
+            crop=GARG,
+            caps=(1e-3, 80.0),
+            clamp=(1e-3, 80.0),
+            resampling="bilinear",
+            figures=MODERN,
         ),
         Protocol(
-            "monodepth2", "KITTI Eigen split for models without a scale: medians aligned, then clamped; Garg's crop; "
+            "monodepth2",
+            "KITTI Eigen split for models without a scale: medians aligned, then clamped; Garg's crop; "
             "the inverse is interpolated",
-            frame=KITTI_FRAME, crop=GARG, caps=(1e-3, 80.0), clamp=(1e-3, 80.0), alignment="median",
-            resampling="disparity", figures=("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"),
+            frame=KITTI_FRAME,
+            crop=GARG,
+            caps=(1e-3, 80.0),
+            clamp=(1e-3, 80.0),
+            alignment="median",
+            resampling="disparity",
+            figures=("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"),
         ),
         Protocol(
-            "kitti_benchmark", "the KITTI depth benchmark's development kit: SILog, two relative errors in per cent, "
+            "kitti_benchmark",
+            "the KITTI depth benchmark's development kit: SILog, two relative errors in per cent, "
             "iRMSE in 1/km; no crop, no cap",
-            frame=KITTI_FRAME, resampling="bilinear", figures=("silog", "sq_error_rel", "mape", "irmse"),
+            frame=KITTI_FRAME,
+            resampling="bilinear",
+            figures=("silog", "sq_error_rel", "mape", "irmse"),
         ),
         Protocol(
-            "midas_affine", "MiDaS (Ranftl et al. 2020) on NYU: scale and shift of the inverse fitted to each image by "
+            "midas_affine",
+            "MiDaS (Ranftl et al. 2020) on NYU: scale and shift of the inverse fitted to each image by "
             "least squares, nothing beyond 10 m",
-            crop=(45, 471, 41, 601), caps=(1e-3, 10.0), alignment="disparity", resampling="disparity",
+            crop=(45, 471, 41, 601),
+            caps=(1e-3, 10.0),
+            alignment="disparity",
+            resampling="disparity",
             figures=("delta1", "abs_rel"),
         ),
         Protocol(
-            "makarov18", "Korinevskaya and Makarov 2018: whole maps, images averaged, with the slips of its formulas "
-            "put right",
-            resampling="nearest", figures=("rmse", "mape", "ssim", "psnr"),
+            "makarov18",
+            "Korinevskaya and Makarov 2018: whole maps, images averaged, with the slips of its formulas put right",
+            resampling="nearest",
+            figures=("rmse", "mape", "ssim", "psnr"),
         ),
         Protocol("full", "no one's: every valid pixel in one pool", pooling="pixels"),
     )
 }
+
+
+def fitting(size: tuple[int, int]) -> list[str]:
+    """Names of the protocols made for pictures of this shape, within 3 %; ``full`` and ``makarov18`` fit any.
+
+    >>> fitting((240, 320))[:2], "garg" in fitting((375, 1242))
+    (['eigen14', 'eigen14_median'], True)
+    """
+    shape = size[0] / size[1]
+    return [
+        name
+        for name, protocol in PROTOCOLS.items()
+        if protocol.anywhere or abs(shape / (protocol.frame[0] / protocol.frame[1]) - 1) < 0.03
+    ]
 
 
 def get_protocol(name: str) -> Protocol:

@@ -25,10 +25,11 @@ from depthlib.augment import NAMED
 from depthlib.errors import DepthError
 from depthlib.evaluation import Score, bootstrap_difference, constant, evaluate, mean_depth_image
 from depthlib.losses import make_loss
-from depthlib.metrics import TABLE_1
+from depthlib.metrics import PIXEL_METRICS
 from depthlib.models import build_model
 from depthlib.protocols import get_protocol
 from depthlib.recipe import EvaluateSpec, Recipe
+from depthlib.structure import MAP_METRICS
 from depthlib.training import Run, open_spec
 
 SCHEMA = 1
@@ -65,7 +66,7 @@ def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]
     found: dict[str, dict[str, dict[str, float]]] = {}
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
-            compared = {m: bootstrap_difference(entry[first], entry[second], m) for m in TABLE_1}
+            compared = {m: bootstrap_difference(entry[first], entry[second], m) for m in entry[first].metrics}
             found[f"{first} - {second}"] = {
                 m: {"value": d.value, "low": d.low, "high": d.high} for m, d in compared.items()
             }
@@ -253,14 +254,14 @@ def commit() -> str:
 
 
 def table(entry: dict[str, dict[str, float]]) -> str:
-    """Figures of several predictors as a Markdown table, Table 1's order.
+    """Figures of several predictors as a Markdown table, in one fixed order.
 
     >>> print(table({"mean": {"delta1": 0.418, "rmse": 1.244}}))
     |  | delta1 | rmse |
     |---|---|---|
     | mean | 0.418 | 1.244 |
     """
-    columns = [m for m in TABLE_1 if m in next(iter(entry.values()))]
+    columns = [m for m in (*PIXEL_METRICS, *MAP_METRICS) if m in next(iter(entry.values()))]
     lines = ["|  | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(f"{row[c]:.3f}" for c in columns) + " |" for name, row in entry.items()]
     return "\n".join(lines)

@@ -73,6 +73,10 @@ class RGBD(Protocol):
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]: ...
 
+    def names(self) -> list[str]:
+        """The name of every sample, in order, without reading any."""
+        ...
+
     def fingerprint(self) -> str:
         """A short hash that changes when the data change; written into every result."""
         ...

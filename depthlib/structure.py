@@ -30,9 +30,7 @@ def gaussian_window(size: int = 11, sigma: float = 1.5) -> Tensor:
     return window / window.sum()
 
 
-def ssim_map(
-    first: Tensor, second: Tensor, data_range: Tensor | float, size: int = 11, sigma: float = 1.5
-) -> Tensor:
+def ssim_map(first: Tensor, second: Tensor, data_range: Tensor | float, size: int = 11, sigma: float = 1.5) -> Tensor:
     """Structural similarity in every whole window: [B, 1, H, W] twice → [B, 1, H − size + 1, W − size + 1].
 
     Args:
@@ -105,7 +103,10 @@ def depth_edges(depth: Tensor) -> np.ndarray:
 
     σ = √2 and thresholds .15 and .3, as in the iBims-1 benchmark (Koch et al. 2018).
     """
-    from skimage.feature import canny  # late: only this figure needs scikit-image
+    try:
+        from skimage.feature import canny  # late: only this figure needs it
+    except ImportError as error:
+        raise DepthError("boundary_error needs scikit-image: pip install 'depthlib-course[edges]'.") from error
 
     array = depth.detach().cpu().double().numpy()
     low, high = array.min(), array.max()
@@ -194,5 +195,9 @@ def map_metrics(names: Sequence[str], data_range: float | None = None) -> dict[s
     >>> list(map_metrics(["ssim", "psnr"], data_range=255))
     ['ssim', 'psnr']
     """
-    ranged = {"data_range": data_range}
-    return {n: MapMetric(*MAP_METRICS[n], **({} if n == "boundary_error" else ranged)) for n in names}
+    metrics = {}
+    for name in names:
+        function, better = MAP_METRICS[name]
+        options = {} if name == "boundary_error" else {"data_range": data_range}
+        metrics[name] = MapMetric(function, better, **options)
+    return metrics

@@ -87,11 +87,24 @@ def test_the_nyu_recipe_trains_on_real_images(nyu_root, tmp_path):
 
 def test_evaluate_repeats_the_scores_of_the_run(finished, recipe_file, capsys):
     root = yaml.safe_load(recipe_file.read_text())["data"]["options"]["root"]
-    arguments = ["evaluate", str(finished / "out"), "--data", "folder", "--option", f"root={root}", "--json"]
+    arguments = [
+        "evaluate",
+        str(finished / "out"),
+        "--against",
+        "folder",
+        "--option",
+        f"root={root}",
+        "--format",
+        "json",
+    ]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     wanted = read_results(finished / "out" / "results.json")["metrics"]["folder-train/eigen14"]["fine"]
-    assert found["metrics"] == pytest.approx(wanted) and found["images"] == 8
+    found = found["eigen14"]
+    assert {name: entry["value"] for name, entry in found["metrics"].items()} == pytest.approx(wanted)
+    assert found["images"] == 8 and all(
+        e["interval"][0] <= e["value"] <= e["interval"][1] for e in found["metrics"].values()
+    )
 
 
 def test_predict_writes_three_files_that_agree(finished, tmp_path, capsys):
@@ -150,18 +163,18 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "lam=abc"], "lam is 'abc'"),
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "unit=.inf"], "unit is inf"),
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "width=abc"], "width"),
-        (["evaluate", "{run}", "--data", "store"], "option root"),
+        (["evaluate", "{run}", "--against", "store"], "option root"),
         (["evaluate", "{run}", "--option", "root"], "--option root: expected name=value"),
         (["evaluate", "{run}", "--option", "keep=["], "--option keep: not valid YAML"),
         (["predict", "{photo}", "--checkpoint", "{run}", "--field-of-view", "180"], "less than 180"),
         (["train", "eigen-rooms", "--profile", "smoke", "--out", "/proc/nowhere"], "cannot be written"),
-        (["evaluate", "/no/where"], "no checkpoint there"),
+        (["evaluate", "/no/where"], "no such folder"),
         (["evaluate", "{run}", "--protocol", "eigen"], "eigen14"),
         (["predict", "{run}/missing.jpg", "--checkpoint", "{run}"], "missing.jpg: not found"),
         (["predict", "{run}/results.json", "--checkpoint", "{run}"], "cannot be read as an image"),
         (["predict", "{photo}", "--checkpoint", "{run}", "--out", "{photo}/x"], "cannot be written"),
         (["predict", "{small}", "--checkpoint", "{run}"], "at least 32"),
-        (["evaluate", "{run}", "--stage", "middle", "--data", "rooms", "--option", "count=1"], "middle"),
+        (["evaluate", "{run}", "--stage", "middle", "--against", "rooms", "--option", "count=1"], "middle"),
     ],
 )
 def test_every_mistake_is_one_line_and_status_2(arguments, words, finished, tmp_path, capsys, monkeypatch):

@@ -105,6 +105,10 @@ class Folder:
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
 
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return [colour.stem for colour, _ in self.pairs]
+
     def fingerprint(self) -> str:
         """A hash of the names and byte counts of all files shown, and of the options."""
         digest = hashlib.sha256(repr((self.size, self.depth_scale)).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,45 @@ def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
         with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
             partial.unlink(missing_ok=True)
         raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+
+
+def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A portable float map as float32 [H, W]; files hold rows bottom to top, in either byte order.
+
+    Raises:
+        DepthError: missing, not a grey PFM, or cut short.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
+    header = re.match(rb"Pf\s+(\d{1,6})\s+(\d{1,6})\s+(-?\d+(?:\.\d*)?)\s", content)
+    if header is None:
+        raise DepthError(
+            f"{path}: not a grey PFM; expected 'Pf', width, height and a scale whose sign is the byte order."
+        )
+    width, height = int(header[1]), int(header[2])
+    order = "<" if header[3].startswith(b"-") else ">"
+    body = content[header.end() :]
+    if len(body) != 4 * width * height or not body:
+        raise DepthError(
+            f"{path}: {len(body)} bytes of data, {width}x{height} floats need {4 * width * height}. Copy it again."
+        )
+    return np.frombuffer(body, f"{order}f4").reshape(height, width)[::-1].astype(np.float32)
+
+
+def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
+    """Write [H, W] as a little-endian portable float map, atomically."""
+    array = np.asarray(values, dtype="<f4")
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        partial.write_bytes(b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes())
+        os.replace(partial, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
 
 
 def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:

@@ -158,6 +158,10 @@ class NyuMat:
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
 
+    def names(self) -> list[str]:
+        """The frames' numbers as the toolbox counts them, from 1."""
+        return [f"{i + 1:04d}" for i in self.indices]
+
     def fingerprint(self) -> str:
         """A hash of the file's size, the frames shown and the size asked for."""
         return hashlib.sha256(repr((self.path.stat().st_size, self.indices, self.size)).encode()).hexdigest()[:16]

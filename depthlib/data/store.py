@@ -176,6 +176,10 @@ class Store:
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
 
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return [self._index[i]["name"] for i in self.indices]
+
     def verify(self) -> None:
         """Read every byte and compare with the fingerprint that was taken when the store was written.
 
@@ -228,6 +232,10 @@ class InMemory:
             colour, metres = decode(rgb, depth)
             samples.append(cast(Sample, {**rest, "rgb": colour, "depth": metres}))
         return samples
+
+    def names(self) -> list[str]:
+        """Those of the data set behind it."""
+        return self.dataset.names()
 
     def fingerprint(self) -> str:
         """That of the data set behind it."""

@@ -84,7 +84,7 @@ class _Scenes(ABC):
         depth, sparse = self.measure(frame, keys)
         samples = []
         for k, i in enumerate(indices):
-            name = f"{self.name}-{self.seed}-{i:06d}"
+            name = self._name(i)
             sample = Sample(
                 rgb=frame.rgb[k], depth=depth[k], K=frame.K[k].clone(), name=name, dataset=self.name, index=i,
                 scene=name,
@@ -93,6 +93,13 @@ class _Scenes(ABC):
                 sample["sparse"] = sparse[k]
             samples.append(sample)
         return samples
+
+    def _name(self, index: int) -> str:
+        return f"{self.name}-{self.seed}-{index:06d}"
+
+    def names(self) -> list[str]:
+        """The name of every scene."""
+        return [self._name(i) for i in range(self.count)]
 
     def fingerprint(self) -> str:
         """A short hash that changes when the pictures change."""

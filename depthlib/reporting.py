@@ -1,0 +1,103 @@
+"""Scores as text, JSON, Markdown or LaTeX: one row a score, with 95 % intervals over images."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from depthlib.evaluation import Score, bootstrap_interval, higher_is_better
+from depthlib.metrics import PIXEL_METRICS
+from depthlib.structure import MAP_METRICS
+
+#: What a figure is called in print, and its unit.
+TITLES = {
+    "delta1": "δ₁", "delta2": "δ₂", "delta3": "δ₃", "abs_rel": "AbsRel", "sq_rel": "SqRel", "rmse": "RMSE",
+    "rmse_log": "RMSE log", "scale_invariant_rmse": "scale-inv.", "log10": "log10", "silog": "SILog", "mae": "MAE",
+    "mape": "MAPE %", "sq_error_rel": "sqErrorRel %", "irmse": "iRMSE 1/km", "imae": "iMAE 1/km", "ssim": "SSIM",
+    "psnr": "PSNR dB", "boundary_error": "edges px",
+}  # fmt: skip
+LATEX = {"δ₁": r"$\delta_1$", "δ₂": r"$\delta_2$", "δ₃": r"$\delta_3$"}
+
+
+def columns(scores: Sequence[Score]) -> list[str]:
+    """The figures that any of the scores has, in one fixed order."""
+    there = {name for score in scores for name in score.metrics}
+    return [name for name in (*PIXEL_METRICS, *MAP_METRICS) if name in there]
+
+
+def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
+    """All of a score as plain data: figures with intervals, how many images and pixels, what was left out.
+
+    A figure that no image allows (SSIM where every window has a hole) is None.
+    """
+    return {
+        "protocol": score.protocol.name,
+        "reproduces": score.protocol.reproduces,
+        "dataset": score.dataset,
+        "images": score.images,
+        "pixels": score.pixels,
+        "skipped": score.skipped,
+        "warnings": score.warnings,
+        "metrics": {
+            name: None if math.isnan(value) else {"value": value, "interval": bootstrap_interval(score, name, draws)}
+            for name, value in score.metrics.items()
+        },
+    }
+
+
+def counts(score: Score) -> str:
+    """How many images and pixels were scored, and what was not."""
+    left_out = f", {len(score.skipped)} images left out without a valid pixel" if score.skipped else ""
+    return f"{score.images} images, {score.pixels} pixels of {score.dataset}{left_out}"
+
+
+def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """A block for each score: every figure with its interval and which way is better."""
+    blocks = []
+    for label, score in scores.items():
+        lines = [f"{label}: {counts(score)}"]
+        if score.protocol.reproduces:
+            lines.append(f"  {score.protocol.reproduces}")
+        for name, value in score.metrics.items():
+            low, high = (value, value) if math.isnan(value) else bootstrap_interval(score, name, draws)
+            arrow = "↑" if higher_is_better(name) else "↓"
+            lines.append(f"  {TITLES[name]:13} {arrow} {value:8.3f}   95 %: {low:.3f} to {high:.3f}")
+        lines += [f"  note: {sentence}" for sentence in score.warnings]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """A Markdown table, a row a score; a figure that a protocol does not report stays empty."""
+    names = columns(list(scores.values()))
+    lines = ["| | " + " | ".join(TITLES[n] for n in names) + " | images |", "|---" * (len(names) + 2) + "|"]
+    for label, score in scores.items():
+        cells = [f"{score.metrics[n]:.3f}" if n in score.metrics else "" for n in names]
+        lines.append(f"| {label} | " + " | ".join(cells) + f" | {score.images} |")
+    return "\n".join(lines)
+
+
+def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """A LaTeX tabular (booktabs), a row a score."""
+    names = columns(list(scores.values()))
+    titles = [LATEX.get(TITLES[n], TITLES[n].replace("%", r"\%")) for n in names]
+    lines = [
+        rf"\begin{{tabular}}{{l{'r' * (len(names) + 1)}}}", r"\toprule", " & ".join(["", *titles, "images"]) + r" \\", r"\midrule",
+    ]  # fmt: skip
+    for label, score in scores.items():
+        cells = [f"{score.metrics[n]:.3f}" if n in score.metrics else "" for n in names]
+        lines.append(" & ".join([label.replace("_", r"\_"), *cells, str(score.images)]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def as_json(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """JSON: label → :func:`as_dict`."""
+    return json.dumps({label: as_dict(score, draws) for label, score in scores.items()}, indent=1, allow_nan=False)
+
+
+#: What ``depthlib evaluate --format`` can name.
+FORMATS: dict[str, Callable[..., str]] = {
+    "text": as_text, "json": as_json, "markdown": as_markdown, "latex": as_latex,
+}  # fmt: skip

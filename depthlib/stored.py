@@ -1,0 +1,88 @@
+"""Predictions on disk, from any program: one map an image, paired with the truth by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthlib.errors import DepthError
+
+SUFFIXES = (".npy", ".pfm", ".png")
+
+
+class StoredPredictions:
+    """Maps by name: ``NAME.npy`` (float), ``NAME.pfm`` or ``NAME.png`` (16 bit), at any resolution.
+
+    Args:
+        root: the folder.
+        scale: file units in a metre, for all formats: 1 for metres, 1000 for millimetres, 256 for KITTI's png.
+            By default 1 for npy and pfm; a png must say.
+
+    Raises:
+        DepthError: no such folder, no map in it, two maps of one name, or a png without a scale; and on reading, what
+            is wrong with a file.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], scale: float | None = None) -> None:
+        self.root, self.scale = Path(root), scale
+        if not self.root.is_dir():
+            raise DepthError(f"{root}: no such folder. Expected one map an image: NAME.npy, NAME.pfm or NAME.png.")
+        self.paths: dict[str, Path] = {}
+        for path in sorted(self.root.iterdir()):
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+                if path.stem in self.paths:
+                    raise DepthError(f"{path}: {self.paths[path.stem].name} has the same name. Keep one of them.")
+                self.paths[path.stem] = path
+        if not self.paths:
+            raise DepthError(f"{root}: no .npy, .pfm or .png in it; expected one map an image.")
+        png = next((path for path in self.paths.values() if path.suffix.lower() == ".png"), None)
+        if png is not None and scale is None:
+            raise DepthError(
+                f"{png}: a 16-bit png does not say its unit. Give the file units in a metre with --scale: 1000 for "
+                "millimetres, 256 for KITTI, 5000 for TUM."
+            )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def check_names(self, names: Sequence[str], dataset: str) -> None:
+        """Every image of the data set must have a map.
+
+        Raises:
+            DepthError: with the count and the first that lack one.
+        """
+        missing = [name for name in names if name not in self.paths]
+        if missing:
+            extra = sorted(set(self.paths) - set(names))
+            there = f"; there are {len(extra)} that pair with nothing, such as {extra[0]}" if extra else ""
+            raise DepthError(
+                f"{self.root}: no map for {len(missing)} of {len(names)} images of {dataset}, such as {missing[0]}{there}. "
+                "A map has the name of its image."
+            )
+
+    def read(self, name: str) -> Tensor:
+        """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale."""
+        from depthlib.data.formats import read_depth_png, read_pfm
+
+        path = self.paths[name]
+        suffix, scale = path.suffix.lower(), self.scale or 1.0
+        if suffix == ".png":
+            return torch.from_numpy(read_depth_png(path, scale))[None, None]
+        values = read_pfm(path) if suffix == ".pfm" else _read_npy(path)
+        return torch.from_numpy(values.copy())[None, None] / scale
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DepthError(f"{path}: cannot be read as an array ({error}). Write it with numpy.save.") from error
+    values = np.squeeze(values)
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise DepthError(f"{path}: {values.dtype} of shape {values.shape}; expected one map, [H, W], of numbers.")
+    return values.astype(np.float32)

@@ -1,0 +1,468 @@
+"""Protocols against literal NumPy versions of the evaluators whose numbers they make comparable.
+
+The literal versions are written from the papers and public code, one image and one pixel rule at a time; none of them
+calls the library. The frozen maps are small enough to be checked with a pocket calculator where a value is typed in.
+"""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import zoom
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from depthlib import alignment, metrics, structure
+from depthlib.cli import main
+from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
+from depthlib.errors import DepthError
+from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate
+from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
+from depthlib.reporting import FORMATS
+from depthlib.stored import StoredPredictions
+
+
+class Maps:
+    """A data set of given truths; the colours carry the numbers of the images, so that a predictor can look them up."""
+
+    name = "maps"
+
+    def __init__(self, truths):
+        self.truths = [torch.as_tensor(t, dtype=torch.float32)[None] for t in truths]
+
+    def __len__(self):
+        return len(self.truths)
+
+    def __getitem__(self, i):
+        return self.__getitems__([i])[0]
+
+    def __getitems__(self, indices):
+        return [dict(rgb=torch.full((3, *self.truths[i].shape[-2:]), i / 100), depth=self.truths[i], K=torch.eye(3),
+                     name=f"m{i}", dataset="maps", index=i) for i in indices]  # fmt: skip
+
+    def names(self):
+        return [f"m{i}" for i in range(len(self))]
+
+
+def answers(maps):
+    """A predictor that answers the i-th picture with the i-th map."""
+    stacked = torch.stack([torch.as_tensor(m, dtype=torch.float32)[None] for m in maps])
+    return lambda rgb: stacked[(rgb[:, 0, 0, 0] * 100).round().long()]
+
+
+def made(size, count=3, seed=0, near=0.5, far=12.0, holes=0.1, smaller=1):
+    """Truths with holes and beyond the caps, and predictions with errors of many sizes."""
+    rng = np.random.default_rng(seed)
+    truths, predictions = [], []
+    for _ in range(count):
+        g = np.exp(rng.uniform(np.log(near), np.log(far), size)).astype(np.float32)
+        p = g[::smaller, ::smaller] * np.exp(rng.normal(0.1, 0.4, g[::smaller, ::smaller].shape)).astype(np.float32)
+        g[rng.random(size) < holes] = 0
+        truths.append(g)
+        predictions.append(p)
+    return truths, predictions
+
+
+def modern_errors(g, p):
+    """compute_errors of BTS: one image's pixels, [n]."""
+    g, p = g.astype(np.float64), p.astype(np.float64)
+    thresh = np.maximum(g / p, p / g)
+    err = np.log(p) - np.log(g)
+    return {
+        "delta1": (thresh < 1.25).mean(), "delta2": (thresh < 1.25**2).mean(), "delta3": (thresh < 1.25**3).mean(),
+        "abs_rel": np.mean(np.abs(g - p) / g), "sq_rel": np.mean((g - p) ** 2 / g),
+        "rmse": np.sqrt(np.mean((g - p) ** 2)), "rmse_log": np.sqrt(np.mean((np.log(g) - np.log(p)) ** 2)),
+        "log10": np.mean(np.abs(np.log10(p) - np.log10(g))),
+        "silog": np.sqrt(np.mean(err**2) - np.mean(err) ** 2) * 100,
+    }  # fmt: skip
+
+
+def averaged(rows):
+    return {name: np.mean([row[name] for row in rows]) for name in rows[0]}
+
+
+def agrees(score, wanted):
+    for name, value in score.metrics.items():
+        assert value == pytest.approx(wanted[name], rel=2e-5), name
+
+
+def test_bts_is_the_public_loop():
+    truths, predictions = made((480, 640))
+    rows = []
+    for g, p in zip(truths, predictions, strict=True):
+        p = np.clip(p, 1e-3, 10)
+        valid = np.logical_and(g > 1e-3, g < 10)
+        crop = np.zeros(g.shape, dtype=bool)
+        crop[45:471, 41:601] = True
+        rows.append(modern_errors(g[valid & crop], p[valid & crop]))
+    agrees(evaluate(answers(predictions), Maps(truths), "bts", batch=2), averaged(rows))
+
+
+def test_densedepth_is_the_public_loop():
+    """Half-size predictions, twice, mirrored back; bilinear as skimage's resize does it; everything in one pool."""
+    rng = np.random.default_rng(1)
+    truths = [np.exp(rng.uniform(-1.0, 2.5, (480, 640))).astype(np.float32) for _ in range(2)]
+    plain = [np.exp(rng.uniform(-3.0, 3.0, (240, 320))).astype(np.float32) for _ in range(2)]
+    mirrored = [np.exp(rng.uniform(-3.0, 3.0, (240, 320))).astype(np.float32) for _ in range(2)]
+
+    def up(p):
+        return zoom(p, 2, order=1, mode="nearest", grid_mode=True)
+
+    pool_g, pool_p = [], []
+    for g, a, b in zip(truths, plain, mirrored, strict=True):
+        a, b = (np.clip(1000 / (10 / m), 10, 1000) / 100 for m in (a, b))  # the network answers 10 / metres
+        p = 0.5 * up(a) + 0.5 * np.fliplr(up(b))
+        pool_g.append(g[20:460, 24:616])
+        pool_p.append(p[20:460, 24:616])
+    wanted = modern_errors(np.concatenate(pool_g).ravel(), np.concatenate(pool_p).ravel())
+    asked = []
+
+    def predictor(rgb):
+        asked.append(rgb)
+        return answers(plain if len(asked) % 2 else mirrored)(rgb)
+
+    agrees(evaluate(predictor, Maps(truths), "densedepth", batch=2), wanted)
+    assert len(asked) == 2 and asked[1].equal(asked[0].flip(-1))
+
+
+def test_the_two_kitti_evaluators_are_the_public_loops():
+    truths, predictions = made((375, 1242), count=2, far=120.0)
+    garg, mono = [], []
+    for g, p in zip(truths, predictions, strict=True):
+        h, w = g.shape
+        valid = (g > 1e-3) & (g < 80)
+        crop = np.zeros(g.shape, dtype=bool)
+        crop[int(0.40810811 * h) : int(0.99189189 * h), int(0.03594771 * w) : int(0.96405229 * w)] = True
+        valid &= crop
+        garg.append(modern_errors(g[valid], np.clip(p, 1e-3, 80)[valid]))
+        scaled = p[valid] * (np.median(g[valid]) / np.median(p[valid]))
+        mono.append(modern_errors(g[valid], np.clip(scaled, 1e-3, 80)))
+    data = Maps(truths)
+    agrees(evaluate(answers(predictions), data, "garg"), averaged(garg))
+    agrees(evaluate(answers(predictions), data, "monodepth2"), averaged(mono))
+    # without a scale it makes no difference what the unit was
+    again = evaluate(lambda rgb: answers(predictions)(rgb) * 7, data, "monodepth2")
+    agrees(again, averaged(mono))
+
+
+@pytest.mark.parametrize("size", [(375, 1242), (370, 1224), (374, 1238), (376, 1241)])
+def test_gargs_crop_is_a_share_of_each_drives_own_size(size):
+    h, w = size
+    wanted = (int(0.40810811 * h), int(0.99189189 * h), int(0.03594771 * w), int(0.96405229 * w))
+    assert get_protocol("garg").window(size) == wanted
+
+
+def test_a_prediction_of_the_benchmarks_crop_goes_where_it_was_cut_from():
+    truth = torch.ones(1, 1, 375, 1242) * 20
+    answer = torch.full((1, 1, 352, 1216), 20.0)
+    answer[..., 0, 0] = 40
+    placed = get_protocol("garg").resample(answer, (375, 1242))
+    assert placed[0, 0, 23, 13] == 40 and (placed[..., :23, :] == 0).all() and (placed[..., -1, 13:1229] == 20).all()
+    assert evaluate(lambda rgb: answer, Maps(truth[0]), "garg").metrics["abs_rel"] == 0
+
+
+def test_the_kitti_benchmark_has_its_own_relative_errors():
+    """Two pixels by hand: truth 10 and 20 m, prediction 11 and 16 m."""
+    truth, prediction = np.zeros((375, 1242)), np.ones((375, 1242))
+    truth[200, [300, 900]], prediction[200, [300, 900]] = (10, 20), (11, 16)
+    score = evaluate(answers([prediction]), Maps([truth]), "kitti_benchmark")
+    e = np.array([math.log(1.1), math.log(0.8)])
+    agrees(score, {
+        "mape": 100 * (0.1 + 0.2) / 2, "sq_error_rel": 100 * (0.01 + 0.04) / 2,
+        "silog": 100 * math.sqrt((e**2).mean() - e.mean() ** 2),
+        "irmse": 1000 * math.sqrt(((1 / 11 - 1 / 10) ** 2 + (1 / 16 - 1 / 20) ** 2) / 2),
+    })  # fmt: skip
+    assert score.pixels == 2
+
+
+def test_midas_fits_scale_and_shift_of_disparity_and_stops_at_ten_metres():
+    truths, _ = made((480, 640), count=2)
+    rng = np.random.default_rng(3)
+    disparities = [3 / np.maximum(g, 0.4) - 1 + rng.normal(0, 0.3, g.shape) for g in truths]  # also 0 and negative
+    rows = []
+    for g, d in zip(truths, disparities, strict=True):
+        valid = (g > 1e-3) & (g < 10)
+        valid[:45] = valid[471:] = False
+        valid[:, :41] = valid[:, 601:] = False
+        d = d.astype(np.float32)[valid].astype(np.float64)
+        A = np.stack([d, np.ones_like(d)], 1)
+        s, t = np.linalg.lstsq(A, 1 / g[valid].astype(np.float64), rcond=None)[0]
+        p = 1 / np.maximum(s * d + t, 1 / 10)
+        rows.append(modern_errors(g[valid], p))
+    score = evaluate(answers(disparities), Maps(truths), "midas_affine", kind="disparity")
+    agrees(score, averaged(rows))
+    with pytest.raises(DepthError, match="disparity has no scale"):
+        evaluate(answers(disparities), Maps(truths), "bts", kind="disparity")
+
+
+def test_makarov18_scores_whole_maps_with_the_formulas_put_right():
+    truths, predictions = made((60, 80), holes=0)
+    rows = []
+    for g, p in zip(truths, predictions, strict=True):
+        g, p = g.astype(np.float64), p.astype(np.float64)
+        same = {"data_range": g.max()}
+        rows.append({
+            "rmse": np.sqrt(np.mean((g - p) ** 2)), "mape": 100 * np.mean(np.abs(g - p) / g),
+            "psnr": peak_signal_noise_ratio(g, p, **same),
+            "ssim": structural_similarity(g, p, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, **same),
+        })  # fmt: skip
+    agrees(evaluate(answers(predictions), Maps(truths), "makarov18"), averaged(rows))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_ssim_and_psnr_are_scikit_images(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((33, 47)) * 255, rng.random((33, 47)) * 255
+    maps = [torch.from_numpy(x)[None, None] for x in (a, b)]
+    mask = torch.ones(1, 1, 33, 47, dtype=torch.bool)
+    wanted = structural_similarity(b, a, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    assert structure.ssim(*maps, mask, 255).item() == pytest.approx(wanted, abs=1e-10)
+    wanted = peak_signal_noise_ratio(b, a, data_range=255)
+    assert structure.psnr(*maps, mask, 255).item() == pytest.approx(wanted, abs=1e-10)
+
+
+def test_a_hole_never_enters_ssim():
+    torch.manual_seed(0)
+    truth, prediction = torch.rand(1, 1, 40, 40) + 1, torch.rand(1, 1, 40, 40) + 1
+    mask = torch.ones_like(truth, dtype=torch.bool)
+    mask[..., :15, :] = False
+    rest = structure.ssim(prediction[..., 15:, :], truth[..., 15:, :], mask[..., 15:, :], 2.0)
+    assert structure.ssim(prediction, truth, mask, 2.0).item() == pytest.approx(rest.item(), abs=1e-12)
+    prediction[..., :15, :] = 1e6
+    assert structure.ssim(prediction, truth, mask, 2.0).item() == pytest.approx(rest.item(), abs=1e-12)
+    assert structure.ssim(prediction, truth, mask & False, 2.0).isnan()
+
+
+def test_an_edge_that_is_off_by_more_pixels_costs_more_and_a_flat_map_costs_all():
+    truth = torch.ones(1, 1, 40, 60)
+    truth[..., 30:] = 3
+    found = []
+    for shift in (0, 2, 5):
+        prediction = torch.ones(1, 1, 40, 60)
+        prediction[..., 30 + shift :] = 3
+        found.append(structure.boundary_error(prediction, truth, truth > 0).item())
+    assert found[0] == 0 and found == sorted(found) and found[2] == pytest.approx(5, abs=1)
+    assert structure.boundary_error(torch.ones_like(truth), truth, truth > 0).item() == 10
+    assert structure.boundary_error(truth, torch.ones_like(truth), truth > 0).isnan()
+
+
+def test_the_oracle_scale_leaves_the_scale_invariant_error():
+    """Eigen et al. 2014, §3.2: log RMSE with the oracle is the scale-invariant RMSE without it."""
+    truths, predictions = made((48, 64))
+    plain = Protocol("plain", pooling="images", figures=("rmse_log", "scale_invariant_rmse"))
+    oracle = Protocol("oracle", pooling="images", alignment="log_mean", figures=("rmse_log", "scale_invariant_rmse"))
+    a, b = (evaluate(answers(predictions), Maps(truths), rules).metrics for rules in (plain, oracle))
+    assert b["rmse_log"] == pytest.approx(a["scale_invariant_rmse"], rel=1e-5) and b["rmse_log"] < a["rmse_log"]
+    assert b["scale_invariant_rmse"] == pytest.approx(a["scale_invariant_rmse"], rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6])
+def test_the_median_is_numpys(count):
+    values = torch.rand(count)
+    assert alignment.median(values).item() == pytest.approx(np.median(values.numpy()))
+
+
+# --- the defects of public evaluators, each with a test that would catch it ----------------------------------------------
+
+
+def one(prediction, truth):
+    p, g = (torch.tensor(x).reshape(1, 1, 1, -1) for x in (prediction, truth))
+    return metrics.error_sums(p, g, torch.ones_like(g, dtype=torch.bool))
+
+
+def test_arguments_swapped():
+    assert metrics.abs_rel(one([4.0], [2.0])) == 1 and metrics.sq_rel(one([4.0], [2.0])) == 2
+
+
+def test_silog_with_a_factor_or_without_root_and_hundred():
+    wanted = 100 * np.std(np.log([1.5, 0.5]))  # the variance of the population, not of a sample
+    assert metrics.silog(one([1.5, 1.0], [1.0, 2.0])).item() == pytest.approx(wanted)
+
+
+def test_silog_of_a_scaled_truth_is_zero_not_nan():
+    truth = torch.rand(1, 1, 100, 100, dtype=torch.float64) + 1
+    value = metrics.silog(metrics.error_sums(truth * 1.7, truth, truth > 0))
+    assert value.item() == pytest.approx(0, abs=1e-5)
+
+
+def test_rmse_log_is_no_mean_square():
+    assert metrics.rmse_log(one([math.e**2], [1.0])).item() == pytest.approx(2)
+
+
+def test_a_pixel_without_truth_is_never_scored_whatever_is_predicted_there():
+    g = torch.tensor([[2.0, 0.0]]).reshape(1, 1, 1, 2)
+    p = torch.tensor([[2.0, 99.0]]).reshape(1, 1, 1, 2)
+    _, _, mask = Protocol("x").prepare(p, g)
+    assert mask.flatten().tolist() == [True, False]
+
+
+def test_the_last_batch_counts():
+    truths, predictions = made((48, 64), count=5)
+    scores = [evaluate(answers(predictions), Maps(truths), "full", batch=b) for b in (1, 2, 3, 5)]
+    assert all(s.images == 5 for s in scores) and all(
+        s.metrics == pytest.approx(scores[0].metrics, rel=1e-12) for s in scores
+    )
+
+
+def test_a_ratio_of_exactly_five_quarters_is_not_below_it():
+    assert metrics.delta(one([1.25, 1.0], [1.0, 1.25])).item() == 0
+
+
+def test_the_crop_of_half_a_map_is_half_the_crop():
+    assert get_protocol("eigen14").window((240, 320)) == (18, 222, 23, 297)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.bool])
+def test_maps_that_are_no_metres_are_refused(kind):
+    maps = torch.ones(1, 1, 2, 2)
+    with pytest.raises(DepthError, match="floating-point"):
+        metrics.error_sums(maps.to(kind), maps, maps > 0)
+    with pytest.raises(DepthError, match="bool"):
+        metrics.error_sums(maps, maps, maps)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_truth_that_cannot_be_is_refused(value):
+    with pytest.raises(DepthError, match="the truth is NaN"):
+        one([1.0, 1.0], [1.0, value])
+
+
+# --- bad predictions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p * float("nan"), "NaN or negative at"),
+        (lambda p: -p, "NaN or negative at"),
+        (lambda p: p * 0, "no prediction"),
+        (lambda p: p[:, 0], "expected"),
+        (lambda p: p[:1].repeat(9, 1, 1, 1), "expected"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["eigen14", "eigen14_median", "bts"])
+def test_a_prediction_that_cannot_be_depth_is_counted_and_refused(damage, words, protocol):
+    truths, predictions = made((48, 64), far=5)
+    with pytest.raises(DepthError, match=words):
+        evaluate(lambda rgb: damage(answers(predictions)(rgb)), Maps(truths), protocol)
+
+
+def test_constant_predictions_and_disparity_taken_for_depth_are_noticed():
+    truths, predictions = made((48, 64), far=5)
+    data = Maps(truths)
+    assert evaluate(answers(predictions), data).warnings == []
+    flat = evaluate(lambda rgb: torch.full((len(rgb), 1, 48, 64), 2.0), data)
+    assert flat.warnings == ["3 of 3 predictions are constant."]
+    upside_down = evaluate(lambda rgb: 3 / answers(predictions)(rgb), data)
+    assert len(upside_down.warnings) == 1 and "are they disparity?" in upside_down.warnings[0]
+    as_disparity = evaluate(lambda rgb: answers(predictions)(rgb), Maps([np.pad(t, 4)[4:-4, 4:-4] for t in truths]),
+                            "midas_affine", kind="disparity")  # fmt: skip
+    assert as_disparity.metrics["delta1"] < 1
+
+
+def test_every_protocol_says_what_it_does():
+    for protocol in PROTOCOLS.values():
+        text = protocol.describe()
+        assert protocol.reproduces and protocol.name in text and protocol.figures[0] in text
+    assert set(fitting((375, 1242))) >= {"garg", "monodepth2", "kitti_benchmark", "full"} and "bts" not in fitting(
+        (375, 1242)
+    )
+
+
+def test_intervals_hold_the_value_and_whole_map_figures_are_compared_too():
+    truths, predictions = made((48, 64), count=30, holes=0)
+    worse = [p * 1.4 for p in predictions]
+    a, b = (evaluate(answers(p), Maps(truths), "makarov18") for p in (predictions, worse))
+    for name, value in a.metrics.items():
+        low, high = bootstrap_interval(a, name, draws=300)
+        assert low < value < high, name
+        difference = bootstrap_difference(a, b, name, draws=300)
+        assert difference.value == pytest.approx(value - b.metrics[name])
+    assert bootstrap_difference(a, b, "rmse").first_is_better and bootstrap_difference(a, b, "rmse").certain
+    with pytest.raises(DepthError, match="no figure 'silog'"):
+        bootstrap_interval(a, "silog")
+    other = evaluate(answers(predictions), Maps(truths[:-1]), "makarov18")
+    with pytest.raises(DepthError, match="same images"):
+        bootstrap_difference(a, other, "rmse")
+
+
+# --- maps on disk ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(pairs, tmp_path):
+    """Predictions for the eight pairs, as three programs would leave them: npy, pfm and png."""
+    from depthlib.data.folder import Folder
+
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    for i, sample in enumerate(Folder(pairs)):
+        depth = sample["depth"][0].numpy() * 1.1
+        if i % 3 == 0:
+            np.save(folder / f"{sample['name']}.npy", depth)
+        elif i % 3 == 1:
+            write_pfm(folder / f"{sample['name']}.pfm", depth)
+        else:
+            np.save(folder / f"{sample['name']}.npy", depth[::2, ::2])  # another size
+        if i == 7:
+            break
+    return folder
+
+
+def run(*arguments):
+    return main(["evaluate", *map(str, arguments)])
+
+
+def test_maps_of_any_program_are_scored(stored, pairs, capsys):
+    assert run(stored, "--against", "folder", "--option", f"root={pairs}", "--protocol", "all", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == set(fitting((240, 320)))
+    assert found["eigen14"]["images"] == 8 and found["midas_affine"]["metrics"]["delta1"]["value"] > 0.5
+    for kind in FORMATS:
+        assert run(stored, "--against", "folder", "--option", f"root={pairs}", "--format", kind) == 0
+        text = capsys.readouterr().out
+        assert "eigen14" in text and ("8 images" in text or "8" in text)
+
+
+def test_millimetre_pngs_are_metres_with_their_scale(pairs, tmp_path, capsys):
+    folder = tmp_path / "png"
+    folder.mkdir()
+    for i in range(8):
+        write_depth_png(folder / f"{i:04d}.png", np.full((240, 320), 3.0), 1000)
+    assert run(folder, "--against", "folder", "--option", f"root={pairs}") == 2
+    assert "--scale" in capsys.readouterr().err
+    assert run(folder, "--against", "folder", "--option", f"root={pairs}", "--scale", "1000") == 0
+    assert "8 of 8 predictions are constant" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "0000.npy").rename(f / "zero.npy"), "no map for 1 of 8"),
+        (lambda f: (f / "0000.npy").write_bytes(b"no array"), "0000.npy: cannot be read"),
+        (lambda f: np.save(f / "0000.npy", np.zeros((2, 3, 4))), "expected one map"),
+        (lambda f: np.save(f / "0000.npy", np.array([{}], dtype=object)), "0000.npy: cannot be read"),
+        (lambda f: (f / "0001.pfm").write_bytes(b"PF\n1 1\n-1\n"), "not a grey PFM"),
+        (lambda f: (f / "0001.pfm").write_bytes(b"Pf\n999999 999999\n-1\n1234"), "bytes of data"),
+        (lambda f: (f / "0001.npy").write_bytes(b""), "same name"),
+    ],
+)
+def test_a_damaged_map_is_named(stored, pairs, capsys, damage, words):
+    damage(stored)
+    assert run(stored, "--against", "folder", "--option", f"root={pairs}") == 2
+    assert words in capsys.readouterr().err
+
+
+def test_an_empty_folder_and_a_missing_one(tmp_path):
+    with pytest.raises(DepthError, match="expected one map an image"):
+        StoredPredictions(tmp_path)
+    with pytest.raises(DepthError, match="no such folder"):
+        StoredPredictions(tmp_path / "nowhere")
+
+
+def test_pfm_in_both_byte_orders(tmp_path):
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_pfm(tmp_path / "a.pfm", values)
+    (tmp_path / "b.pfm").write_bytes(b"Pf\n3 2\n1.0\n" + values[::-1].astype(">f4").tobytes())
+    assert np.array_equal(read_pfm(tmp_path / "a.pfm"), values) and np.array_equal(read_pfm(tmp_path / "b.pfm"), values)
