@@ -521,4 +521,4 @@ print("coarse, before layer 6:", receptive_field(convs))
 # change of texture often *is* a change of surface; the two numbers of this chapter, share drawn and false edges, would tell
 # what the exchange costs. Whether it transfers must be tested on photographs with measured depth.
 # ```
-# This is the last chapter so far. With NYU Depth v2 on your disk, `depthlib run eigen-nyu` trains what this page quotes.
+# Next: [evaluation](evaluation), and how far a number moves when only the protocol changes.

@@ -1,0 +1,400 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What did you measure? Evaluation
+#
+# "My numbers differ from the paper's" is the commonest complaint in this field. The network is rarely to blame. Between a
+# map and a number in a table stand half a dozen choices that no table prints: which rectangle is scored, how far the truth
+# may reach, whether the map may be rescaled first, what is averaged. This page takes **one** set of predictions and scores
+# it in every way that the literature does.
+#
+# **What you will be able to do**
+#
+# - name the choices between a depth map and a number, and say how far each can move it;
+# - average errors over pixels or over images, and know which of the two is larger;
+# - say whether one network is better than another, or only luckier;
+# - recognise the usual bugs of an evaluator by the numbers that they give;
+# - read a published table, and find what cannot be.
+#
+# **This page needs** profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
+# minutes the first time, then loaded from disk), 2 GB of memory, no GPU, no download. All pictures are rendered rooms.
+
+# %% tags=["hide-input"]
+import dataclasses
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+
+from depthlib import metrics, plots
+from depthlib.data import open_dataset
+from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate
+from depthlib.prediction import predict
+from depthlib.protocols import PROTOCOLS, fitting, get_protocol
+from depthlib.recipe import default_profile, load_recipe, run_folder
+from depthlib.training import train
+
+PROFILE = default_profile()
+COUNT = 6 if PROFILE == "smoke" else 60
+plt.rcParams.update(plots.STYLE)
+
+# %% [markdown]
+# ## One network, one set of maps
+#
+# The network is that of the chapters before, trained on rendered rooms; the test rooms are new to it. It answers for the
+# inner 220×296 pixels of a picture of 240×320. Some protocols score a little more than that, so we let the outermost
+# answers go on to the picture's border. A protocol never does this by itself: where a model says nothing, `depthlib` stops
+# with the number of pixels, since a zero that is scored silently ruins a mean, and one that is skipped silently flatters it.
+
+# %%
+recipe = load_recipe("eigen-rooms", PROFILE)
+run = train(recipe, out=run_folder(recipe, PROFILE), progress=False)
+rooms = open_dataset("rooms", "test", (240, 320), count=COUNT, keep=True)
+
+
+def to_the_border(stage):
+    """A predictor: the stage's answer, continued to the border of the picture."""
+
+    def answer(rgb):
+        run.model.begin_phase(stage)
+        inner = predict(run.model, rgb)
+        whole = F.interpolate(inner.depth, (220, 296), mode="nearest-exact")
+        return F.pad(whole, (12, 12, 10, 10), mode="replicate")
+
+    return answer
+
+
+# %% [markdown]
+# ## Every protocol at once
+#
+# A **protocol** is a name for all the choices together. The library has those of the published evaluators; here are the
+# ones that fit a picture of this shape.
+
+# %%
+names = fitting((240, 320))
+for name in ("eigen14", "bts", "midas_affine"):
+    print(get_protocol(name).describe(), end="\n\n")
+
+# %% [markdown]
+# **Predict first.** The same maps, the same truth. Between the kindest and the harshest protocol, will AbsRel differ by a
+# tenth, by a third, or by more than half?
+
+# %%
+scores = {name: evaluate(to_the_border("fine"), rooms, name) for name in names}
+for name, score in scores.items():
+    m = score.metrics
+    cells = [f"{m[k]:.3f}" if k in m else "  –  " for k in ("delta1", "abs_rel", "rmse")]
+    print(f"{name:15s} δ₁ {cells[0]}   AbsRel {cells[1]}   RMSE {cells[2]}   {score.pixels:,} px")
+
+# %% mystnb={"image": {"alt": "Horizontal bars of AbsRel under each protocol, sorted; the protocols that align each map first are shortest."}, "figure": {"caption": "One set of predictions on rendered rooms under each protocol that reports AbsRel. Orange: protocols that fit each map to its truth before they score it. Lines: 95 % intervals over rooms."}}
+shown = sorted((s.metrics["abs_rel"], n) for n, s in scores.items() if "abs_rel" in s.metrics)
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.8), layout="constrained")
+for row, (value, name) in enumerate(shown):
+    aligned = get_protocol(name).alignment != "none"
+    axis.barh(row, value, color=plots.PALETTE[int(aligned)], height=0.7)
+    axis.plot(bootstrap_interval(scores[name], "abs_rel", 500), [row, row], color="black")
+axis.set(yticks=range(len(shown)), yticklabels=[name for _, name in shown], xlabel="AbsRel")
+axis.grid(visible=False, axis="y")
+plt.close(figure)
+figure
+
+# %% [markdown]
+# Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
+# different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
+# if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
+#
+# The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, the code of {cite:t}`alhashim2018`; `bts`,
+# the one that most papers on NYU Depth v2 used after 2019; `midas_affine`, for networks that know depth only up to a scale
+# and a shift of its inverse; `makarov18`, the whole-map figures of {cite:t}`korinevskaya2018`.
+#
+# ## Which choice moves the number?
+#
+# Change one thing at a time, beginning with `eigen14`.
+
+# %%
+base = get_protocol("eigen14")
+changes = {
+    "all of the picture": {"crop": None},
+    "the crop of bts": {"crop": PROTOCOLS["bts"].crop},
+    "truth under 3 m only": {"caps": (0.0, 3.0)},
+    "mean of images": {"pooling": "images"},
+    "median aligned": {"alignment": "median"},
+    "averaged with the mirror": {"flip": True},
+}
+start = evaluate(to_the_border("fine"), rooms, base).metrics
+moved = {}
+for what, change in changes.items():
+    rules = dataclasses.replace(base, name=what, **change)
+    moved[what] = evaluate(to_the_border("fine"), rooms, rules).metrics
+
+# %% mystnb={"image": {"alt": "For each of six changes of the protocol, two horizontal bars: by how many per cent AbsRel and RMSE move, to the left for smaller and to the right for larger."}, "figure": {"caption": "How far one change of the protocol moves the figures, in per cent of what eigen14 gives. Rendered rooms."}}
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.0), layout="constrained")
+for shift, (key, label) in enumerate((("abs_rel", "AbsRel"), ("rmse", "RMSE"))):
+    percent = [100 * (m[key] / start[key] - 1) for m in moved.values()]
+    rows = [i + 0.18 - 0.36 * shift for i in range(len(moved))]
+    axis.barh(rows, percent, height=0.34, color=plots.PALETTE[shift], label=label)
+axis.axvline(0, color="black", linewidth=0.8)
+axis.set(yticks=range(len(moved)), yticklabels=list(moved), xlabel="change, per cent")
+axis.grid(visible=False, axis="y")
+axis.legend()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# Look at "truth under 3 m only". A cap on the truth throws away the far pixels, which have the largest errors in metres, so
+# RMSE falls, with no change to the network. Published caps (10 m indoors, 80 m on roads) are wide enough to be fair, but
+# a paper that evaluates "up to 50 m" is not in the same table as one that goes to 80.
+#
+# ### Pixels in one pool, or images in a mean?
+#
+# Take two images of one hundred pixels. In the first every pixel is wrong by 1 m, in the second by 3 m.
+#
+# - *All pixels in one pool*: $\sqrt{(1 + 9)/2} = \sqrt 5 = 2.24$ m.
+# - *A mean of the images' RMSE*: $(1 + 3)/2 = 2$ m.
+#
+# The pool is never smaller. The square root bends downwards, so the root of a mean is at least the mean of the roots
+# (Jensen's inequality), with equality only if all images are equally wrong. For AbsRel and δ, which have no root, the
+# two differ only where images have different numbers of valid pixels. The paper of 2014 pools; nearly all later code
+# averages images.
+
+# %% tags=["nbval-check-output"]
+truth = torch.full((2, 1, 10, 10), 5.0)
+wrong = truth + torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
+sums = metrics.error_sums(wrong, truth, truth > 0)
+for pooling in ("pixels", "images"):
+    print(f"{pooling:6s} RMSE {metrics.rmse(sums, pooling):.2f} m   AbsRel {metrics.abs_rel(sums, pooling):.2f}")
+
+# %% [markdown]
+# ## Better, or luckier?
+#
+# The fine network's figures differ a little from the coarse one's. Would they on other rooms? We have only these, but we
+# can draw *from these*: pick as many rooms as there are, with replacement, and compute the figure again; two thousand times.
+# The middle 95 % of the results is an **interval**: how much the figure depends on which rooms happened to be in the test.
+# This is the *bootstrap*.
+#
+# **Predict first.** The intervals of two networks overlap by almost all their length. Can one still be certainly better?
+
+# %%
+coarse, fine = (evaluate(to_the_border(s), rooms, "eigen14") for s in ("coarse", "fine"))
+for name, score in (("coarse", coarse), ("fine", fine)):
+    low, high = bootstrap_interval(score, "abs_rel")
+    print(f"{name:6s} AbsRel {score.metrics['abs_rel']:.4f}   95 %: {low:.4f} to {high:.4f}")
+difference = bootstrap_difference(coarse, fine, "abs_rel")
+print(f"coarse − fine {difference.value:+.4f}   95 %: {difference.low:+.4f} to {difference.high:+.4f}")
+
+# %% [markdown]
+# Most of each interval comes from the rooms: some are hard for both networks. The last line draws the *same* rooms for both
+# and looks at the difference, so what is hard for both cancels. This is a **paired** comparison, and its interval is far
+# narrower than the two others. If it does not hold zero, the one network is better on pictures like these. If it does, nothing
+# was shown, in either direction. Two things it cannot tell: whether another *training* (another seed) would come out the
+# same, and whether your pictures are like these.
+#
+# ## Nine ways to be wrong and not notice
+#
+# Each line below is a bug found in public evaluators. None crashes. Each gives a number that looks like a result. Here
+# they are on the first room; the right value stands beside each.
+
+# %%
+room = rooms[0]
+p = to_the_border("fine")(room["rgb"][None])[0, 0]
+g = room["depth"][0]
+known = g > 0
+p, g = p[known].double(), g[known].double()
+e = p.log() - g.log()
+n = len(e)
+
+# %%
+right = {
+    "AbsRel": ((p - g).abs() / g).mean(),
+    "SqRel": ((p - g).square() / g).mean(),
+    "RMSE log": e.square().mean().sqrt(),
+    "SILog": 100 * (e.square().mean() - e.mean() ** 2).sqrt(),
+    "RMSE": (p - g).square().mean().sqrt(),
+    "δ₁": (torch.maximum(p / g, g / p) < 1.25).double().mean(),
+}
+faults = [
+    ("AbsRel", "prediction and truth swapped", ((p - g).abs() / p).mean()),
+    ("SqRel", "divided by g²", ((p - g).square() / g**2).mean()),
+    ("RMSE log", "without the root", e.square().mean()),
+    ("RMSE log", "logarithm of base 10", (e / 2.302585).square().mean().sqrt()),
+    ("SILog", "half of the square subtracted", 100 * (e.square().mean() - 0.5 * e.mean() ** 2).sqrt()),
+    ("SILog", "without root and hundred", e.square().mean() - e.mean() ** 2),
+    ("RMSE", "missing depth scored as 0 m", (p.square().sum() * 0.1 + (p - g).square().sum()).div(1.1 * n).sqrt()),
+    ("δ₁", "one-sided: p/g only", (p / g < 1.25).double().mean()),
+    ("δ₁", "truth in millimetres", (torch.maximum(p / (1000 * g), 1000 * g / p) < 1.25).double().mean()),
+]
+for figure_name, fault, value in faults:
+    print(f"{figure_name:9s} {right[figure_name]:7.3f}   {value:8.3f}   {fault}")
+
+# %% [markdown]
+# Several make the network look *better* than it is, and those are the ones that survive: nobody hunts for a bug in a good
+# result. The last one gives itself away, and you will meet its like in a published table in a moment. Every one of these
+# has a test in this library that would fail if we made the mistake.
+#
+# ## Reading tables like a detective
+#
+# Three student and research papers stand behind this book beside the original. Each has a number that cannot be what it
+# says. No malice is needed: a missing root, a swapped file. The skill is to see it *before* building on it.
+#
+# ### A network worse than no network
+#
+# A student report trains both networks for four epochs. It gives
+# RMSE 1.466 and a scale-invariant error of 0.147 {cite}`verma_report`,
+# beside 0.871 and 0.219 of the paper {cite}`eigen2014`. Two of its numbers do not go together.
+#
+# - **RMSE.** The mean depth image, which never looks at the picture, has 1.244 on the same images {cite}`eigen2014`. So by
+#   RMSE the trained network is *worse than not looking*.
+# - **Scale-invariant error.** Yet by this figure it would beat the original by a third. Suppose a root was forgotten, so that
+#   0.147 is $D$ and not $\sqrt D$: then $\sqrt{0.147} = 0.383$, where the mean image has 0.304 {cite}`eigen2014`. Now both
+#   figures say the same thing. Nothing proves that this is what happened, but it makes two odd numbers into one plain story.
+# - **"All attempts at training with a higher number of epochs led to CUDA running out of memory"** {cite}`verma_report`.
+#   Memory depends on the network and the batch, and an epoch needs no more of it than the one before. If memory does grow
+#   from epoch to epoch, something is kept that should be let go: usually the loss itself, with all of its graph, added up for
+#   a printout. (The cure is `loss.item()`.)
+#
+# ### A column from another world
+#
+# A report on DenseDepth prints, for the released KITTI network, δ₁ = 0.0037, rel 0.7246, rms 2.3185 and log₁₀ 0.592
+# {cite}`ghiorghiu_report`. A network cannot be *that* bad by chance: a constant guess gets δ₁ of some ten per cent. Let us see what
+# the other numbers say.
+
+# %% tags=["nbval-check-output"]
+truth = torch.rand(1, 1, 200, 200, dtype=torch.float64) * 3 + 1.5  # a room: 1.5 to 4.5 m
+for factor in (1.0, 0.27):
+    sums = metrics.error_sums(truth * factor, truth, truth > 0)
+    found = metrics.delta(sums), metrics.abs_rel(sums), metrics.log10(sums), metrics.rmse(sums)
+    print(f"times {factor:4}: δ₁ {found[0]:.2f}  rel {found[1]:.2f}  log10 {found[2]:.2f}  rms {found[3]:.1f} m")
+
+# %% [markdown]
+# A *perfect* map multiplied by 0.27 has all four of the printed numbers, nearly: δ₁ near 0, rel near .73, log₁₀ near .57, rms
+# a little over 2 m. (The last agrees only because our truths are those of a room: rms divided by rel says that the scored
+# depths are about 3 m, and roads have no such depths.) So the column was very likely made by the KITTI network on pictures
+# of rooms, or with a factor of four between two units. It does not measure what its title says.
+#
+# The same table prints the same four digits, .9721, for δ₂ and for δ₃ of one column {cite}`ghiorghiu_report`. δ₃ counts
+# all that δ₂ counts and more; equal to four digits on millions of pixels is a copying slip.
+#
+# ### Formulas that nobody ran
+#
+# In the paper on reconstruction, RMSE is printed without its root, PSNR with $\sqrt{\mathrm{MAX}}$ where
+# $\mathrm{MAX}^2$ is meant, and MAPE sums along one axis only {cite}`korinevskaya2018`. The numbers in its tables are of the
+# usual size, so the code was probably right where the text is not. That is the common case, and the reason why this book
+# tests formulas against a second, independent way to compute them, and prints only what a run has measured.
+#
+# ## Scoring a network that is not ours
+#
+# Any program's maps can be scored, one file an image, by name: `.npy` or `.pfm` in metres, or 16-bit `.png` with its scale.
+#
+# ```bash
+# depthlib evaluate their_maps --against nyu --protocol all
+# depthlib evaluate their_pngs --against nyu --scale 1000 --protocol bts --format latex
+# depthlib evaluate midas_out --against nyu --kind disparity --protocol midas_affine
+# ```
+#
+# The report says how many images and pixels were scored, gives an interval for each figure, and warns of maps that are
+# constant or grow where the truth shrinks: those are usually disparities by another name.
+
+# %% tags=["nbval-check-output"]
+upside_down = evaluate(lambda rgb: 4 / to_the_border("coarse")(rgb), rooms, "eigen14")
+constant = evaluate(lambda rgb: torch.full((len(rgb), 1, 240, 320), 2.5), rooms, "eigen14")
+print("warned of the constant:", "constant" in constant.warnings[0])
+
+# %% [markdown]
+# ## Recap
+#
+# - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
+# - Pooled RMSE is never below the mean of the images' RMSE. Aligned and unaligned figures answer different questions.
+# - Compare two networks on the same images, draw by draw. An interval that holds zero shows nothing.
+# - The bugs that survive are those that flatter. Score the mean image too; a network below it is broken or mislabelled.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
+# Three images have RMSE 1, 2 and 4 m and 100 valid pixels each. What is the pooled RMSE, and what the mean? In the second
+# round the third image has only 10 valid pixels. Which of the two changes?
+# ```
+#
+# ```{admonition} Solution 1
+# :class: dropdown
+# Pooled: $\sqrt{(1 + 4 + 16)/3} = \sqrt 7 = 2.65$ m. Mean: $7/3 = 2.33$ m. With 10 pixels the third image weighs a tenth in the
+# pool: $\sqrt{(100 + 400 + 160)/210} = \sqrt{3.14} = 1.77$ m. The mean of images stays 2.33 m: to it every image is one vote.
+# ```
+#
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
+# Write the median alignment: the factor by which a prediction is multiplied so that its median equals the truth's. Only
+# valid pixels count. Complete the stub until the check passes.
+# ```
+
+
+# %%
+def check(factor):
+    truth = torch.tensor([1.0, 2.0, 4.0, 0.0])  # the last is missing
+    prediction = torch.tensor([3.0, 6.0, 9.0, 100.0])
+    found = float(factor(prediction, truth))
+    assert abs(found - 1 / 3) < 1e-6, f"{found:.3f}: the medians are 6 and 2"
+    return "passes"
+
+
+# %% tags=["raises-exception", "hide-output"]
+def median_factor(prediction, truth):
+    return truth.median() / prediction.median()  # your line here
+
+
+print(check(median_factor))
+
+# %% [markdown]
+# ```{admonition} Hint
+# :class: dropdown
+# Missing truth is 0. Take those pixels out of **both** maps before the medians.
+# ```
+#
+# Solution 2, executed:
+
+
+# %% tags=["hide-cell"]
+def solution(prediction, truth):
+    known = truth > 0
+    return truth[known].median() / prediction[known].median()
+
+
+print(check(solution))
+
+# %% [markdown]
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
+# A paper reports δ₁ of its network on the 654 test images: .852, and of the best earlier one: .846. It gives no interval. What
+# would you need to know before you believe that the new one is better, and which part of it could you compute yourself
+# if both published their maps?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Same protocol (crop, caps, flip averaging)? Same training data and resolution of the truth? How many seeds, and how much do
+# they scatter? With both sets of maps you can compute the paired interval over images, and settle the first doubt: whether these
+# images prefer the new one. A single pair of maps cannot say anything on seeds; for that the authors must train again.
+# ```
+#
+# ```{admonition} Exercise 4 (open)
+# :class: exercise
+# Invent a protocol under which the coarse network beats the fine one, using only the choices on this page. What does that
+# say about protocols chosen after the results are known?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Try caps, a crop that avoids edges, bilinear resampling, the median alignment; with enough tries one will do it, on these
+# rooms. That is why a protocol must be fixed before the test images are looked at, and why every choice of a setting in this
+# book is made on a validation part of the training images.
+# ```
