@@ -35,6 +35,9 @@ lab: ready
 notebooks: ready
 	@$(VENV) tools/pairs.py
 
+tables: ready
+	@$(VENV) -m depthlib table all
+
 bench: ready
 	@$(VENV) tools/tasks.py bench
 

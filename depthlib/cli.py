@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     """Execute the runner notebook on a recipe."""
     if args.list or not args.recipe:
         return _list_recipes()
+    if args.recipe.startswith("table:"):
+        return _run_table(args)
     recipe, profile, parameters, out = _settings(args)
     from depthlib.notebooks import execute
 
@@ -80,6 +82,39 @@ def run(args: argparse.Namespace) -> int:
     notebook = execute(Path(__file__).with_name("runner.py"), out / "run.ipynb", arguments)
     print(f"notebook    {notebook}")
     return _report(out, args.results)
+
+
+def _run_table(args: argparse.Namespace) -> int:
+    """Every recipe of a table, one after the other; a finished one is only scored."""
+    from depthlib.tables import load_table
+
+    name = args.recipe.removeprefix("table:")
+    recipes = load_table(name).recipes()
+    if not recipes:
+        raise DepthError(f"table {name}: none of its rows has a recipe yet.")
+    if args.out:
+        raise DepthError(
+            "--out: a table has several runs; each goes to its own folder. Set DEPTHLIB_RUNS to move them."
+        )
+    for number, recipe in enumerate(recipes, 1):
+        print(f"\n{recipe}: {number} of {len(recipes)}")
+        run(argparse.Namespace(**{**vars(args), "recipe": recipe, "results": args.results or "results"}))
+    return table(argparse.Namespace(name=name, results=args.results or "results", format="markdown"))
+
+
+def table(args: argparse.Namespace) -> int:
+    """A published table with ours beside it, or the list of tables."""
+    from depthlib import tables
+
+    if not args.name:
+        for name in tables.table_names():
+            found = tables.load_table(name)
+            print(f"{name:22} {found.title} ({found.source})")
+        return 0
+    names = tables.table_names() if args.name == "all" else [args.name]
+    show = tables.as_json if args.format == "json" else tables.as_markdown
+    print("\n\n".join(show(name, Path(args.results)) for name in names))
+    return 0
 
 
 def train(args: argparse.Namespace) -> int:
@@ -114,9 +149,9 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.evaluation import Predictor, from_model
     from depthlib.evaluation import evaluate as score
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
-    from depthlib.recipe import read_yaml
     from depthlib.reporting import FORMATS
     from depthlib.stored import StoredPredictions
+    from depthlib.typed import read_yaml
 
     pairs = _parameters(args.option, "--option", "root=my_pairs")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
@@ -304,12 +339,17 @@ def _parser() -> argparse.ArgumentParser:
     for name, function, text, examples in (
         ("run", run, "Execute a recipe as a notebook: training, scores, figures.",
          "  depthlib run --list\n  depthlib run eigen-rooms --profile cpu\n"
-         "  depthlib run eigen-nyu --profile gpu -p lam=0.25 -p seed=1\n"),
+         "  depthlib run eigen-nyu --profile gpu -p lam=0.25 -p seed=1\n"
+         "  depthlib run table:001-1 --profile gpu\n"),
         ("train", train, "Train and score a recipe, without the notebook; goes on where it was interrupted.",
          "  depthlib train eigen-rooms --profile cpu\n  depthlib train eigen-nyu -p phases.0.samples=8000\n"),
     ):  # fmt: skip
         sub = add(name, function, text, examples)
-        sub.add_argument("recipe", nargs="?" if name == "run" else None, help="a recipe's name, or a YAML file")
+        sub.add_argument(
+            "recipe",
+            nargs="?" if name == "run" else None,
+            help="a recipe's name, a YAML file, or (run) table:ID for all of a table",
+        )
         if name == "run":
             sub.add_argument("--list", action="store_true", help="list the recipes and stop")
         sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: cpu)")
@@ -341,6 +381,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set")
     sub.add_argument("--format", choices=("text", "json", "markdown", "latex"), default="text")
+
+    sub = add("table", table, "A table of the papers, published numbers beside ours.",
+              "  depthlib table\n  depthlib table 001-1\n  depthlib run table:001-1 --profile gpu\n")  # fmt: skip
+    sub.add_argument("name", nargs="?", help="an id from the list, or all; without it, the list")
+    sub.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
+    sub.add_argument("--format", choices=("markdown", "json"), default="markdown")
 
     add("protocols", protocols, "List the evaluation protocols: crop, caps, alignment, averaging, figures.",
         "  depthlib protocols\n")  # fmt: skip

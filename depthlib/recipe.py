@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 import math
 import os
 import re
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from depthlib.errors import DepthError
+from depthlib.typed import build, nearest, read_yaml
 
 RECIPES = Path(__file__).parent / "recipes"
 PROFILES = ("smoke", "cpu", "gpu")
@@ -167,37 +163,6 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-4 is a number, and a key that stands twice is a mistake."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
-def read_yaml(text: str, source: str) -> Any:
-    """A YAML text as plain data.
-
-    Raises:
-        DepthError: not YAML; one line that names the source.
-
-    >>> read_yaml("1e-4", "a rate")
-    0.0001
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise DepthError(f"{source}: not valid YAML ({' '.join(str(error).split())}).") from error
-
-
 def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **parameters: Any) -> Recipe:
     """Read a recipe by name or path.
 
@@ -214,7 +179,7 @@ def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **p
     """
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.exists():
-        near = _nearest(str(name), recipe_names())
+        near = nearest(str(name), recipe_names())
         raise DepthError(f"recipe {str(name)!r} is unknown{near}. There are: {', '.join(recipe_names())}.")
     try:
         text = path.read_text(encoding="utf-8")
@@ -230,19 +195,19 @@ def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **p
     ):
         raise DepthError(f"{path}: profiles: expected overrides under {', '.join(PROFILES)}, found {profiles!r}.")
     # defaults are filled in first, so that an override may name a key that the file leaves out
-    raw = _build(Recipe, raw, str(path)).to_dict()
+    raw = build(Recipe, raw, str(path)).to_dict()
     if profile is not None:
         if profile not in PROFILES:
             raise DepthError(f"profile {profile!r} is unknown; expected one of {', '.join(PROFILES)}.")
         parameters = {**profiles.get(profile, {}), **parameters}
     for key, value in parameters.items():
         _override(raw, key, read_yaml(value, f"parameter {key}") if isinstance(value, str) else value, path)
-    return _build(Recipe, raw, str(path))
+    return build(Recipe, raw, str(path))
 
 
 def from_dict(raw: dict[str, Any], source: str) -> Recipe:
     """The inverse of :meth:`Recipe.to_dict`."""
-    return _build(Recipe, raw, source)
+    return build(Recipe, raw, source)
 
 
 def _paths(raw: Any, prefix: str = "") -> list[str]:
@@ -263,7 +228,7 @@ def _override(raw: dict[str, Any], key: str, value: Any, source: Path) -> None:
         parent = [path for path in paths if path == head]
         if not (head.endswith("options") and parent):  # options are open: their owner checks them
             tails = sorted({".".join(path.split(".")[i:]) for path in paths for i in range(path.count(".") + 1)})
-            raise DepthError(f"{source.stem}: no parameter {key!r}{_nearest(key, tails)}.")
+            raise DepthError(f"{source.stem}: no parameter {key!r}{nearest(key, tails)}.")
         matches = [key]
     if len(matches) > 1:
         raise DepthError(f"{source.stem}: parameter {key!r} is ambiguous; say one of {', '.join(matches)}.")
@@ -276,68 +241,3 @@ def _override(raw: dict[str, Any], key: str, value: Any, source: Path) -> None:
             node[int(part) if isinstance(node, list) else part] = child
         node = child
     node[int(leaf) if isinstance(node, list) else leaf] = copy.deepcopy(value)
-
-
-def _nearest(key: str, candidates: list[str]) -> str:
-    close = difflib.get_close_matches(key, candidates, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _build(kind: Any, raw: Any, where: str) -> Any:
-    """Read plain data into a typed value, strictly."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(raw, dict):
-            raise DepthError(f"{where}: expected keys of {kind.__name__}, found {raw!r}.")  # type: ignore[union-attr]
-        fields = {f.name: f for f in dataclasses.fields(kind)}
-        for key in raw:
-            if key not in fields:
-                raise DepthError(f"{where}: unknown key {key!r}{_nearest(str(key), list(fields))}.")
-        required = {
-            n for n, f in fields.items()
-            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        }  # fmt: skip
-        if missing := sorted(required - raw.keys()):
-            raise DepthError(f"{where}: key {missing[0]!r} is missing.")
-        hints = typing.get_type_hints(kind)
-        values = {key: _build(hints[key], value, f"{where}: {key}") for key, value in raw.items()}
-        try:
-            return kind(**values)  # type: ignore[operator]
-        except DepthError as error:
-            raise DepthError(f"{where}: {error}") from error
-    if origin in (types.UnionType, typing.Union):
-        if raw is None and type(None) in arguments:
-            return None
-        return _build(next(a for a in arguments if a is not type(None)), raw, where)
-    if origin is Literal:
-        if raw not in arguments:
-            raise DepthError(f"{where}: {raw!r} is not one of {', '.join(map(repr, arguments))}.")
-        return raw
-    if origin is tuple:
-        if not isinstance(raw, list | tuple):
-            raise DepthError(f"{where}: expected a list, found {raw!r}.")
-        if arguments[-1] is Ellipsis:
-            return tuple(_build(arguments[0], item, f"{where}.{i}") for i, item in enumerate(raw))
-        if len(raw) != len(arguments):
-            raise DepthError(f"{where}: expected {len(arguments)} values, found {raw!r}.")
-        return tuple(_build(a, item, where) for a, item in zip(arguments, raw, strict=True))
-    if origin is dict:
-        if not isinstance(raw, dict):
-            raise DepthError(f"{where}: expected a mapping, found {raw!r}.")
-        for key in raw:
-            if not isinstance(key, str):
-                raise DepthError(f"{where}: expected names as keys, found {key!r}.")
-        return {key: _build(arguments[1], value, f"{where}.{key}") for key, value in raw.items()}
-    if kind is Any:
-        return copy.deepcopy(raw)
-    if kind is float and isinstance(raw, int | float) and not isinstance(raw, bool):
-        return float(raw)
-    if kind is int and isinstance(raw, float) and raw.is_integer():  # YAML reads 2e6 as a float
-        return int(raw)
-    if isinstance(raw, kind) and not (kind is int and isinstance(raw, bool)):
-        return raw
-    wanted = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
-    raise DepthError(
-        f"{where}: expected {kind.__name__}, found {raw!r} ({type(raw).__name__}). "
-        f"Write {wanted.get(kind.__name__, kind.__name__)}."
-    )

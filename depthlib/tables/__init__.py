@@ -1,0 +1,206 @@
+"""Tables of the papers, published numbers beside ours: one YAML file a table, ours read from ``results/``.
+
+Every published number stands once, in ``depthlib/tables/*.yaml``, with its source and a note where it is doubted. A row
+names the recipes that reproduce it. What has not been run is never left blank or invented: the row says which command
+makes it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from depthlib.errors import DepthError
+from depthlib.typed import build, nearest, read_yaml
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A run of ours that belongs to a row.
+
+    Args:
+        recipe, predictor: whose figures, such as ``eigen-nyu`` and ``fine``.
+        why: a line on what differs from the paper.
+        time: how long to expect it to take.
+    """
+
+    recipe: str
+    predictor: str
+    why: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a published table; a figure that it does not print is None."""
+
+    name: str
+    published: tuple[float | None, ...]
+    note: str = ""
+    ours: tuple[Ours, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table.
+
+    Args:
+        where: data, split and protocol of our figures, as results file them: ``nyu-test/eigen14``.
+        columns: names of figures.
+    """
+
+    title: str
+    source: str
+    cite: str
+    where: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.published) != len(self.columns):
+                raise DepthError(f"row {row.name!r}: {len(row.published)} numbers for {len(self.columns)} columns.")
+
+    def recipes(self) -> list[str]:
+        """The recipes of all rows, each once."""
+        return list(dict.fromkeys(ours.recipe for row in self.rows for ours in row.ours))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Our figures for a row: mean over seeds, spread (standard deviation; None with one seed), and from where."""
+
+    profile: str
+    seeds: tuple[int, ...]
+    mean: tuple[float | None, ...]
+    spread: tuple[float | None, ...]
+
+
+def table_names() -> list[str]:
+    """Ids of the tables: the paper's number here, and the table's there.
+
+    >>> "001-1" in table_names()
+    True
+    """
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_table(name: str) -> Table:
+    """A table by its id.
+
+    Raises:
+        DepthError: an unknown id, or a file that does not fit.
+
+    >>> load_table("001-1").rows[0].name
+    'Mean'
+    """
+    path = FOLDER / f"{name}.yaml"
+    if name not in table_names():
+        raise DepthError(
+            f"table {name!r} is unknown{nearest(name, table_names())}. There are: {', '.join(table_names())}."
+        )
+    return build(Table, read_yaml(path.read_text(encoding="utf-8"), str(path)), str(path))
+
+
+def find(ours: Ours, table: Table, results: Path) -> Found | None:
+    """Our figures from the results folder, of the largest profile that was run; None where nothing was."""
+    from depthlib.results import read_results
+
+    for profile in ("gpu", "cpu"):
+        rows, seeds = [], []
+        for path in sorted(results.glob(f"{ours.recipe}/{profile}-*.json")):
+            run = read_results(path)
+            figures = run["metrics"].get(table.where, {}).get(ours.predictor)
+            if figures is not None:
+                rows.append([figures.get(column) for column in table.columns])
+                seeds.append(int(run["seed"]))
+        if rows:
+            known = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
+            mean = tuple(statistics.fmean(values) if values else None for values in known)
+            spread = tuple(statistics.stdev(values) if len(values) > 1 else None for values in known)
+            return Found(profile, tuple(seeds), mean, spread)
+    return None
+
+
+def command(ours: Ours) -> str:
+    """What makes a missing run."""
+    return f"depthlib train {ours.recipe} --results results"
+
+
+def as_dict(name: str, results: Path) -> dict[str, Any]:
+    """A table with ours beside it, as plain data."""
+    table = load_table(name)
+    rows = []
+    for row in table.rows:
+        runs = []
+        for ours in row.ours:
+            found = find(ours, table, results)
+            runs.append({
+                "recipe": ours.recipe, "predictor": ours.predictor, "why": ours.why,
+                "profile": found and found.profile, "seeds": found and list(found.seeds),
+                "mean": found and list(found.mean), "spread": found and list(found.spread),
+                "missing": None if found else command(ours),
+            })  # fmt: skip
+        rows.append({"name": row.name, "published": list(row.published), "note": row.note, "ours": runs})
+    return {"id": name, "title": table.title, "source": table.source, "note": table.note, "where": table.where,
+            "columns": list(table.columns), "rows": rows}  # fmt: skip
+
+
+def as_json(name: str, results: Path) -> str:
+    """:func:`as_dict` as JSON."""
+    return json.dumps(as_dict(name, results), indent=1)
+
+
+def as_markdown(name: str, results: Path) -> str:
+    """A table with ours and the difference under each published row."""
+    from depthlib.reporting import TITLES
+
+    table = load_table(name)
+    lines = [f"### {name}: {table.title}", "", f"{table.source}. Ours: {table.where}.", ""]
+    lines += [
+        "| | | " + " | ".join(TITLES.get(c, c) for c in table.columns) + " |",
+        "|---" * (len(table.columns) + 2) + "|",
+    ]
+    remarks = []
+    for row in table.rows:
+        lines.append(_line(row.name, "published", [_number(value) for value in row.published]))
+        if row.note:
+            remarks.append(f"- {row.name}: {row.note}.")
+        for ours in row.ours:
+            found = find(ours, table, results)
+            label = f"{ours.recipe}, {ours.predictor}"
+            if found is None:
+                expect = f" ({ours.time})" if ours.time else ""
+                lines.append(_line("", f"not run yet: `{command(ours)}`{expect}", ["" for _ in table.columns]))
+                continue
+            seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+            cells = [
+                _number(m) + (f" ± {s:.3f}" if s is not None else "")
+                for m, s in zip(found.mean, found.spread, strict=True)
+            ]
+            lines.append(_line("", f"ours: {label} ({found.profile}, {seeds})", cells))
+            gaps = [
+                f"{m - p:+.3f}" if m is not None and p is not None else ""
+                for m, p in zip(found.mean, row.published, strict=True)
+            ]
+            lines.append(_line("", "difference", gaps))
+            if ours.why:
+                remarks.append(f"- {row.name}, {label}: {ours.why}.")
+    if table.note:
+        lines += ["", " ".join(table.note.split())]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks])
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _line(*cells: Any) -> str:
+    first, second, rest = cells
+    return f"| {first} | {second} | " + " | ".join(rest) + " |"

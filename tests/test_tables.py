@@ -1,0 +1,92 @@
+"""Tables: every published number once, ours from results/, and no blank without a command."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+from book_fixture import ROOT
+
+from depthlib import tables
+from depthlib.cli import main
+from depthlib.errors import DepthError
+from depthlib.models import build_model
+from depthlib.recipe import recipe_names
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two seeds of one run, with figures that are easy to average, and a smoke run that must not count."""
+    committed = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
+    for profile, seed, value in (("cpu", 0, 0.2), ("cpu", 1, 0.4), ("smoke", 0, 0.9)):
+        figures = dict.fromkeys(committed["metrics"]["nyu-test/eigen14"]["fine"], value)
+        run = {**committed, "seed": seed, "profile": profile, "metrics": {"nyu-test/eigen14": {"fine": figures}}}
+        path = tmp_path / "results" / "eigen-nyu" / f"{profile}-{seed}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(run))
+    return tmp_path / "results"
+
+
+@pytest.mark.parametrize("name", tables.table_names())
+def test_every_table_reads_and_its_recipes_are_there(name):
+    table = tables.load_table(name)
+    assert table.rows and table.cite in (ROOT / "book" / "references.bib").read_text()
+    assert set(table.recipes()) <= set(recipe_names())
+    assert all(any(value is not None for value in row.published) or row.ours for row in table.rows)
+
+
+def test_the_printed_sizes_are_those_of_the_networks():
+    """Table I of the student report; width x height there, height x width in ours."""
+    import torch
+    from torch import nn
+
+    sizes = {}
+    model = build_model("eigen", width=0.05).eval()
+    for name, part in model.named_modules():
+        if isinstance(part, nn.Conv2d | nn.Linear | nn.MaxPool2d):
+            part.register_forward_hook(
+                lambda _, __, out, name=name: sizes.setdefault(name, []).append(tuple(out.shape[2:]))
+            )
+    answer = model(torch.zeros(1, 3, 228, 304))
+    seen = {size for found in sizes.values() for size in found} | {tuple(answer.shape[2:])}
+    printed = {row.name: (row.published[1], row.published[0]) for row in tables.load_table("000-1").rows}
+    for name in ("coarse 1", "coarse 2, 3, 4", "coarse 5", "coarse 7", "fine 1, 2, 3, 4"):
+        assert printed[name] in seen, name
+    assert printed["input"] == model.input_size
+
+
+def test_seeds_are_averaged_with_their_spread_and_a_smoke_run_is_no_result(results):
+    table = tables.load_table("000-2")
+    found = tables.find(table.rows[0].ours[0], table, results)
+    assert found.profile == "cpu" and found.seeds == (0, 1)
+    assert found.mean == pytest.approx((0.3, 0.3)) and found.spread[0] == pytest.approx(0.1414, abs=1e-4)
+    text = tables.as_markdown("000-2", results)
+    assert "0.300 ± 0.141" in text and "(cpu, 2 seeds)" in text and "-1.166" in text
+
+
+def test_what_was_not_run_says_how(results):
+    shutil.rmtree(results)
+    text = tables.as_markdown("001-1", results)
+    assert text.count("not run yet: `depthlib train eigen-nyu --results results`") == 3 and "nan" not in text
+    rows = json.loads(tables.as_json("001-1", results))["rows"]
+    assert all(run["missing"].startswith("depthlib train") for row in rows for run in row["ours"])
+
+
+def test_a_table_that_does_not_fit_is_refused(tmp_path, monkeypatch):
+    good = yaml.safe_load((tables.FOLDER / "000-2.yaml").read_text())
+    monkeypatch.setattr(tables, "FOLDER", tmp_path)
+    for change, words in (
+        ({"rows": [{"name": "x", "published": [1.0]}]}, "1 numbers for 2 columns"),
+        ({"rows": [{"name": "x", "publishd": [1.0, 2.0]}]}, "did you mean 'published'"),
+        ({"columns": 3}, "expected a list"),
+    ):
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump({**good, **change}))
+        with pytest.raises(DepthError, match=words):
+            tables.load_table("x")
+
+
+def test_the_command_line(results, capsys):
+    assert main(["table"]) == 0 and "001-1" in capsys.readouterr().out
+    assert main(["table", "all", "--results", str(results), "--format", "json"]) == 0
+    assert main(["table", "000-3"]) == 2 and "did you mean '000-2'" in capsys.readouterr().err
+    assert main(["run", "table:001-2"]) == 2 and "none of its rows has a recipe" in capsys.readouterr().err
