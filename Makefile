@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: help book test serve lab notebooks bench clean ready
+.PHONY: help book test serve lab notebooks tables bench clean ready
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make notebooks  make the .ipynb beside each chapter again"
 	@echo "make test       install, lint, type-check, and run all tests, chapters included"
+	@echo "make tables     the papers' tables, published numbers beside ours"
 	@echo "make bench      speed and memory"
 	@echo "make clean      delete what was built (not .venv)"
 	@echo "Options: PYTHON=python3.12 (to make .venv), DEPTHLIB_PROFILE=smoke|cpu|gpu, PORT=8000"

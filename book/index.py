@@ -134,6 +134,9 @@ for stage, answer in answers.items():
 # mirrors, it cannot teach.
 # ```
 
+# %% [markdown]
+# Before we walk around it, the sizes once more, as numbers:
+
 # %% tags=["nbval-check-output"]
 grid = predict(run.model, room["rgb"]).depth
 print("picture", tuple(room["rgb"].shape), "depth", tuple(room["depth"].shape))
