@@ -120,17 +120,19 @@ for stage, answer in answers.items():
 #
 # ```{admonition} Do rendered rooms teach anything about real ones?
 # :class: note
-# Before you invest an afternoon: yes. We trained the network at the paper's full width on rendered rooms alone
+# Before you invest an afternoon: something, yes. We trained the network at the paper's full width on rendered rooms alone
 # (`eigen-rooms-wide`, one seed), then showed it the 654 test photographs of NYU Depth v2 {cite:p}`silberman2012`, each
 # prediction brought to the right overall size by its median. *AbsRel*, the mean of error / truth, is
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.coarse.abs_rel::.3f` for the network and
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.constant.abs_rel::.3f` for one constant depth, brought to size in the same way. A constant
 # knows nothing of floors, so here is a harder rival that does not look either, the average depth map of rendered rooms:
-# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`. Drawing the photographs anew two thousand times, the network's
-# difference from it stays between
+# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`.
+# Drawing the photographs anew two thousand times, the network's difference from this rival stays between
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.low::+.3f` and
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f` in 95 of
-# 100 draws. Floors recede and walls close the view in homes, too; what the renderer does not know, people, clutter and
+# 100 draws: better with certainty, and not by much. So most of what carries over from rooms to photographs is the layout
+# that any room has, floors that recede and walls that close the view. A little is read from the picture itself. What
+# the renderer does not know, people, clutter and
 # mirrors, it cannot teach.
 # ```
 
