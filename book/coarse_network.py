@@ -316,6 +316,7 @@ for s in (1.0, 1.2, 1.5):
 #
 # Layer 6 uses *dropout*: in training, each of its units is silenced with probability one half, and the others are doubled
 # to keep the sum. No unit can then rely on one particular other unit. At test time nothing is silenced.
+#
 # In this library the choice is a function of the seed, the *epoch* (one pass over all training pictures) and the sample's
 # own number (`depthlib.randomness`), so the same training gives the same numbers after an interruption, too.
 

@@ -227,6 +227,7 @@ for group in make_optimizer(model, paper.phases[1]).param_groups:
 # ## Training the fine network on rendered rooms
 #
 # The run is the one that [the coarse network](coarse_network) began; if it is on disk, it is loaded.
+#
 # **Predict first.** The fine phase starts as a copy of the coarse answer. How far do you expect its loss to fall from there?
 
 # %% mystnb={"image": {"alt": "Two panels: the loss of the coarse phase and, continuing it, the loss of the fine phase, against samples seen."}, "figure": {"caption": "Both phases of the recipe eigen-rooms on rendered rooms. Validation: unseen rooms, centre crop."}}
@@ -521,4 +522,5 @@ print("coarse, before layer 6:", receptive_field(convs))
 # change of texture often *is* a change of surface; the two numbers of this chapter, share drawn and false edges, would tell
 # what the exchange costs. Whether it transfers must be tested on photographs with measured depth.
 # ```
+#
 # Next: [evaluation](evaluation), and how far a number moves when only the protocol changes.

@@ -22,8 +22,9 @@
 # - take a step of gradient descent by hand, and recognise a learning rate that is too big;
 # - compute a convolution on paper, and say how far a stack of them sees;
 # - tell learning from memorising by looking at two curves.
-# **This page needs** 15 s on two CPU cores (with any *profile*: how much work a page does; this one does little), 1 GB of memory, no GPU and no download. The pictures are
-# rendered rooms, not photographs.
+#
+# **This page needs** 15 s on two CPU cores (with any *profile*: how much work a page does; this one does little), 1 GB
+# of memory, no GPU and no download. The pictures are rendered rooms, not photographs.
 
 # %% tags=["remove-cell", "colab-install"]
 import importlib.util

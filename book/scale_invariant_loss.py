@@ -655,6 +655,7 @@ for weighting in ("samples", "pixels"):
 # Section 3.2 of the paper asks what would happen if an oracle told us each image's true mean log depth. Their own
 # network's log RMSE would drop from 0.28 to 0.22, and Make3D's from 0.41 to 0.33 {cite:p}`eigen2014`. "Just finding the
 # average scale of the scene accounts for a large fraction of the total error" {cite:p}`eigen2014`.
+#
 # (Make3D is the method of {cite:t}`saxena2009`, the one to beat in 2014.) We repeat it on rendered rooms with the humblest predictor there is: the **mean depth image** of the training rooms,
 # which answers every picture with the same map. **Predict:** which share of its *squared* log error will the oracle
 # remove: a tenth, a third, a half?

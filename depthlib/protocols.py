@@ -7,6 +7,7 @@ name. Crops are rows and columns of the data set's full frame and are scaled to 
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,7 +88,12 @@ class Protocol:
         steps.append(
             "all pixels in one pool" if self.pooling == "pixels" else "a mean for each image, then over images"
         )
-        return f"{self.name}: {self.reproduces}\n  " + "\n  ".join(steps) + f"\n  figures: {', '.join(self.figures)}"
+        lines = [
+            f"{self.name}: {self.reproduces}",
+            *(f"  {step}" for step in steps),
+            f"  figures: {', '.join(self.figures)}",
+        ]
+        return "\n".join(textwrap.fill(line, 72, subsequent_indent="    ") for line in lines)
 
     def metrics(self) -> MetricCollection:
         """Fresh torchmetrics of this protocol's figures over pixels."""
