@@ -14,7 +14,7 @@
 # # What did you measure? Evaluation
 #
 # "My numbers differ from the paper's" is the commonest complaint in this field. The network is rarely to blame. Between a
-# map and a number in a table stand half a dozen choices that no table prints: which rectangle is scored, how far the truth
+# map and a number in a table stand half a dozen choices that no table prints: which truth (with the sensor's holes, or filled), which rectangle of it, how far it
 # may reach, whether the map may be rescaled first, what is averaged. This page takes **one** set of predictions and scores
 # it in every way that the literature does.
 #
@@ -163,9 +163,10 @@ figure
 # - *All pixels in one pool*: $\sqrt{(1 + 9)/2} = \sqrt 5 = 2.24$ m.
 # - *A mean of the images' RMSE*: $(1 + 3)/2 = 2$ m.
 #
-# The pool is never smaller. The square root bends downwards, so the root of a mean is at least the mean of the roots
-# (Jensen's inequality), with equality only if all images are equally wrong. For AbsRel and δ, which have no root, the
-# two differ only where images have different numbers of valid pixels. The paper of 2014 pools; nearly all later code
+# As long as all images have equally many valid pixels the pool is never smaller. The square root bends downwards, so the
+# root of a mean is at least the mean of the roots (Jensen's inequality), with equality only if all images are equally
+# wrong. With unequal numbers either can be larger (Exercise 1). For AbsRel and δ, which have no root, the two differ only
+# in that case. The paper of 2014 pools; nearly all later code
 # averages images.
 
 # %% tags=["nbval-check-output"]
@@ -184,7 +185,7 @@ for pooling in ("pixels", "images"):
 # The middle 95 % of the results is an **interval**: how much the figure depends on which rooms happened to be in the test.
 # This is the *bootstrap*.
 #
-# **Predict first.** The intervals of two networks overlap by almost all their length. Can one still be certainly better?
+# **Predict first.** The intervals of two networks overlap by almost all their length. Does that settle that neither is better?
 
 # %%
 stages = {}
@@ -199,13 +200,14 @@ print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 # %% [markdown]
 # Most of each interval comes from the rooms: some are hard for both networks. The last line draws the *same* rooms for both
 # and looks at the difference, so what is hard for both cancels. This is a **paired** comparison, and its interval is far
-# narrower than the two others. If it does not hold zero, the one network is better on pictures like these. If it does, nothing
-# was shown, in either direction. Two things it cannot tell: whether another *training* (another seed) would come out the
-# same, and whether your pictures are like these.
+# narrower than the two others. If it does not hold zero, chance alone would seldom (in one of twenty such comparisons) make the one network look this
+# much better on pictures like these. If it does hold zero, nothing was shown, in either direction. What it cannot tell: whether another *training* (another seed) would come out the
+# same; whether your pictures are like these; and how much less the images say when several of them show one room, as in
+# NYU.
 #
 # ## Nine ways to be wrong and not notice
 #
-# Each line below is a bug found in public evaluators. None crashes. Each gives a number that looks like a result. Here
+# Each line below is a bug that is easily made; most were found in public evaluators. None crashes. Each gives a number that looks like a result. Here
 # they are on the first room; the right value stands beside each.
 
 # %%
@@ -253,7 +255,7 @@ for name, fault, value in faults:
 # ## Reading tables like a detective
 #
 # Three student and research papers stand behind this book beside the original. Each has a number that cannot be what it
-# says. No malice is needed: a missing root, a swapped file. The skill is to see it *before* building on it.
+# says. No malice is needed: a missing root, a swapped file. The skill is to see it *before* you build on it.
 #
 # ### A network worse than no network
 #
@@ -261,10 +263,12 @@ for name, fault, value in faults:
 # RMSE 1.466 and a scale-invariant error of 0.147 {cite}`verma_report`,
 # beside 0.871 and 0.219 of the paper {cite}`eigen2014`. Two of its numbers do not go together.
 #
-# - **RMSE.** The mean depth image, which never looks at the picture, has 1.244 on the same images {cite}`eigen2014`. So by
-#   RMSE the trained network is *worse than not looking*.
+# (The two it is compared with are of different networks: the first of the coarse one alone, the second of both.)
+#
+# - **RMSE.** The mean depth image, which never looks at the picture, has 1.244 on the official test images {cite}`eigen2014`.
+#   If the report used these, its trained network is by RMSE *worse than not looking*.
 # - **Scale-invariant error.** Yet by this figure it would beat the original by a third. Suppose a root was forgotten, so that
-#   0.147 is $D$ and not $\sqrt D$: then $\sqrt{0.147} = 0.383$, where the mean image has 0.304 {cite}`eigen2014`. Now both
+#   the printed number is $D$ and not $\sqrt D$: then $\sqrt{0.14727} = 0.384$, where the mean image has 0.304 {cite}`eigen2014`. Now both
 #   figures say the same thing. Nothing proves that this is what happened, but it makes two odd numbers into one plain story.
 # - **"All attempts at training with a higher number of epochs led to CUDA running out of memory"** {cite}`verma_report`.
 #   Memory depends on the network and the batch, and an epoch needs no more of it than the one before. If memory does grow
@@ -274,8 +278,8 @@ for name, fault, value in faults:
 # ### A column from another world
 #
 # A report on DenseDepth prints, for the released KITTI network, δ₁ = 0.0037, rel 0.7246, rms 2.3185 and log₁₀ 0.592
-# {cite}`ghiorghiu_report`. A network cannot be *that* bad by chance: a constant guess gets δ₁ of some ten per cent. Let us see what
-# the other numbers say.
+# {cite}`ghiorghiu_report`. A network cannot be *that* bad by chance: an average image that never looks gets
+# .418 indoors and .556 on roads {cite}`eigen2014`. Let us see what the other numbers say.
 
 # %% tags=["nbval-check-output"]
 truth = torch.rand(1, 1, 200, 200) * 3 + 1.5  # a room: 1.5 to 4.5 m
@@ -288,18 +292,22 @@ for factor in (1.0, 0.27):
 # %% [markdown]
 # A *perfect* map multiplied by 0.27 has all four of the printed numbers, nearly: δ₁ near 0, rel near .73, log₁₀ near .57, rms
 # a little over 2 m. (The last agrees only because our truths are those of a room: rms divided by rel says that the scored
-# depths are about 3 m, and roads have no such depths.) So the column was very likely made by the KITTI network on pictures
-# of rooms, or with a factor of four between two units. It does not measure what its title says.
+# depths are about 3 m, and roads have no such depths.) The report also says that "9 random images" from "the NYU Depth V2 dataset" were scored in each run
+# {cite}`ghiorghiu_report`. So the column was very likely made by the KITTI network on pictures of rooms, or with a factor of
+# four between two units. It does not measure what its title says. And nine images, drawn anew for each run, cannot
+# decide between the two DenseNets of the other columns: think of the intervals above.
 #
 # The same table prints the same four digits, .9721, for δ₂ and for δ₃ of one column {cite}`ghiorghiu_report`. δ₃ counts
 # all that δ₂ counts and more; equal to four digits on millions of pixels is a copying slip.
 #
 # ### Formulas that nobody ran
 #
-# In the paper on reconstruction, RMSE is printed without its root, PSNR with $\sqrt{\mathrm{MAX}}$ where
-# $\mathrm{MAX}^2$ is meant, and MAPE sums along one axis only {cite}`korinevskaya2018`. The numbers in its tables are of the
-# usual size, so the code was probably right where the text is not. That is the common case, and the reason why this book
-# tests formulas against a second, independent way to compute them, and prints only what a run has measured.
+# In the paper on reconstruction, RMSE is printed without its root, PSNR as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
+# \mathrm{RMSE})$ where $\mathrm{MAX}$ is meant, and MAPE sums along one axis only {cite}`korinevskaya2018`. Its numbers
+# tell that something went wrong in the code, too. PSNR falls when RMSE grows; that is all there is in its formula. Yet on the
+# picture called Cones, bicubic interpolation has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
+# the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be. This is
+# why the library tests each formula against a second, independent way to compute it.
 #
 # ## Scoring a network that is not ours
 #
@@ -311,8 +319,9 @@ for factor in (1.0, 0.27):
 # depthlib evaluate midas_out --kind disparity --protocol midas_affine
 # ```
 #
-# The report says how many images and pixels were scored, gives an interval for each figure, and warns of maps that are
-# constant or grow where the truth shrinks: those are usually disparities by another name.
+# A map has the name of its image (for NYU the toolbox's number: `0001`). The report says how many images and pixels were
+# scored and gives an interval for each figure. It warns of maps that are constant, in another unit, or grow where the truth
+# shrinks: those are usually disparities by another name. Maps of another shape are refused.
 
 
 # %% tags=["nbval-check-output"]
@@ -330,7 +339,7 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 # ## Recap
 #
 # - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
-# - Pooled RMSE is never below the mean of the images' RMSE. Aligned and unaligned figures answer different questions.
+# - With equally many pixels in each image, pooled RMSE is never below the mean of the images'. Aligned and unaligned figures answer different questions.
 # - Compare two networks on the same images, draw by draw. An interval that holds zero shows nothing.
 # - The bugs that survive are those that flatter. Score the mean image too; a network below it is broken or mislabelled.
 #

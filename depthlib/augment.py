@@ -34,6 +34,7 @@ class Augmentation:
         colour: each RGB channel is multiplied by its own factor from this range.
         flip: probability of a left-right mirror.
         translate: crop at a random place (True) or in the centre.
+        swap: probability of the colour channels in a random order (Alhashim and Wonka 2018, §3.3).
     """
 
     scale: tuple[float, float] = (1.0, 1.5)
@@ -41,13 +42,18 @@ class Augmentation:
     colour: tuple[float, float] = (0.8, 1.2)
     flip: float = 0.5
     translate: bool = True
+    swap: float = 0.0
 
 
 #: The paper's settings (§3.4 and footnote 2), and none at all: the centre crop used at test time.
 NYU = Augmentation()
 KITTI = Augmentation(scale=(1.0, 1.2), rotation=0.0)
 CENTRE = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), flip=0.0, translate=False)
-NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE}
+#: Alhashim and Wonka 2018: mirrors and swapped channels, no geometry.
+DENSEDEPTH = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), translate=False, swap=0.25)
+#: Eigen's kinds in smaller doses, so that few samples do not pay for depths divided by up to 1.5.
+MILD = Augmentation(scale=(1.0, 1.15), rotation=3.0, colour=(0.85, 1.15))
+NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE, "densedepth": DENSEDEPTH, "mild": MILD}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Transform:
     left: Tensor
     flip: Tensor  # bool
     colour: Tensor
+    order: Tensor  # of the colour channels, int64 [B, 3]
 
 
 def draw(
@@ -86,6 +93,9 @@ def draw(
             "(height x width). Resize the data set: `data.size` in the recipe."
         )
     u = uniform(keys(seed, epoch, indices, "augment"), 8, device)
+    shuffle = uniform(keys(seed, epoch, indices, "swap"), 4, device)
+    as_is = torch.arange(3, device=u.device).expand(len(u), 3)
+    order = torch.where((shuffle[:, :1] < augmentation.swap), shuffle[:, 1:].argsort(dim=1), as_is)
     a = augmentation
     scale = a.scale[0] + u[:, 0] * (a.scale[1] - a.scale[0])
     angle = (2 * u[:, 1] - 1) * math.radians(a.rotation)
@@ -93,7 +103,7 @@ def draw(
     top = place[:, 0] * (frame[0] * scale - size[0])
     left = place[:, 1] * (frame[1] * scale - size[1])
     colour = a.colour[0] + u[:, 5:8] * (a.colour[1] - a.colour[0])
-    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour)
+    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order)
 
 
 def source_matrix(t: Transform, K: Tensor, width: int) -> Tensor:
@@ -132,6 +142,7 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
     span = torch.tensor([width, height], dtype=source.dtype, device=source.device)
     grid = (source * 2 + 1) / span - 1  # pixel centres, align_corners=False
     moved = F.grid_sample(rgb, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    moved = moved.gather(1, t.order[:, :, None, None].expand_as(moved))
     moved = (moved * t.colour[:, :, None, None]).clamp(0, 1)
     scaled = F.grid_sample(depth, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     scaled = torch.where(valid(scaled), scaled / t.scale[:, None, None, None], 0.0)

@@ -155,7 +155,8 @@ def evaluate(args: argparse.Namespace) -> int:
 
     pairs = _parameters(args.option, "--option", "root=my_pairs")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
-    dataset = open_dataset(args.against, args.split, (240, 320) if args.against == "nyu" else None, **options)
+    size = _size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
+    dataset = open_dataset(args.against, args.split, size, **options)
     predictor: Predictor | StoredPredictions
     if latest_checkpoint(args.predictions) is not None:
         if args.scale is not None or args.kind != "depth":
@@ -192,6 +193,13 @@ def evaluate(args: argparse.Namespace) -> int:
             for sentence in found.warnings:
                 print(f"note: {found.protocol.name}: {sentence}", file=sys.stderr)
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    rows, _, columns = text.partition("x")
+    if not (rows.isdigit() and columns.isdigit()):
+        raise DepthError(f"--size {text}: expected rows x columns, such as 480x640.")
+    return int(rows), int(columns)
 
 
 def protocols(args: argparse.Namespace) -> int:
@@ -260,7 +268,10 @@ def _load_model(checkpoint: str, stage: str | None) -> Any:
             "and give its folder."
         )
     recipe = from_dict(read_state(folder, ("recipe",))["recipe"], str(folder))
-    model = build_model(recipe.model.name, **recipe.model.options)
+    options = {
+        key: value for key, value in recipe.model.options.items() if key != "weights"
+    }  # they come from the folder
+    model = build_model(recipe.model.name, **options)
     load_weights(folder, model)
     model.begin_phase(stage or recipe.phases[-1].train)
     return model.eval()
@@ -373,6 +384,9 @@ def _parser() -> argparse.ArgumentParser:
         "--against", default="nyu", metavar="DATA", help="rooms, roads, nyu, folder or store (default: nyu)"
     )
     sub.add_argument("--split", default="test")
+    sub.add_argument(
+        "--size", metavar="HxW", help="rows and columns of the truth (nyu: 240x320; 480x640 with the .mat)"
+    )
     sub.add_argument("--protocol", default="eigen14", help="a name of `depthlib protocols`, or all (default: eigen14)")
     sub.add_argument("--stage", help="of a checkpoint, which part answers: coarse or fine (default: trained last)")
     sub.add_argument("--scale", type=float, help="of stored maps, file units in a metre: 1000 for millimetres")

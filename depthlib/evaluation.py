@@ -32,7 +32,7 @@ class Score:
     """The figures of one predictor.
 
     Attributes:
-        protocol, dataset: what was scored how.
+        protocol, dataset, size: what was scored how; the truth's rows and columns.
         metrics: name → value.
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
         warnings: what is odd about the predictions, in sentences.
@@ -42,6 +42,7 @@ class Score:
 
     protocol: Protocol
     dataset: str
+    size: tuple[int, int]
     metrics: dict[str, float]
     images: int
     pixels: int
@@ -112,18 +113,19 @@ def evaluate(
     skipped: list[str] = []
     names: list[str] = []
     looks = _Looks()
+    size = (0, 0)
     for start in tqdm(range(0, len(dataset), batch), desc=rules.name, disable=not progress, unit="batch"):
         samples = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))
         prediction = _answer(predictor, samples, rules)
         if kind == "disparity":
             prediction = 1 / prediction
+        size = (samples["depth"].shape[-2], samples["depth"].shape[-1])
+        looks.at(rules, prediction, samples["depth"])
         prediction, truth, mask = rules.prepare(prediction, samples["depth"])
         seen = mask.flatten(1).any(1).tolist()
         skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
         names += samples["name"]
-        looks.at(prediction, truth, mask)
-        if len(pixel_metrics):
-            pixel_metrics.update(prediction, truth, mask)
+        pixel_metrics.update(prediction, truth, mask)
         for metric in map_metrics.values():
             metric.update(prediction, truth, mask)
     # compute() first: it makes the grouped metrics share the state that was updated once
@@ -134,8 +136,8 @@ def evaluate(
     if pixels == 0:
         raise DepthError(f"evaluation: no valid pixel in {len(dataset)} images of {dataset.name} under {rules.name}.")
     return Score(
-        rules, dataset.name, {name: values[name] for name in rules.figures}, int((sums[:, 0] > 0).sum()), pixels,
-        skipped, looks.warnings(kind), names, sums, {name: metric.each() for name, metric in map_metrics.items()},
+        rules, dataset.name, size, {name: values[name] for name in rules.figures}, int((sums[:, 0] > 0).sum()), pixels,
+        skipped, looks.warnings(kind, rules.alignment != "none"), names, sums, {name: metric.each() for name, metric in map_metrics.items()},
     )  # fmt: skip
 
 
@@ -156,28 +158,43 @@ def _answer(predictor: Predictor | DepthModel | StoredPredictions, samples: Batc
 
 
 class _Looks:
-    """Notices predictions that are constant, or grow where the truth shrinks, on a few thousand pixels an image."""
+    """Notices predictions that are constant, grow where the truth shrinks, or are in another unit.
+
+    It looks before any alignment, which would hide all three, on a few thousand pixels an image.
+    """
 
     def __init__(self) -> None:
         self.correlations: list[float] = []
+        self.ratios: list[float] = []
         self.constant = self.count = 0
 
-    def at(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
-        for p, g, m in zip(prediction, truth, mask, strict=True):
+    def at(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
+        if prediction.ndim != 4 or len(prediction) != len(truth):
+            return  # the protocol says what is wrong
+        prediction = rules.resample(prediction, (truth.shape[-2], truth.shape[-1]))
+        for p, g, m in zip(prediction, truth, rules.mask(truth), strict=True):
             step = max(1, round((m.numel() / 4096) ** 0.5))
-            few = m[..., ::step, ::step]
+            few = m[..., ::step, ::step] & p[..., ::step, ::step].isfinite()
             x, y = p[..., ::step, ::step][few].double(), g[..., ::step, ::step][few].double()
             if len(x) < 2:
                 continue
             self.count += 1
+            self.ratios.append(float((x / y).median()))
             x, y = x - x.mean(), y - y.mean()
-            if x.abs().max() <= 1e-6 * p.abs().max():
+            if x.abs().max() <= 1e-6 * float(p[p.isfinite()].abs().max()):
                 self.constant += 1
             elif y.abs().max() > 0:
                 self.correlations.append(float((x * y).sum() / (x.norm() * y.norm())))
 
-    def warnings(self, kind: Kind) -> list[str]:
+    def warnings(self, kind: Kind, aligned: bool) -> list[str]:
         found = []
+        far_off = sum(not 1 / 20 < ratio < 20 for ratio in self.ratios)
+        if not aligned and far_off > self.count / 2:
+            typical = float(np.median(self.ratios))
+            found.append(
+                f"{far_off} of {self.count} predictions are {typical:.3g} times the truth: metres, or another unit? "
+                "Give the file units in a metre with --scale."
+            )
         if self.constant:
             found.append(f"{self.constant} of {self.count} predictions are constant.")
         against = sum(r < -0.3 for r in self.correlations)
@@ -191,8 +208,8 @@ class _Looks:
 
 
 def from_model(model: DepthModel) -> Predictor:
-    """A model as a predictor: full-frame metres, nearest-neighbour up-sampling as in the paper."""
-    return lambda rgb: predict(model, rgb).full()
+    """A model as a predictor: full-frame metres, enlarged as the model's paper does it."""
+    return lambda rgb: predict(model, rgb).full(model.upsampling)
 
 
 def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:
@@ -254,7 +271,8 @@ def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 
     differences = torch.cat([first.figure(metric, pick) - second.figure(metric, pick) for pick in picks])
     low, high = np.quantile(differences.numpy(), [0.025, 0.975])
     value = first.metrics[metric] - second.metrics[metric]
-    return Difference(metric, value, float(low), float(high), (value > 0) == higher_is_better(metric))
+    better = value != 0 and (value > 0) == higher_is_better(metric)
+    return Difference(metric, value, float(low), float(high), better)
 
 
 def bootstrap_interval(score: Score, metric: str, draws: int = 2000, seed: int = 0) -> tuple[float, float]:

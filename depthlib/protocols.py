@@ -84,7 +84,7 @@ class Protocol:
         if self.clamp:
             steps.append(f"clamped to {self.clamp[0]:g} … {self.clamp[1]:g} m")
         if self.flip:
-            steps.append("averaged with the mirrored picture's answer")
+            steps.append("averaged with the mirrored picture's answer (models; stored maps are as they are)")
         steps.append(
             "all pixels in one pool" if self.pooling == "pixels" else "a mean for each image, then over images"
         )
@@ -97,7 +97,8 @@ class Protocol:
 
     def metrics(self) -> MetricCollection:
         """Fresh torchmetrics of this protocol's figures over pixels."""
-        return collection([name for name in self.figures if name in PIXEL_METRICS], self.pooling)
+        names = [name for name in self.figures if name in PIXEL_METRICS]
+        return collection(names or ["delta1"], self.pooling)  # one at least: it counts the pixels
 
     def map_metrics(self) -> dict[str, MapMetric]:
         """Fresh torchmetrics of this protocol's figures of whole maps."""
@@ -129,7 +130,7 @@ class Protocol:
     def resample(self, prediction: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction [B, 1, h, w] at the truth's rows and columns.
 
-        On the KITTI frame a prediction of the benchmark's 352x1216 is put where that crop was cut from, at the bottom
+        Maps of another shape than the truth are refused, not stretched. On the KITTI frame a prediction of the benchmark's 352x1216 is put where that crop was cut from, at the bottom
         and in the middle; nothing is said around it.
         """
         shape = (prediction.shape[-2], prediction.shape[-1])
@@ -138,14 +139,22 @@ class Protocol:
         if self.frame == (375, 1242) and shape == KB_SIZE and size[0] >= shape[0] and size[1] >= shape[1]:
             left = (size[1] - shape[1]) // 2
             return F.pad(prediction, (left, size[1] - shape[1] - left, size[0] - shape[0], 0))
+        if shape != (1, 1) and (shape == size[::-1] or abs(shape[0] / shape[1] / (size[0] / size[1]) - 1) > 0.03):
+            how = (
+                "transposed: save it rows first"
+                if shape == size[::-1]
+                else "of another shape: crop or pad it as the picture"
+            )
+            raise DepthError(
+                f"protocol {self.name}: a map of {shape[0]}x{shape[1]} for a truth of {size[0]}x{size[1]} is {how}."
+            )
         if self.resampling == "nearest":
             return F.interpolate(prediction, size, mode="nearest-exact")
-        if self.resampling == "disparity":
-            silent = F.interpolate((prediction == 0).to(prediction), size, mode="bilinear", align_corners=False) > 0
-            inverse = torch.where(prediction == 0, 1.0, 1 / prediction)
-            inverse = F.interpolate(inverse, size, mode="bilinear", align_corners=False)
-            return torch.where(silent, 0.0, 1 / inverse)
-        return F.interpolate(prediction, size, mode="bilinear", align_corners=False)
+        # where nothing is said (0), nothing must be mixed in
+        silent = F.interpolate((prediction == 0).to(prediction), size, mode="bilinear", align_corners=False) > 0
+        values = 1 / torch.where(prediction == 0, 1.0, prediction) if self.resampling == "disparity" else prediction
+        values = F.interpolate(values, size, mode="bilinear", align_corners=False)
+        return torch.where(silent, 0.0, 1 / values if self.resampling == "disparity" else values)
 
     def clamped(self, prediction: Tensor) -> Tensor:
         """The prediction within ``clamp``; 0, where the model says nothing, stays 0."""
@@ -218,7 +227,7 @@ PROTOCOLS: dict[str, Protocol] = {
         # the fine network's own region at 184x612 (rows 66:174, cols 22:590)
         Protocol(
             "eigen14_kitti",
-            "Eigen et al. 2014, Table 2 (KITTI): the region their network answers for, LiDAR to 80 m",
+            "Eigen et al. 2014, Table 2 (KITTI): the region their network answers for; the cap of 80 m is ours",
             frame=(184, 612),
             crop=(66, 174, 22, 590),
             caps=(0.0, 80.0),
@@ -226,7 +235,8 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             "bts",
-            "NYU in BTS, AdaBins, NeWCRFs, ZoeDepth: the 'eigen crop' 45:471, 41:601; images averaged",
+            "NYU in BTS: the 'eigen crop' 45:471, 41:601; images averaged (BTS's own truth keeps the sensor's holes, the "
+            "labelled set's is filled)",
             crop=(45, 471, 41, 601),
             caps=(1e-3, 10.0),
             clamp=(1e-3, 10.0),
@@ -234,9 +244,19 @@ PROTOCOLS: dict[str, Protocol] = {
             figures=MODERN,
         ),
         Protocol(
+            "bts_flip",
+            "NYU in AdaBins, NeWCRFs and ZoeDepth: bts, with the mirrored picture's answer averaged in",
+            crop=(45, 471, 41, 601),
+            caps=(1e-3, 10.0),
+            clamp=(1e-3, 10.0),
+            resampling="bilinear",
+            flip=True,
+            figures=MODERN,
+        ),
+        Protocol(
             "densedepth",
             "NYU in DenseDepth: crop 20:460, 24:616; clamped to .1 … 10 m, mirrored pictures averaged, "
-            "all pixels in one pool",
+            "all pixels in one pool; AbsRel divided by the truth, where copies of its code divide by the prediction",
             crop=(20, 460, 24, 616),
             clamp=(0.1, 10.0),
             resampling="bilinear",
@@ -289,7 +309,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "makarov18",
             "Korinevskaya and Makarov 2018: whole maps, images averaged, with the slips of its formulas put right",
             resampling="nearest",
-            figures=("rmse", "mape", "ssim", "psnr"),
+            figures=("abs_rel", "rmse", "mape", "ssim", "psnr"),
         ),
         Protocol("full", "no one's: every valid pixel in one pool", pooling="pixels"),
     )
@@ -306,7 +326,9 @@ def fitting(size: tuple[int, int]) -> list[str]:
     return [
         name
         for name, protocol in PROTOCOLS.items()
-        if protocol.anywhere or abs(shape / (protocol.frame[0] / protocol.frame[1]) - 1) < 0.03
+        if protocol.anywhere
+        or abs(shape / (protocol.frame[0] / protocol.frame[1]) - 1) < 0.03
+        or (size == KB_SIZE and protocol.name == "kitti_benchmark")
     ]
 
 

@@ -30,18 +30,21 @@ def columns(scores: Sequence[Score]) -> list[str]:
 def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
     """All of a score as plain data: figures with intervals, how many images and pixels, what was left out.
 
-    A figure that no image allows (SSIM where every window has a hole) is None.
+    A figure that no image allows (SSIM where every window has a hole), or that is infinite (PSNR of a perfect map), is None.
     """
     return {
         "protocol": score.protocol.name,
         "reproduces": score.protocol.reproduces,
         "dataset": score.dataset,
+        "size": list(score.size),
         "images": score.images,
         "pixels": score.pixels,
         "skipped": score.skipped,
         "warnings": score.warnings,
         "metrics": {
-            name: None if math.isnan(value) else {"value": value, "interval": bootstrap_interval(score, name, draws)}
+            name: None
+            if not math.isfinite(value)
+            else {"value": value, "interval": bootstrap_interval(score, name, draws)}
             for name, value in score.metrics.items()
         },
     }
@@ -50,7 +53,8 @@ def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
 def counts(score: Score) -> str:
     """How many images and pixels were scored, and what was not."""
     left_out = f", {len(score.skipped)} images left out without a valid pixel" if score.skipped else ""
-    return f"{score.images} images, {score.pixels} pixels of {score.dataset}{left_out}"
+    rows, columns = score.size
+    return f"{score.images} images, {score.pixels} pixels of {score.dataset} at {rows}x{columns}{left_out}"
 
 
 def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
@@ -61,7 +65,7 @@ def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
         if score.protocol.reproduces:
             lines.append(f"  {score.protocol.reproduces}")
         for name, value in score.metrics.items():
-            low, high = (value, value) if math.isnan(value) else bootstrap_interval(score, name, draws)
+            low, high = (value, value) if not math.isfinite(value) else bootstrap_interval(score, name, draws)
             arrow = "↑" if higher_is_better(name) else "↓"
             lines.append(f"  {TITLES[name]:13} {arrow} {value:8.3f}   95 %: {low:.3f} to {high:.3f}")
         lines += [f"  note: {sentence}" for sentence in score.warnings]
@@ -69,8 +73,8 @@ def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
     return "\n\n".join(blocks)
 
 
-def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
-    """A Markdown table, a row a score; a figure that a protocol does not report stays empty."""
+def as_markdown(scores: Mapping[str, Score]) -> str:
+    """A Markdown table, a row a score, no intervals; a figure that a protocol does not report stays empty."""
     names = columns(list(scores.values()))
     lines = ["| | " + " | ".join(TITLES[n] for n in names) + " | images |", "|---" * (len(names) + 2) + "|"]
     for label, score in scores.items():
@@ -79,8 +83,8 @@ def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
     return "\n".join(lines)
 
 
-def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
-    """A LaTeX tabular (booktabs), a row a score."""
+def as_latex(scores: Mapping[str, Score]) -> str:
+    """A LaTeX tabular (booktabs), a row a score, no intervals."""
     names = columns(list(scores.values()))
     titles = [LATEX.get(TITLES[n], TITLES[n].replace("%", r"\%")) for n in names]
     lines = [

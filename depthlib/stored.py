@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ class StoredPredictions:
     """
 
     def __init__(self, root: str | os.PathLike[str], scale: float | None = None) -> None:
+        if scale is not None and not 0 < scale < math.inf:
+            raise DepthError(f"{root}: scale is {scale:g}; expected file units in a metre, such as 1000 or 256.")
         self.root, self.scale = Path(root), scale
         if not self.root.is_dir():
             raise DepthError(f"{root}: no such folder. Expected one map an image: NAME.npy, NAME.pfm or NAME.png.")
@@ -73,11 +76,11 @@ class StoredPredictions:
         suffix, scale = path.suffix.lower(), self.scale or 1.0
         if suffix == ".png":
             return torch.from_numpy(read_depth_png(path, scale))[None, None]
-        values = read_pfm(path) if suffix == ".pfm" else _read_npy(path)
+        values = read_pfm(path) if suffix == ".pfm" else _read_npy(path, self.scale is not None)
         return torch.from_numpy(values.copy())[None, None] / scale
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def _read_npy(path: Path, scaled: bool) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -85,4 +88,8 @@ def _read_npy(path: Path) -> np.ndarray:
     values = np.squeeze(values)
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise DepthError(f"{path}: {values.dtype} of shape {values.shape}; expected one map, [H, W], of numbers.")
+    if values.dtype.kind != "f" and not scaled:
+        raise DepthError(
+            f"{path}: whole numbers ({values.dtype}) do not say their unit. Give --scale: 1000 for millimetres."
+        )
     return values.astype(np.float32)

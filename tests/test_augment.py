@@ -12,7 +12,7 @@ from depthlib.sample import collate
 
 
 def transform(**changes) -> Transform:
-    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0])
+    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0], order=[0, 1, 2])
     return Transform(**{key: torch.tensor([value]) for key, value in {**base, **changes}.items()})
 
 
@@ -113,3 +113,16 @@ def test_an_image_smaller_than_the_input_is_refused(sample):
     small = {**sample, "rgb": torch.zeros(3, 100, 320), "depth": torch.ones(1, 100, 320)}
     with pytest.raises(DepthError, match="100x320.*228x304"):
         augment(collate([small]), (228, 304), Augmentation())
+
+
+def test_swapped_channels_are_the_same_numbers_in_another_order_and_as_often_as_asked():
+    from depthlib.augment import DENSEDEPTH
+
+    t = draw(DENSEDEPTH, (8, 8), (8, 8), 0, 0, range(4000))
+    swapped = (t.order != torch.arange(3)).any(1).float().mean().item()
+    assert swapped == pytest.approx(0.25 * 5 / 6, abs=0.02)  # one of six orders changes nothing
+    assert t.scale.eq(1).all() and t.angle.eq(0).all() and t.colour.eq(1).all()
+    rgb = torch.rand(64, 3, 8, 8)
+    batch = dict(rgb=rgb, depth=torch.ones(64, 1, 8, 8), K=torch.eye(3).expand(64, 3, 3), index=list(range(64)))
+    out = augment(batch, (8, 8), DENSEDEPTH, seed=1)
+    assert torch.allclose(out["rgb"].sum((1, 2, 3)), rgb.sum((1, 2, 3)), rtol=1e-5) and out["depth"].eq(1).all()

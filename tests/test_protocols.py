@@ -51,13 +51,13 @@ def answers(maps):
     return lambda rgb: stacked[(rgb[:, 0, 0, 0] * 100).round().long()]
 
 
-def made(size, count=3, seed=0, near=0.5, far=12.0, holes=0.1, smaller=1):
+def made(size, count=3, seed=0, near=0.5, far=12.0, holes=0.1):
     """Truths with holes and beyond the caps, and predictions with errors of many sizes."""
     rng = np.random.default_rng(seed)
     truths, predictions = [], []
     for _ in range(count):
         g = np.exp(rng.uniform(np.log(near), np.log(far), size)).astype(np.float32)
-        p = g[::smaller, ::smaller] * np.exp(rng.normal(0.1, 0.4, g[::smaller, ::smaller].shape)).astype(np.float32)
+        p = g * np.exp(rng.normal(0.1, 0.4, size)).astype(np.float32)
         g[rng.random(size) < holes] = 0
         truths.append(g)
         predictions.append(p)
@@ -196,6 +196,54 @@ def test_midas_fits_scale_and_shift_of_disparity_and_stops_at_ten_metres():
         evaluate(answers(disparities), Maps(truths), "bts", kind="disparity")
 
 
+@pytest.mark.parametrize("name", ["bts", "garg", "monodepth2", "midas_affine", "eigen14"])
+def test_half_size_maps_are_enlarged_as_each_code_does_it(name):
+    """Bilinear in depth, bilinear in the inverse, or the nearest; written with SciPy."""
+    rules = get_protocol(name)
+    size = (376, 1242) if rules.frame == (375, 1242) else (480, 640)
+    p = np.exp(np.random.default_rng(0).uniform(0, 2, (size[0] // 2, size[1] // 2)))
+    if rules.resampling == "nearest":
+        wanted = p.repeat(2, 0).repeat(2, 1)
+    else:
+        values = 1 / p if rules.resampling == "disparity" else p
+        wanted = zoom(values, 2, order=1, mode="nearest", grid_mode=True)
+        wanted = 1 / wanted if rules.resampling == "disparity" else wanted
+    assert rules.resampling == {"bts": "bilinear", "garg": "bilinear", "eigen14": "nearest"}.get(name, "disparity")
+    found = rules.resample(torch.from_numpy(p)[None, None], size)[0, 0].numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", fitting((480, 640)))
+def test_a_perfect_map_has_no_error_under_any_protocol(name):
+    truths, _ = made((480, 640), count=2, holes=0, far=9)
+    score = evaluate(answers(truths), Maps(truths), name)
+    for figure, value in score.metrics.items():
+        best = {"psnr": math.inf}.get(figure, 1 if figure.startswith("delta") or figure == "ssim" else 0)
+        # densedepth averages with the mirrored answer; here both are the same map, so it must be mirrored back first
+        if not get_protocol(name).flip:
+            assert value == pytest.approx(best, abs=2e-4), figure
+    assert math.isfinite(len(FORMATS["json"]({name: score}))) and "inf" not in FORMATS["json"]({name: score}).lower()
+
+
+def test_another_shape_is_refused_and_silence_is_not_mixed_in():
+    truth = torch.ones(1, 1, 480, 640)
+    for rules in (get_protocol("bts"), get_protocol("midas_affine"), get_protocol("eigen14")):
+        with pytest.raises(DepthError, match="transposed"):
+            rules.prepare(torch.ones(1, 1, 640, 480), truth)
+        with pytest.raises(DepthError, match="another shape"):
+            rules.prepare(torch.ones(1, 1, 480, 480), truth)
+        holed = torch.ones(1, 1, 240, 320)
+        holed[..., 100, 100] = 0
+        with pytest.raises(DepthError, match="no prediction"):
+            rules.prepare(holed, truth)
+
+
+def test_a_protocol_of_whole_maps_only_still_counts_its_pixels():
+    truths, predictions = made((48, 64), holes=0)
+    score = evaluate(answers(predictions), Maps(truths), Protocol("s", figures=("ssim",)))
+    assert list(score.metrics) == ["ssim"] and score.pixels == 3 * 48 * 64
+
+
 def test_makarov18_scores_whole_maps_with_the_formulas_put_right():
     truths, predictions = made((60, 80), holes=0)
     rows = []
@@ -203,7 +251,7 @@ def test_makarov18_scores_whole_maps_with_the_formulas_put_right():
         g, p = g.astype(np.float64), p.astype(np.float64)
         same = {"data_range": g.max()}
         rows.append({
-            "rmse": np.sqrt(np.mean((g - p) ** 2)), "mape": 100 * np.mean(np.abs(g - p) / g),
+            "abs_rel": np.mean(np.abs(g - p) / g), "rmse": np.sqrt(np.mean((g - p) ** 2)), "mape": 100 * np.mean(np.abs(g - p) / g),
             "psnr": peak_signal_noise_ratio(g, p, **same),
             "ssim": structural_similarity(g, p, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, **same),
         })  # fmt: skip
@@ -356,9 +404,15 @@ def test_constant_predictions_and_disparity_taken_for_depth_are_noticed():
     assert flat.warnings == ["3 of 3 predictions are constant."]
     upside_down = evaluate(lambda rgb: 3 / answers(predictions)(rgb), data)
     assert len(upside_down.warnings) == 1 and "are they disparity?" in upside_down.warnings[0]
-    as_disparity = evaluate(lambda rgb: answers(predictions)(rgb), Maps([np.pad(t, 4)[4:-4, 4:-4] for t in truths]),
-                            "midas_affine", kind="disparity")  # fmt: skip
-    assert as_disparity.metrics["delta1"] < 1
+    # an alignment would forgive both mistakes, so the warning must look before it
+    taken_for_disparity = evaluate(answers(predictions), data, "midas_affine", kind="disparity")
+    assert "are they depth?" in taken_for_disparity.warnings[0]
+    assert (
+        "are they disparity?" in evaluate(lambda rgb: 3 / answers(predictions)(rgb), data, "midas_affine").warnings[0]
+    )
+    assert evaluate(lambda rgb: 3 / answers(predictions)(rgb), data, "midas_affine", kind="disparity").warnings == []
+    in_millimetres = evaluate(lambda rgb: 1000 * answers(predictions)(rgb), data)
+    assert "times the truth: metres, or another unit?" in in_millimetres.warnings[0]
 
 
 def test_every_protocol_says_what_it_does():
@@ -422,18 +476,27 @@ def test_maps_of_any_program_are_scored(stored, pairs, capsys):
     for kind in FORMATS:
         assert run(stored, "--against", "folder", "--option", f"root={pairs}", "--format", kind) == 0
         text = capsys.readouterr().out
-        assert "eigen14" in text and ("8 images" in text or "8" in text)
+        assert kind == "json" or f"{found['eigen14']['metrics']['rmse']['value']:.3f}" in text
 
 
 def test_millimetre_pngs_are_metres_with_their_scale(pairs, tmp_path, capsys):
+    from depthlib.data.folder import Folder
+
     folder = tmp_path / "png"
     folder.mkdir()
+    truths = Folder(pairs)
     for i in range(8):
-        write_depth_png(folder / f"{i:04d}.png", np.full((240, 320), 3.0), 1000)
-    assert run(folder, "--against", "folder", "--option", f"root={pairs}") == 2
+        write_depth_png(folder / f"{i:04d}.png", truths[i]["depth"][0].numpy() * 1.25, 5000)
+    against = ("--against", "folder", "--option", f"root={pairs}", "--format", "json")
+    assert run(folder, *against) == 2
     assert "--scale" in capsys.readouterr().err
-    assert run(folder, "--against", "folder", "--option", f"root={pairs}", "--scale", "1000") == 0
-    assert "8 of 8 predictions are constant" in capsys.readouterr().out
+    assert run(folder, *against, "--scale", "5000") == 0
+    assert json.loads(capsys.readouterr().out)["eigen14"]["metrics"]["abs_rel"]["value"] == pytest.approx(
+        0.25, abs=1e-3
+    )
+    assert run(folder, *against, "--scale", "1") == 0
+    assert "6.25e+03 times the truth" in capsys.readouterr().err
+    assert run(folder, *against, "--scale", "0") == 2
 
 
 @pytest.mark.parametrize(

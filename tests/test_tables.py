@@ -11,6 +11,7 @@ from depthlib import tables
 from depthlib.cli import main
 from depthlib.errors import DepthError
 from depthlib.models import build_model
+from depthlib.protocols import get_protocol
 from depthlib.recipe import recipe_names
 
 
@@ -32,6 +33,10 @@ def test_every_table_reads_and_its_recipes_are_there(name):
     table = tables.load_table(name)
     assert table.rows and table.cite in (ROOT / "book" / "references.bib").read_text()
     assert set(table.recipes()) <= set(recipe_names())
+    if table.where:
+        assert set(table.columns) <= set(get_protocol(table.where.split("/")[1]).figures)
+    else:
+        assert not table.recipes()
     assert all(any(value is not None for value in row.published) or row.ours for row in table.rows)
 
 

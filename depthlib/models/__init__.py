@@ -9,7 +9,10 @@ from depthlib.errors import DepthError
 from depthlib.models.base import DepthModel
 
 #: name → module and class
-MODELS = {"eigen": ("depthlib.models.eigen", "Eigen")}
+MODELS = {
+    "eigen": ("depthlib.models.eigen", "Eigen"),
+    "densedepth": ("depthlib.models.densedepth", "DenseDepth"),
+}
 
 
 def build_model(name: str, **options: Any) -> DepthModel:

@@ -19,6 +19,8 @@ class DepthModel(nn.Module, ABC):
     frame_size: tuple[int, int]
     input_size: tuple[int, int]
     region: tuple[int, int, int, int]
+    #: How its maps are enlarged to the picture when they are scored: Eigen et al. take the nearest value.
+    upsampling: str = "nearest-exact"
 
     @abstractmethod
     def begin_phase(self, part: str) -> None:

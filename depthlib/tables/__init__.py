@@ -50,7 +50,8 @@ class Table:
     """A published table.
 
     Args:
-        where: data, split and protocol of our figures, as results file them: ``nyu-test/eigen14``.
+        where: data, split and protocol of our figures, as results file them: ``nyu-test/eigen14``; empty for a table
+            whose numbers are only quoted.
         columns: names of figures.
     """
 
@@ -162,7 +163,12 @@ def as_markdown(name: str, results: Path) -> str:
     from depthlib.reporting import TITLES
 
     table = load_table(name)
-    lines = [f"### {name}: {table.title}", "", f"{table.source}. Ours: {table.where}.", ""]
+    lines = [
+        f"### {name}: {table.title}",
+        "",
+        f"{table.source}." + (f" Ours: {table.where}." if table.where else ""),
+        "",
+    ]
     lines += [
         "| | | " + " | ".join(TITLES.get(c, c) for c in table.columns) + " |",
         "|---" * (len(table.columns) + 2) + "|",

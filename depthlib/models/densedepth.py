@@ -1,0 +1,272 @@
+"""An encoder that has seen a million pictures, and a decoder that goes back up through its skips.
+
+Alhashim and Wonka 2018, "High quality monocular depth estimation via transfer learning": DenseNet-169 without its
+classifier, then four times: enlarge, join the encoder's map of that size, two 3x3 convolutions. The answer has half of
+the picture's size. Any torchvision encoder of :data:`ENCODERS` fits, through one mechanism: torchvision's feature
+extraction hands out the maps at 1/2, 1/4, 1/8, 1/16 and 1/32.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from depthlib.errors import DepthError
+from depthlib.models.base import DepthModel
+from depthlib.sample import valid
+
+DENSENET = (
+    "features.relu0",
+    "features.pool0",
+    "features.transition1.pool",
+    "features.transition2.pool",
+    "features.norm5",
+)
+RESNET = ("relu", "layer1", "layer2", "layer3", "layer4")
+
+#: Encoder → names of its maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture.
+ENCODERS: dict[str, tuple[str, str, str, str, str]] = {
+    **dict.fromkeys(("densenet121", "densenet161", "densenet169", "densenet201"), DENSENET),
+    **dict.fromkeys(("resnet18", "resnet34", "resnet50", "resnet101"), RESNET),
+    "mobilenet_v2": ("features.1", "features.3", "features.6", "features.13", "features.18"),
+    "mobilenet_v3_large": ("features.1", "features.3", "features.6", "features.12", "features.16"),
+    "mobilenet_v3_small": ("features.0", "features.1", "features.3", "features.8", "features.12"),
+    "efficientnet_b0": ("features.1", "features.2", "features.3", "features.5", "features.8"),
+    "efficientnet_b3": ("features.1", "features.2", "features.3", "features.5", "features.8"),
+    "vgg16": ("features.8", "features.15", "features.22", "features.29", "features.30"),
+}
+#: Reciprocal depth as the paper's code has it: 10 / metres, from 1 at 10 m to 100 at 10 cm.
+RECIPROCAL = 10.0
+START_DEPTH = 2.5  # metres; an untrained network answers about this
+#: Where batch normalisation expects colours to be.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+VGG_MEAN, VGG_STD = (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)
+
+
+class Up(nn.Module):
+    """Enlarge, join the skip, two 3x3 convolutions: [B, C, h, w] and [B, S, 2h, 2w] → [B, D, 2h, 2w]."""
+
+    def __init__(self, channels: int, skip: int, out: int, leaky: tuple[bool, bool], align_corners: bool) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels + skip, out, 3, padding=1)
+        self.second = nn.Conv2d(out, out, 3, padding=1)
+        self.leaky, self.align_corners = leaky, align_corners
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=self.align_corners)
+        x = self.first(torch.cat((x, skip), dim=1))
+        x = F.leaky_relu(x, 0.2) if self.leaky[0] else x
+        x = self.second(x)
+        return F.leaky_relu(x, 0.2) if self.leaky[1] else x
+
+
+class DenseDepth(DepthModel):
+    """Encoder and decoder with skips, trained together.
+
+    Args:
+        encoder: a name of :data:`ENCODERS`.
+        weights: of the encoder: None for random ones, ``"IMAGENET1K_V1"`` for torchvision's (first looked for in
+            ``$DEPTHLIB_WEIGHTS``, then downloaded), or the path of a safetensors file in torchvision's key names.
+        width: channels where the decoder begins, as a share of the encoder's last map. 1 is the paper; the Keras
+            repository's default is a half.
+        leaky: where LeakyReLU(0.2) stands: ``"both"`` after both convolutions of every block (the Keras code),
+            ``"second"`` (the public PyTorch port), or ``"not_last"`` (after both, except in the last block).
+        align_corners: of the enlargement; False is our convention, True the public codes'.
+        output: the native target: ``"reciprocal"`` 10 / metres as in the paper, or ``"log"`` metres.
+        size: rows and columns of the picture it is trained and asked at.
+        freeze_statistics: keep the encoder's batch-norm statistics as they came.
+
+    Shape: rgb [B, 3, H, W] in [0, 1], any size → [B, 1, ⌈H/2⌉, ⌈W/2⌉]. Sizes that are no multiple of 32 are continued at
+    the border and cut back.
+
+    Raises:
+        DepthError: an unknown encoder or switch, weights that cannot be had or belong to another network.
+
+    Source: Alhashim and Wonka 2018, §3.1 and Table 5; the switches from the two public codes.
+
+    >>> DenseDepth("mobilenet_v2", width=0.1)(torch.zeros(1, 3, 64, 96)).shape
+    torch.Size([1, 1, 32, 48])
+    """
+
+    PHASES = ("decoder", "all")
+    upsampling = "bilinear"
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        encoder: str = "densenet169",
+        weights: str | None = None,
+        width: float = 1.0,
+        leaky: Literal["both", "second", "not_last"] = "both",
+        align_corners: bool = False,
+        output: Literal["reciprocal", "log"] = "reciprocal",
+        size: tuple[int, int] = (480, 640),
+        freeze_statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        if encoder not in ENCODERS:
+            near = difflib.get_close_matches(encoder, ENCODERS, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise DepthError(f"DenseDepth: encoder {encoder!r} is unknown{hint} There are {', '.join(ENCODERS)}.")
+        for name, value, choices in (
+            ("leaky", leaky, ("both", "second", "not_last")), ("output", output, ("reciprocal", "log")),
+        ):  # fmt: skip
+            if value not in choices:
+                raise DepthError(f"DenseDepth: {name} is {value!r}; expected one of {', '.join(choices)}.")
+        if not 0 < width <= 1:
+            raise DepthError(f"DenseDepth: width is {width}; expected a share in (0, 1], 1 being the paper's decoder.")
+        rows, columns = size
+        if rows % 32 or columns % 32 or min(size) < 32:
+            raise DepthError(f"DenseDepth: size is {rows}x{columns}; expected multiples of 32, such as 480x640.")
+        self.frame_size = self.input_size = (rows, columns)
+        self.region = (0, 0, rows, columns)
+        self.output, self.freeze_statistics = output, freeze_statistics
+        mean, std = (VGG_MEAN, VGG_STD) if encoder == "vgg16" else (IMAGENET_MEAN, IMAGENET_STD)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.encoder, skips = make_encoder(encoder, weights)
+        *skips, last = skips
+        channels = max(16, round(last * width))
+        self.middle = nn.Conv2d(last, channels, 1)
+        blocks = []
+        for i, skip in enumerate(reversed(skips)):
+            both = leaky == "both" or (leaky == "not_last" and i < 3)
+            after = (both, both or leaky == "second")
+            blocks.append(Up(channels, skip, channels // 2, after, align_corners))
+            channels //= 2
+        self.up = nn.ModuleList(blocks)
+        self.last = nn.Conv2d(channels, 1, 3, padding=1)
+        with torch.no_grad():
+            self.last.bias.fill_(RECIPROCAL / START_DEPTH if output == "reciprocal" else math.log(START_DEPTH))  # type: ignore[union-attr]
+        self.stage = "all"
+
+    def begin_phase(self, part: str) -> None:
+        """Train ``"all"``, or the ``"decoder"`` over a frozen encoder."""
+        if part not in self.PHASES:
+            raise DepthError(f"DenseDepth: phase trains {part!r}; expected one of {self.PHASES}.")
+        self.stage = part
+        self.requires_grad_(True)
+        self.encoder.requires_grad_(part == "all")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> DenseDepth:
+        """As in torch, but a frozen encoder, or one whose statistics are frozen, stays in eval mode."""
+        super().train(mode)
+        if self.stage == "decoder" or self.freeze_statistics:
+            self.encoder.eval()
+        return self
+
+    def forward(self, rgb: Tensor) -> Tensor:  # shapes for densenet169 at 480x640
+        height, width = rgb.shape[-2:]
+        x = (rgb - self.mean) / self.std
+        if height % 32 or width % 32:
+            x = F.pad(x, (0, -width % 32, 0, -height % 32), mode="replicate")
+        *skips, x = self.encoder(x).values()  # [B, 1664, 15, 20] and skips of 64, 64, 128, 256 channels
+        x = self.middle(F.relu(x))  # torchvision's norm5 has no ReLU after it
+        for up, skip in zip(self.up, reversed(skips), strict=True):
+            x = up(x, skip)  # 832, 416, 208, 104 channels; at last [B, 104, 240, 320]
+        x = self.last(x)[..., : math.ceil(height / 2), : math.ceil(width / 2)]  # [B, 1, 240, 320]
+        return x.float()
+
+    def target(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth of a crop at half its size, as the native target; sub-sampled, not averaged over edges.
+
+        Shape: [B, 1, H, W] metres, 0 = missing → [B, 1, H/2, W/2] and mask, bool. Reciprocal targets are clipped to
+        1 … 100 as in the paper's code (10 m to 10 cm).
+        """
+        half = F.interpolate(
+            depth, (math.ceil(depth.shape[-2] / 2), math.ceil(depth.shape[-1] / 2)), mode="nearest-exact"
+        )
+        mask = valid(half)
+        known = torch.where(mask, half, 1.0)
+        return (RECIPROCAL / known).clamp(1, 100) if self.output == "reciprocal" else known.log(), mask
+
+    def to_depth(self, output: Tensor) -> Tensor:
+        """Native output to metres; a reciprocal is clipped to 1 … 100 first, 10 m to 10 cm."""
+        return RECIPROCAL / output.clamp(1, 100) if self.output == "reciprocal" else output.exp()
+
+
+def make_encoder(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
+    """An encoder that returns its five maps, and how many channels each has."""
+    import torchvision
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    nodes = {node: str(i) for i, node in enumerate(ENCODERS[name])}
+    whole = torchvision.models.get_model(name, weights=None)
+    if weights is not None:
+        load_encoder(whole, name, weights)
+    encoder = create_feature_extractor(whole, return_nodes=nodes)
+    was_training = encoder.training
+    with torch.no_grad():
+        device = next(encoder.parameters()).device
+        maps = encoder.eval()(torch.zeros(1, 3, 64, 64, device=device)).values()
+    encoder.train(was_training)
+    return encoder, [m.shape[1] for m in maps]
+
+
+def load_encoder(network: nn.Module, name: str, weights: str) -> None:
+    """Put pretrained weights into a torchvision network.
+
+    Args:
+        weights: ``"IMAGENET1K_V1"`` or the path of a safetensors file.
+
+    Raises:
+        DepthError: no such file, another network's, or nothing cached and no way to download: says what to fetch and
+            where to put it.
+    """
+    tensors = _local(name) if weights == "IMAGENET1K_V1" else _read(Path(weights))
+    if tensors is None:
+        tensors = _torchvision(name, weights)
+    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    head = ("classifier.", "fc.", "heads.")
+    found = tensors if any(key in wanted for key in tensors) else {f"features.{key}": v for key, v in tensors.items()}
+    for key, value in wanted.items():
+        if key.startswith(head):
+            continue
+        if key not in found or found[key].shape != value.shape:
+            have = tuple(found[key].shape) if key in found else "absent"
+            raise DepthError(
+                f"{weights}: not the weights of {name}: {key} is {have}, expected {tuple(value.shape)}. "
+                "Use torchvision's key names."
+            )
+    network.load_state_dict({k: found[k].to(v.dtype) for k, v in wanted.items() if k in found}, strict=False)
+
+
+def _local(name: str) -> dict[str, Tensor] | None:
+    folder = os.environ.get("DEPTHLIB_WEIGHTS")
+    found = sorted(Path(folder).glob(f"{name}_features*.safetensors")) if folder else []
+    return _read(found[0]) if found else None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DepthError(
+            f"{path}: cannot be read as safetensors ({error}). Expected a file, or IMAGENET1K_V1."
+        ) from error
+
+
+def _torchvision(name: str, weights: str) -> dict[str, Tensor]:
+    import torchvision
+
+    kind = torchvision.models.get_model_weights(name)[weights]
+    target = Path(torch.hub.get_dir()) / "checkpoints" / kind.url.rpartition("/")[2]
+    try:
+        return dict(kind.get_state_dict(progress=True, check_hash=True))
+    except (OSError, RuntimeError) as error:  # no network, or a download that was cut: a wrong hash
+        raise DepthError(
+            f"{name}: ImageNet weights are neither cached nor can they be downloaded ({error}). "
+            f"Fetch {kind.url} and put it at {target}."
+        ) from error
