@@ -316,7 +316,9 @@ def doctor(args: argparse.Namespace) -> int:
         print(f"  nyu: {error}\n       Only `depthlib run eigen-nyu` needs it; the chapters show committed results.")
     weights = os.environ.get("DEPTHLIB_WEIGHTS")
     missing = " (no such folder)" if weights and not Path(weights).is_dir() else ""
-    print(f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; no chapter so far needs any'}{missing}")
+    print(
+        f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; the densedepth recipes fetch ImageNet weights, no chapter needs any'}{missing}"
+    )
     return 0
 
 
