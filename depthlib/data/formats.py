@@ -101,10 +101,7 @@ def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     Raises:
         DepthError: missing, not a grey PFM, or cut short.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
+    content = _read_bytes(path)
     header = re.match(rb"Pf\s+(\d{1,6})\s+(\d{1,6})\s+(-?\d+(?:\.\d*)?)\s", content)
     if header is None:
         raise DepthError(
@@ -120,18 +117,104 @@ def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return np.frombuffer(body, f"{order}f4").reshape(height, width)[::-1].astype(np.float32)
 
 
-def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
-    """Write [H, W] as a little-endian portable float map, atomically."""
-    array = np.asarray(values, dtype="<f4")
+DPT_TAG = 202021.25
+
+
+def read_dpt(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A Sintel depth map (``.dpt``) as float32 metres [H, W]; its sky is huge, not missing.
+
+    Raises:
+        DepthError: missing, without Sintel's tag, or of another length than it says.
+    """
+    content = _read_bytes(path)
+    if len(content) < 12 or np.frombuffer(content[:4], "<f4")[0] != DPT_TAG:
+        raise DepthError(f"{path}: not a Sintel depth map; expected it to begin with the number {DPT_TAG}.")
+    width, height = (int(n) for n in np.frombuffer(content[4:12], "<i4"))
+    if width < 1 or height < 1 or len(content) != 12 + 4 * width * height:
+        raise DepthError(f"{path}: {len(content)} bytes for {width}x{height} floats. Copy it again.")
+    return np.frombuffer(content[12:], "<f4").reshape(height, width).astype(np.float32)
+
+
+def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None:
+    """Write [H, W] as a Sintel depth map, atomically."""
+    array = np.asarray(depth, dtype="<f4")
+    header = np.array([DPT_TAG], "<f4").tobytes() + np.array(array.shape[::-1], "<i4").tobytes()
+    _write_bytes(path, header + array.tobytes())
+
+
+def read_kinect_pgm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A raw Kinect frame of NYU Depth v2 (16-bit PGM) as float32 metres [H, W], 0 = missing.
+
+    The files are little-endian although PGM says big, so the bytes are swapped back. Metres are 351.3 / (1092.5 − v), as in
+    the toolbox's ``swap_bytes_and_undistort``; what comes out below 0 or above 10 is missing.
+
+    Raises:
+        DepthError: missing, not a 16-bit PGM, or cut short.
+    """
+    content = _read_bytes(path)
+    header = re.match(rb"P5\s+(\d{1,5})\s+(\d{1,5})\s+(\d{1,5})\s", content)
+    if header is None or int(header[3]) < 256:
+        raise DepthError(f"{path}: not a 16-bit binary PGM; expected 'P5', width, height and a maximum above 255.")
+    width, height = int(header[1]), int(header[2])
+    body = content[header.end() :]
+    if len(body) != 2 * width * height or not body:
+        raise DepthError(f"{path}: {len(body)} bytes of data for {width}x{height} pixels of two. Copy it again.")
+    values = np.frombuffer(body, "<u2").reshape(height, width).astype(np.float64)
+    with np.errstate(divide="ignore"):
+        metres = 351.3 / (1092.5 - values)
+    return np.where((metres > 0) & (metres <= 10), metres, 0).astype(np.float32)
+
+
+def read_sun_depth_png(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A SUN RGB-D depth map as float32 metres [H, W], 0 = missing: millimetres whose bits were rotated left by three.
+
+    Raises:
+        DepthError: as :func:`read_depth_png`.
+    """
+    values = np.rint(read_depth_png(path, 1.0)).astype(np.uint16)
+    return (((values >> 3) | (values << 13)).astype(np.float32)) / np.float32(1000)
+
+
+def read_velodyne(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A KITTI laser scan (``.bin``) as float32 [N, 4]: x forward, y left, z up in metres, and reflectance.
+
+    Raises:
+        DepthError: missing, empty, not a whole number of points, or with values that are no coordinates.
+    """
+    content = _read_bytes(path)
+    if not content or len(content) % 16:
+        raise DepthError(
+            f"{path}: {len(content)} bytes; expected points of 16 bytes (x, y, z, reflectance). Copy it again."
+        )
+    points = np.frombuffer(content, "<f4").reshape(-1, 4)
+    if not np.isfinite(points).all() or np.abs(points[:, :3]).max() > 1000:
+        raise DepthError(f"{path}: coordinates that are not finite, or beyond 1000 m. Not a scan, or damaged.")
+    return points.astype(np.float32)
+
+
+def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
     try:
-        partial.write_bytes(b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes())
+        partial.write_bytes(content)
         os.replace(partial, target)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
+
+
+def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
+    """Write [H, W] as a little-endian portable float map, atomically."""
+    array = np.asarray(values, dtype="<f4")
+    _write_bytes(path, b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes())
 
 
 def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:

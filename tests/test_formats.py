@@ -1,0 +1,177 @@
+"""On-disk encodings: there and back, the genuine files, and bytes that nobody should trust."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import _data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from depthlib.data import formats, kitti
+from depthlib.errors import DepthError
+
+FLOATS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-100, 1e5, width=32))
+
+
+@pytest.fixture(scope="session")
+def genuine():
+    """Genuine files of each encoding."""
+    return _data("formats")
+
+
+@given(FLOATS)
+@settings(max_examples=30, deadline=None)
+def test_dpt_and_pfm_there_and_back(tmp_path_factory, values):
+    folder = tmp_path_factory.mktemp("maps")
+    formats.write_dpt(folder / "x.dpt", values)
+    formats.write_pfm(folder / "x.pfm", values)
+    assert np.array_equal(formats.read_dpt(folder / "x.dpt"), values)
+    assert np.array_equal(formats.read_pfm(folder / "x.pfm"), values)
+
+
+@given(arrays(np.uint16, (3, 4)))
+@settings(max_examples=30, deadline=None)
+def test_rotated_bits_come_back(tmp_path_factory, millimetres):
+    path = tmp_path_factory.mktemp("sun") / "x.png"
+    Image.fromarray((millimetres << 3) | (millimetres >> 13)).save(path)
+    np.testing.assert_allclose(formats.read_sun_depth_png(path) * 1000, millimetres, rtol=1e-5)
+
+
+def test_kinect_disparities_by_the_toolboxs_formula(tmp_path):
+    """Typed in from the formula: 351.3 / (1092.5 − 850) = 1.4487; 2047 is the sensor's "none"."""
+    values = np.array([[850, 1000, 2047, 1092, 1057]], dtype="<u2")
+    (tmp_path / "x.pgm").write_bytes(b"P5 5 1 65535\n" + values.tobytes())
+    found = formats.read_kinect_pgm(tmp_path / "x.pgm")[0]
+    assert found.tolist() == pytest.approx([1.44866, 3.79784, 0, 0, 9.89577], abs=1e-4)
+
+
+def test_the_genuine_raw_frame_is_a_room(genuine):
+    depth = formats.read_kinect_pgm(genuine / "nyu_raw" / "NYU_depth.pgm")
+    assert depth.shape == (480, 640) and 0 < (depth == 0).mean() < 0.4
+    known = depth[depth > 0]
+    assert 0.4 < known.min() and known.max() <= 10 and 1 < np.median(known) < 5
+
+
+def test_the_genuine_sun_and_tum_frames_are_rooms(genuine):
+    sun = formats.read_sun_depth_png(genuine / "sunrgbd" / "SUN_depth.png")
+    tum = formats.read_depth_png(genuine / "tum_rgbd" / "TUM_depth.png", 5000)
+    for depth in (sun, tum):
+        known = depth[depth > 0]
+        assert depth.shape == (480, 640) and 0.3 < known.min() and known.max() < 12 and 1 < np.median(known) < 5
+
+
+def test_the_genuine_sparse_map_is_where_the_filled_one_is(genuine):
+    sparse = formats.read_depth_png(genuine / "kitti_depth" / "0000000016.png", 256)
+    filled = formats.read_depth_png(genuine / "kitti_depth" / "16.png", 256)
+    known = sparse > 0
+    assert 0.02 < known.mean() < 0.3 and sparse.max() == pytest.approx(21377 / 256)
+    assert np.median(np.abs(filled[known] - sparse[known]) / sparse[known]) < 0.02
+
+
+@pytest.fixture(scope="session")
+def scan(genuine):
+    folder = genuine / "kitti_object"
+    points = formats.read_velodyne(folder / "velodyne_000007.bin")
+    calibration = kitti.read_calibration(folder / "calib_000007.txt")
+    return points, calibration, Image.open(folder / "image_2_000007.png").size[::-1]
+
+
+def test_a_genuine_scan_projects_as_a_loop_over_its_points_says(scan):
+    points, calibration, size = scan
+    found = kitti.project_scan(points, kitti.camera_from_scanner(calibration), size)
+    wanted = {}
+    P, R, T = (calibration[name].tolist() for name in ("P2", "R0_rect", "Tr_velo_to_cam"))
+    for x, y, z, _ in points[::7].tolist():
+        if x < 0:
+            continue
+        cam = [row[0] * x + row[1] * y + row[2] * z + row[3] for row in T]
+        cam = [sum(a * b for a, b in zip(row, cam, strict=True)) for row in R]
+        u, v, w = (row[0] * cam[0] + row[1] * cam[1] + row[2] * cam[2] + row[3] for row in P)
+        if w <= 0:
+            continue
+        u, v = round(u / w) - 1, round(v / w) - 1
+        if 0 <= u < size[1] and 0 <= v < size[0]:
+            wanted[v, u] = min(w, wanted.get((v, u), math.inf))
+    alone = kitti.project_scan(points[::7], kitti.camera_from_scanner(calibration), size)
+    assert (alone > 0).sum() == len(wanted) > 2000
+    assert all(alone[place] == pytest.approx(depth, rel=1e-5) for place, depth in wanted.items())
+    assert (found > 0).sum() > (alone > 0).sum() and (found[alone > 0] <= alone[alone > 0] + 1e-4).all()
+
+
+def test_depth_is_the_cameras_z_and_not_the_scanners_x(scan):
+    points, calibration, size = scan
+    depth = kitti.project_scan(points, kitti.camera_from_scanner(calibration), size)
+    ahead = points[(points[:, 0] > 8) & (points[:, 0] < 12) & (abs(points[:, 1]) < 1)]
+    one = kitti.project_scan(ahead[:1], kitti.camera_from_scanner(calibration), size)
+    assert one.max() == pytest.approx(ahead[0, 0] - 0.27, abs=0.1)  # the camera stands 27 cm before the scanner
+    bottom, top = depth[-60:][depth[-60:] > 0], depth[150:180][depth[150:180] > 0]
+    assert np.median(bottom) < 12 < np.median(top)
+
+
+READERS = {
+    "x.dpt": formats.read_dpt, "x.pfm": formats.read_pfm, "x.pgm": formats.read_kinect_pgm, "x.bin": formats.read_velodyne,
+    "x.png": formats.read_depth_png, "sun.png": formats.read_sun_depth_png, "x.jpg": formats.read_rgb,
+    "calib.txt": kitti.read_calibration, "splits.mat": formats.read_splits,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(content=st.binary(max_size=200))
+@settings(max_examples=40, deadline=None)
+def test_any_bytes_are_read_or_refused_by_name(tmp_path_factory, name, content):
+    path = tmp_path_factory.mktemp("fuzz") / name
+    path.write_bytes(content)
+    try:
+        READERS[name](path)
+    except DepthError as error:
+        assert name in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("x.dpt", None), ("x.pfm", None), ("x.pgm", "nyu_raw/NYU_depth.pgm"), ("x.png", "kitti_depth/16.png"),
+        ("sun.png", "sunrgbd/SUN_depth.png"), ("x.jpg", "sunrgbd/SUN_color.jpg"),
+        ("calib.txt", "kitti_object/calib_000007.txt"),
+    ],
+)  # fmt: skip
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_a_good_file_cut_short_or_with_a_flipped_bit_is_read_or_refused_by_name(
+    tmp_path_factory, genuine, name, source, data
+):
+    folder = tmp_path_factory.mktemp("fuzz")
+    path = folder / name
+    if source is None:
+        write = formats.write_dpt if name.endswith("dpt") else formats.write_pfm
+        write(path, np.arange(12, dtype=np.float32).reshape(3, 4))
+    else:
+        path.write_bytes((genuine / source).read_bytes())
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        content[data.draw(st.integers(0, min(len(content), 400) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(bytes(content))
+    try:
+        READERS[name](path)
+    except DepthError as error:
+        assert name in str(error)
+
+
+def test_headers_that_promise_gigabytes_are_refused_before_anything_is_reserved(tmp_path):
+    for name, content in (
+        ("x.dpt", np.array([202021.25], "<f4").tobytes() + np.array([2**30, 2**30], "<i4").tobytes()),
+        ("x.pfm", b"Pf\n999999 999999\n-1\n"), ("x.pgm", b"P5 99999 99999 65535\n"),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DepthError, match=name):
+            READERS[name](tmp_path / name)
+
+
+def test_a_calibration_without_a_matrix_is_named():
+    with pytest.raises(DepthError, match="Tr_velo_to_cam is missing"):
+        kitti.camera_from_scanner({"P2": np.zeros((3, 4)), "R0_rect": np.eye(3)})
