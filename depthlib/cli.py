@@ -383,7 +383,10 @@ def _parser() -> argparse.ArgumentParser:
         "predictions", help="a run's folder, a checkpoint folder, or a folder of maps: NAME.npy, .pfm, .png"
     )
     sub.add_argument(
-        "--against", default="nyu", metavar="DATA", help="rooms, roads, nyu, folder or store (default: nyu)"
+        "--against",
+        default="nyu",
+        metavar="DATA",
+        help="a data set: rooms, roads, nyu, middlebury, motorcycle, folder or store (default: nyu)",
     )
     sub.add_argument("--split", default="test")
     sub.add_argument(

@@ -66,7 +66,7 @@ def depth_edges(depth: Tensor) -> np.ndarray:
     try:
         from skimage.feature import canny  # late: only this figure needs it
     except ImportError as error:
-        raise DepthError("boundary_error needs scikit-image: pip install 'depthlib-course[edges]'.") from error
+        raise DepthError("boundary_error needs scikit-image: pip install 'depthlib-course[scikit-image]'.") from error
 
     array = depth.detach().cpu().double().numpy()
     low, high = array.min(), array.max()

@@ -1,0 +1,192 @@
+"""Middlebury stereo scenes of the 2014 kind: disparity with a calibration, so metres; and one that comes with scikit-image.
+
+Source: Scharstein et al. 2014; Z = f · B / (d + doffs), with d and f in pixels, B in millimetres, infinite d unknown.
+The older sets (2001 to 2006) have disparities and no calibration: their metres cannot be known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from depthlib import camera
+from depthlib.data.folder import resize_sample
+from depthlib.data.formats import read_pfm, read_rgb
+from depthlib.errors import DepthError
+from depthlib.sample import Sample, check, check_size
+
+
+@dataclass(frozen=True)
+class StereoCalibration:
+    """What turns a disparity into metres.
+
+    Args:
+        focal, cx, cy: of the left camera, pixels.
+        baseline: metres between the cameras.
+        offset: added to every disparity (the difference of the principal points), pixels.
+    """
+
+    focal: float
+    cx: float
+    cy: float
+    baseline: float
+    offset: float
+
+    def metres(self, disparity: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Disparity [H, W] in pixels as depth in metres, 0 where it is unknown (infinite, NaN) or behind the camera.
+
+        >>> StereoCalibration(1000.0, 0, 0, 0.2, 50.0).metres(np.array([[0.0, 50.0, np.inf]]))[0].tolist()
+        [4.0, 2.0, 0.0]
+        """
+        shifted = np.asarray(disparity, dtype=np.float64) + self.offset
+        known = np.isfinite(shifted) & (shifted > 0)
+        return np.where(known, self.focal * self.baseline / np.where(known, shifted, 1.0), 0).astype(np.float32)
+
+
+def read_stereo_calibration(path: str | os.PathLike[str]) -> StereoCalibration:
+    """A ``calib.txt`` of Middlebury 2014: ``cam0=[f 0 cx; 0 f cy; 0 0 1]``, ``doffs=``, ``baseline=`` (millimetres).
+
+    Raises:
+        DepthError: missing, or without one of the three.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DepthError(
+            f"{path}: cannot be read ({error}). Without a calibration there are disparities only."
+        ) from error
+    number = r"(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)"
+    matrix = re.search(rf"cam0\s*=\s*\[\s*{number}\s+0\s+{number}\s*;\s*0\s+{number}\s+{number}\s*;", text)
+    offset, baseline = (re.search(rf"(?m)^{name}\s*=\s*{number}", text) for name in ("doffs", "baseline"))
+    for name, found in (("cam0", matrix), ("doffs", offset), ("baseline", baseline)):
+        if found is None:
+            raise DepthError(f"{path}: no {name} in it; expected cam0=[f 0 cx; 0 f cy; 0 0 1], doffs= and baseline=.")
+    assert matrix is not None and offset is not None and baseline is not None
+    focal, cx, _, cy = (float(part) for part in matrix.groups())
+    if focal <= 0 or float(baseline[1]) <= 0:
+        raise DepthError(f"{path}: focal length {focal} and baseline {baseline[1]}; expected both above 0.")
+    return StereoCalibration(focal, cx, cy, float(baseline[1]) / 1000, float(offset[1]))
+
+
+def _sample(
+    rgb: NDArray[np.uint8], disparity: NDArray[np.floating], c: StereoCalibration, name: str, source: str, index: int
+) -> Sample:
+    known = np.isfinite(disparity)
+    sample = Sample(
+        rgb=torch.from_numpy(rgb.copy()).permute(2, 0, 1).to(torch.float32) / 255,
+        depth=torch.from_numpy(c.metres(disparity))[None],
+        K=camera.intrinsics(c.focal, c.focal, c.cx, c.cy),
+        name=name, dataset="middlebury", index=index,
+        disparity=torch.from_numpy(np.where(known, disparity, 0).astype(np.float32))[None],
+    )  # fmt: skip
+    return check(sample, source)
+
+
+class Middlebury:
+    """Scenes of Middlebury 2014: folders with ``im0.png``, ``disp0.pfm`` and ``calib.txt``.
+
+    Args:
+        root: holds one folder a scene.
+        size: rows and columns to resize to; depth and K follow, and the disparity is left out, since its unit would change.
+
+    Raises:
+        DepthError: no such folder, no scene in it; and on reading, whatever is wrong with a file.
+    """
+
+    name = "middlebury"
+
+    def __init__(self, root: str | os.PathLike[str], size: tuple[int, int] | None = None) -> None:
+        self.root, self.size = Path(root), None if size is None else check_size(size, str(root))
+        if not self.root.is_dir():
+            raise DepthError(
+                f"{root}: no such folder. Expected one folder a scene with im0.png, disp0.pfm and calib.txt."
+            )
+        self.scenes = sorted(path.parent for path in self.root.glob("*/disp0.pfm"))
+        if not self.scenes:
+            raise DepthError(f"{root}: no scene in it; expected folders with im0.png, disp0.pfm and calib.txt.")
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> Sample:
+        scene = self.scenes[index]
+        calibration = read_stereo_calibration(scene / "calib.txt")
+        rgb, disparity = read_rgb(scene / "im0.png"), read_pfm(scene / "disp0.pfm")
+        return _resized(_sample(rgb, disparity, calibration, scene.name, str(scene / "disp0.pfm"), index), self.size)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """The scenes' names."""
+        return [scene.name for scene in self.scenes]
+
+    def fingerprint(self) -> str:
+        """A hash of the names and byte counts of the disparities, and of the size."""
+        facts = [(scene.name, (scene / "disp0.pfm").stat().st_size) for scene in self.scenes]
+        return hashlib.sha256(repr((facts, self.size)).encode()).hexdigest()[:16]
+
+
+class Motorcycle:
+    """One real scene with no download: Middlebury's Motorcycle, as it comes with scikit-image.
+
+    Args:
+        size: rows and columns to resize to; by default 500x741.
+
+    Raises:
+        DepthError: scikit-image is not installed.
+
+    >>> depth = Motorcycle()[0]["depth"]
+    >>> tuple(depth.shape), 2.1 < depth[depth > 0].min().item() < depth.max().item() < 5.1
+    ((1, 500, 741), True)
+    """
+
+    name = "motorcycle"
+    #: Of the scene as scikit-image ships it, a quarter of the original size.
+    CALIBRATION = StereoCalibration(994.978, 311.193, 254.877, 0.193001, 31.086)
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        self.size = None if size is None else check_size(size, self.name)
+        try:
+            from skimage.data import stereo_motorcycle
+        except ImportError as error:
+            raise DepthError(
+                "motorcycle: comes with scikit-image: pip install 'depthlib-course[scikit-image]'."
+            ) from error
+        left, _, disparity = stereo_motorcycle()
+        # scikit-image marks the unknown with 0 or infinity, depending on its version
+        unknown = np.where(disparity > 0, disparity, np.inf)
+        self._sample = _resized(_sample(left, unknown, self.CALIBRATION, "motorcycle", "motorcycle", 0), self.size)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        return [self._sample][index]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """Its one name."""
+        return ["motorcycle"]
+
+    def fingerprint(self) -> str:
+        """A hash of its depth."""
+        return hashlib.sha256(self._sample["depth"].numpy().tobytes()).hexdigest()[:16]
+
+
+def _resized(sample: Sample, size: tuple[int, int] | None) -> Sample:
+    if size is None:
+        return sample
+    smaller = resize_sample(sample, size)
+    smaller.pop("disparity", None)
+    return smaller

@@ -1,0 +1,83 @@
+"""Middlebury: metres by the published formula, and the one real scene that needs no download."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from depthlib.data import open_dataset
+from depthlib.data.formats import write_pfm
+from depthlib.data.middlebury import Middlebury, Motorcycle, read_stereo_calibration
+from depthlib.errors import DepthError
+
+CALIB = """cam0=[3979.911 0 1244.772; 0 3979.911 1019.507; 0 0 1]
+cam1=[3979.911 0 1369.115; 0 3979.911 1019.507; 0 0 1]
+doffs=124.343
+baseline=193.001
+width=8
+height=6
+ndisp=270
+"""
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """One small scene in the genuine layout, with an unknown pixel."""
+    scene = tmp_path / "Motorcycle-perfect"
+    scene.mkdir()
+    disparity = np.linspace(30, 250, 480, dtype=np.float32).reshape(20, 24)
+    disparity[3, 4] = np.inf
+    write_pfm(scene / "disp0.pfm", disparity)
+    Image.fromarray(np.full((20, 24, 3), 90, np.uint8)).save(scene / "im0.png")
+    (scene / "calib.txt").write_text(CALIB)
+    return tmp_path
+
+
+def test_metres_by_the_formula_on_the_sets_page(scenes):
+    """Z = baseline · f / (d + doffs): 193.001 · 3979.911 / (30 + 124.343) = 4976.7 mm at the first pixel."""
+    sample = open_dataset("middlebury", root=scenes)[0]
+    assert sample["depth"][0, 0, 0].item() == pytest.approx(4.9767, abs=1e-4)
+    assert sample["depth"][0, -1, -1].item() == pytest.approx(193.001 * 3979.911 / (250 + 124.343) / 1000, rel=1e-5)
+    assert sample["depth"][0, 3, 4] == 0 and sample["disparity"][0, 3, 4] == 0
+    assert sample["K"][0, 0].item() == pytest.approx(3979.911) and sample["name"] == "Motorcycle-perfect"
+    half = Middlebury(scenes, size=(10, 12))[0]
+    assert half["K"][0, 0].item() == pytest.approx(3979.911 / 2) and "disparity" not in half
+    assert set(half["depth"].unique().tolist()) <= set(sample["depth"].unique().tolist())
+
+
+def test_the_real_scene_of_scikit_image_is_between_two_and_five_metres():
+    sample = Motorcycle()[0]
+    known = sample["depth"][sample["depth"] > 0]
+    assert known.min().item() == pytest.approx(2.11, abs=0.02) and known.max().item() == pytest.approx(5.02, abs=0.02)
+    assert len(known) / sample["depth"].numel() == pytest.approx(0.927, abs=0.005)
+    assert open_dataset("motorcycle", size=(240, 320))[0]["rgb"].shape == (3, 240, 320)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda s: (s / "calib.txt").unlink(), "calib.txt: cannot be read"),
+        (lambda s: (s / "calib.txt").write_text(CALIB.replace("doffs", "offs")), "no doffs"),
+        (
+            lambda s: (s / "calib.txt").write_text(CALIB.replace("baseline=193", "baseline=-193")),
+            "expected both above 0",
+        ),
+        (lambda s: (s / "calib.txt").write_bytes(b"\xff\xfe"), "calib.txt: cannot be read"),
+        (lambda s: (s / "disp0.pfm").write_bytes(b"Pf\n24 20\n-1\nshort"), "disp0.pfm"),
+        (lambda s: (s / "im0.png").unlink(), "im0.png: not found"),
+        (lambda s: Image.new("RGB", (9, 9)).save(s / "im0.png"), "same size"),
+        (lambda s: write_pfm(s / "disp0.pfm", np.full((20, 24), np.inf)), "every depth is 0"),
+    ],
+)
+def test_a_damaged_scene_is_named(scenes, damage, words):
+    damage(scenes / "Motorcycle-perfect")
+    with pytest.raises(DepthError, match=words):
+        Middlebury(scenes)[0]
+
+
+def test_an_empty_root_and_a_calibration_in_scientific_notation(tmp_path):
+    with pytest.raises(DepthError, match="no scene in it"):
+        Middlebury(tmp_path)
+    with pytest.raises(DepthError, match="no such folder"):
+        Middlebury(tmp_path / "no")
+    (tmp_path / "calib.txt").write_text(CALIB.replace("193.001", "1.93001e2"))
+    assert read_stereo_calibration(tmp_path / "calib.txt").baseline == pytest.approx(0.193001)
