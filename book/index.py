@@ -24,6 +24,7 @@
 # - derive the loss that forgives a wrong scale, and show what it changes;
 # - build, train and diagnose the coarse and the fine network;
 # - read a table of depth errors without being fooled by it.
+#
 # A *profile* says how much work a page does: `smoke` takes seconds, `cpu` minutes, `gpu` hours. A *recipe* is a file with
 # all settings of one training.
 #

@@ -1,0 +1,74 @@
+"""A laser scan as a depth map: the library beside a loop over points, in one run.
+
+python benchmarks/projection.py --scans 50 --json projection.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+
+import numpy as np
+
+from depthlib.data.kitti import project_scan
+
+#: P2 · R0_rect · Tr_velo_to_cam of a drive of 26 September 2011, rounded.
+MATRIX = np.array([[609.7, -721.4, -1.3, -123.0], [180.4, 7.6, -719.7, -101.0], [0.99995, 0.0001, 0.0105, -0.269]])
+SIZE = (375, 1242)
+
+
+def made_scan(points: int, seed: int) -> np.ndarray:
+    """Points all round the scanner, as many as a genuine scan has, float32 [N, 4]."""
+    rng = np.random.default_rng(seed)
+    angle, distance = rng.uniform(-np.pi, np.pi, points), rng.uniform(3, 80, points)
+    down = rng.choice(np.linspace(-0.43, 0.03, 64), points)
+    x, y, z = distance * np.cos(angle), distance * np.sin(angle), distance * np.tan(down)
+    return np.stack([x, y, z, np.zeros(points)], axis=1).astype(np.float32)
+
+
+def loop(points: np.ndarray) -> np.ndarray:
+    """What a first version looks like: one point after another, the nearest wins."""
+    out = np.zeros(SIZE, dtype=np.float32)
+    for x, y, z, _ in points:
+        if x < 0:
+            continue
+        u, v, depth = MATRIX[:, 0] * x + MATRIX[:, 1] * y + MATRIX[:, 2] * z + MATRIX[:, 3]
+        if depth <= 0:
+            continue
+        column, row = round(u / depth) - 1, round(v / depth) - 1
+        if 0 <= row < SIZE[0] and 0 <= column < SIZE[1] and (out[row, column] == 0 or depth < out[row, column]):
+            out[row, column] = depth
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scans", type=int, default=50)
+    parser.add_argument("--points", type=int, default=115_236)
+    parser.add_argument("--json", metavar="OUT")
+    args = parser.parse_args()
+    scans = [made_scan(args.points, seed) for seed in range(4)]
+    began = time.perf_counter()
+    for i in range(args.scans):
+        ours = project_scan(scans[i % 4], MATRIX, SIZE)
+    seconds = (time.perf_counter() - began) / args.scans
+    began = time.perf_counter()
+    theirs = loop(scans[(args.scans - 1) % 4])
+    loop_seconds = time.perf_counter() - began
+    assert np.allclose(ours, theirs, rtol=1e-4)
+    report = {
+        "scans": args.scans, "points": args.points, "scans_per_second": round(1 / seconds, 1),
+        "loop_scans_per_second": round(1 / loop_seconds, 2), "times_faster": round(loop_seconds / seconds, 1),
+        "machine": platform.processor() or platform.machine(), "load_before": os.getloadavg()[0],
+    }  # fmt: skip
+    print(json.dumps(report, indent=1))
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(report, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
