@@ -195,7 +195,8 @@ def as_markdown(name: str, results: Path) -> str:
                 f"{m - p:+.3f}" if m is not None and p is not None else ""
                 for m, p in zip(found.mean, row.published, strict=True)
             ]
-            lines.append(_line("", "difference", gaps))
+            if any(gaps):
+                lines.append(_line("", "difference", gaps))
             if ours.why:
                 remarks.append(f"- {row.name}, {label}: {ours.why}.")
     if table.note:
