@@ -5,16 +5,13 @@ python benchmarks/metrics.py --images 654 --threads 2 --json metrics.json
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import resource
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from _report import begin, finish, parser
 
 from depthlib.metrics import table_1
 from depthlib.protocols import EIGEN14
@@ -53,12 +50,10 @@ def timed(function: Callable[[], dict[str, float]]) -> tuple[float, dict[str, fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=654)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--json", metavar="OUT")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    options = parser(__doc__)
+    options.add_argument("--images", type=int, default=654)
+    args = options.parse_args()
+    about = begin(args)
     generator = torch.Generator().manual_seed(0)
     truths = torch.rand(args.images, 480, 640, generator=generator).mul_(9).add_(0.5)
     truths[:, ::7, ::5] = 0  # holes
@@ -70,15 +65,10 @@ def main() -> None:
     loop_seconds, theirs = timed(lambda: plain_loop(predictions.numpy(), truths.numpy()))
     assert abs(ours["delta1"] - theirs["delta1"]) < 1e-4 and abs(ours["rmse"] - theirs["rmse"]) < 1e-4
     report = {
-        "images": args.images, "size": [480, 640], "threads": args.threads, "library_seconds": round(seconds, 2),
+        **about, "images": args.images, "size": [480, 640], "library_seconds": round(seconds, 2),
         "numpy_loop_seconds": round(loop_seconds, 2), "memory_grown_mb": round(grown / 1024, 1),
-        "torch": torch.__version__, "machine": platform.processor() or platform.machine(),
-        "load_before": os.getloadavg()[0],
     }  # fmt: skip
-    print(json.dumps(report, indent=1))
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(report, file, indent=1)
+    finish(args, report)
 
 
 if __name__ == "__main__":

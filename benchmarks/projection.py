@@ -5,13 +5,10 @@ python benchmarks/projection.py --scans 50 --json projection.json
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import time
 
 import numpy as np
+from _report import begin, finish, parser
 
 from depthlib.data.kitti import project_scan
 
@@ -45,11 +42,11 @@ def loop(points: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scans", type=int, default=50)
-    parser.add_argument("--points", type=int, default=115_236)
-    parser.add_argument("--json", metavar="OUT")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--scans", type=int, default=50)
+    options.add_argument("--points", type=int, default=115_236)
+    args = options.parse_args()
+    about = begin(args)
     scans = [made_scan(args.points, seed) for seed in range(4)]
     began = time.perf_counter()
     for i in range(args.scans):
@@ -60,14 +57,10 @@ def main() -> None:
     loop_seconds = time.perf_counter() - began
     assert np.allclose(ours, theirs, rtol=1e-4)
     report = {
-        "scans": args.scans, "points": args.points, "scans_per_second": round(1 / seconds, 1),
+        **about, "scans": args.scans, "points": args.points, "scans_per_second": round(1 / seconds, 1),
         "loop_scans_per_second": round(1 / loop_seconds, 2), "times_faster": round(loop_seconds / seconds, 1),
-        "machine": platform.processor() or platform.machine(), "load_before": os.getloadavg()[0],
     }  # fmt: skip
-    print(json.dumps(report, indent=1))
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(report, file, indent=1)
+    finish(args, report)
 
 
 if __name__ == "__main__":

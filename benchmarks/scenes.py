@@ -5,13 +5,9 @@ python benchmarks/scenes.py --count 64 --threads 2 --json scenes.json
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import time
 
-import torch
+from _report import begin, finish, parser
 
 from depthlib.data.scenes import Roads, Rooms
 
@@ -28,25 +24,16 @@ def measure(data: Rooms | Roads, batch: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", metavar="OUT")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    report: dict[str, object] = {
-        "count": args.count, "batch": args.batch, "threads": args.threads, "device": args.device,
-        "torch": torch.__version__, "machine": platform.processor() or platform.machine(),
-        "load_before": os.getloadavg()[0],
-    }  # fmt: skip
+    options = parser(__doc__)
+    options.add_argument("--count", type=int, default=64)
+    options.add_argument("--batch", type=int, default=16)
+    options.add_argument("--device", default="cpu")
+    args = options.parse_args()
+    about = begin(args)
+    report: dict[str, object] = {**about, "count": args.count, "batch": args.batch, "device": args.device}
     for data in (Rooms(args.count, device=args.device), Roads(args.count, device=args.device)):
         report[data.name] = {"size": data.size, **measure(data, args.batch)}
-    print(json.dumps(report, indent=2))
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(report, file, indent=2)
+    finish(args, report)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from depthlib.errors import DepthError
+from depthlib.files import writable_folder, write_whole
 
 
 def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], parameters: dict[str, Any]) -> Path:
@@ -49,19 +50,13 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise DepthError(f"{source.name}: no parameter {name!r}{hint} It has {', '.join(known)}.")
         executed = Path(scratch) / "executed.ipynb"
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DepthError(
-                f"{target.parent}: cannot be written ({error.strerror}). Choose another folder."
-            ) from error
+        writable_folder(target.parent)
         try:
             papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
         except PapermillExecutionError as error:
             failed = target.with_suffix(".failed.ipynb")
             shutil.copyfile(executed, failed)
             raise DepthError(f"{source.name}: {error.ename}: {error.evalue} The cells up to there: {failed}") from error
-        shutil.copyfile(executed, f"{target}.partial")
-        os.replace(f"{target}.partial", target)
+        write_whole(target, lambda partial: shutil.copyfile(executed, partial))
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return target

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.errors import DepthError
+from depthlib.files import write_whole
 from depthlib.sample import valid
 
 
@@ -47,12 +46,4 @@ def write_ply(path: str | os.PathLike[str], points: Tensor, colours: Tensor) -> 
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n"
     header += "".join(f"property float {a}\n" for a in "xyz")
     header += "".join(f"property uchar {c}\n" for c in ("red", "green", "blue")) + "end_header\n"
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_bytes(header.encode() + vertex.tobytes())
-        os.replace(partial, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
-            partial.unlink(missing_ok=True)
-        raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
+    write_whole(path, lambda partial: partial.write_bytes(header.encode() + vertex.tobytes()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -211,17 +211,36 @@ EIGEN14 = Protocol(
 )  # fmt: skip
 
 KITTI_FRAME = (375, 1242)
-GARG = (0.40810811 * 375, 0.99189189 * 375, 0.03594771 * 1242, 0.96405229 * 1242)
+
+BTS = Protocol(
+    "bts",
+    "NYU in BTS: the 'eigen crop' 45:471, 41:601; images averaged (BTS's own truth keeps the sensor's holes, the "
+    "labelled set's is filled)",
+    crop=(45, 471, 41, 601),
+    caps=(1e-3, 10.0),
+    clamp=(1e-3, 10.0),
+    resampling="bilinear",
+    figures=MODERN,
+)
+GARG = Protocol(
+    "garg",
+    "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, images averaged",
+    frame=KITTI_FRAME,
+    crop=(0.40810811 * 375, 0.99189189 * 375, 0.03594771 * 1242, 0.96405229 * 1242),
+    caps=(1e-3, 80.0),
+    clamp=(1e-3, 80.0),
+    resampling="bilinear",
+    figures=MODERN,
+)
 
 PROTOCOLS: dict[str, Protocol] = {
     p.name: p
     for p in (
         EIGEN14,
-        Protocol(
-            "eigen14_median",
-            "eigen14 after each map was multiplied by the ratio of medians: relative depth only",
-            crop=(36, 444, 46, 594),
-            pooling="pixels",
+        replace(
+            EIGEN14,
+            name="eigen14_median",
+            reproduces="eigen14 after each map was multiplied by the ratio of medians: relative depth only",
             alignment="median",
         ),
         # the fine network's own region at 184x612 (rows 66:174, cols 22:590)
@@ -233,25 +252,12 @@ PROTOCOLS: dict[str, Protocol] = {
             caps=(0.0, 80.0),
             pooling="pixels",
         ),
-        Protocol(
-            "bts",
-            "NYU in BTS: the 'eigen crop' 45:471, 41:601; images averaged (BTS's own truth keeps the sensor's holes, the "
-            "labelled set's is filled)",
-            crop=(45, 471, 41, 601),
-            caps=(1e-3, 10.0),
-            clamp=(1e-3, 10.0),
-            resampling="bilinear",
-            figures=MODERN,
-        ),
-        Protocol(
-            "bts_flip",
-            "NYU in AdaBins, NeWCRFs and ZoeDepth: bts, with the mirrored picture's answer averaged in",
-            crop=(45, 471, 41, 601),
-            caps=(1e-3, 10.0),
-            clamp=(1e-3, 10.0),
-            resampling="bilinear",
+        BTS,
+        replace(
+            BTS,
+            name="bts_flip",
+            reproduces="NYU in AdaBins, NeWCRFs and ZoeDepth: bts, with the mirrored picture's answer averaged in",
             flip=True,
-            figures=MODERN,
         ),
         Protocol(
             "densedepth",
@@ -264,25 +270,12 @@ PROTOCOLS: dict[str, Protocol] = {
             flip=True,
             figures=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"),
         ),
-        Protocol(
-            "garg",
-            "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, "
-            "images averaged",
-            frame=KITTI_FRAME,
-            crop=GARG,
-            caps=(1e-3, 80.0),
-            clamp=(1e-3, 80.0),
-            resampling="bilinear",
-            figures=MODERN,
-        ),
-        Protocol(
-            "monodepth2",
-            "KITTI Eigen split for models without a scale: medians aligned, then clamped; Garg's crop; "
+        GARG,
+        replace(
+            GARG,
+            name="monodepth2",
+            reproduces="KITTI Eigen split for models without a scale: medians aligned, then clamped; Garg's crop; "
             "the inverse is interpolated",
-            frame=KITTI_FRAME,
-            crop=GARG,
-            caps=(1e-3, 80.0),
-            clamp=(1e-3, 80.0),
             alignment="median",
             resampling="disparity",
             figures=("abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"),

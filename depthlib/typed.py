@@ -8,7 +8,7 @@ import difflib
 import re
 import types
 import typing
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 
@@ -60,8 +60,9 @@ def build(kind: Any, raw: Any, where: str) -> Any:
     """Read plain data into a typed value, strictly."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
+        named: type[Any] = cast(Any, kind)
         if not isinstance(raw, dict):
-            raise DepthError(f"{where}: expected keys of {kind.__name__}, found {raw!r}.")  # type: ignore[union-attr]
+            raise DepthError(f"{where}: expected keys of {named.__name__}, found {raw!r}.")
         fields = {f.name: f for f in dataclasses.fields(kind)}
         for key in raw:
             if key not in fields:
@@ -75,7 +76,7 @@ def build(kind: Any, raw: Any, where: str) -> Any:
         hints = typing.get_type_hints(kind)
         values = {key: build(hints[key], value, f"{where}: {key}") for key, value in raw.items()}
         try:
-            return kind(**values)  # type: ignore[operator]
+            return named(**values)
         except DepthError as error:
             raise DepthError(f"{where}: {error}") from error
     if origin in (types.UnionType, typing.Union):

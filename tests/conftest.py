@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from book_fixture import ROOT, Built, build
-from PIL import Image
+from made import make_pairs
 
 from depthlib import camera
 from depthlib.recipe import load_recipe
@@ -16,24 +15,43 @@ from depthlib.sample import Sample
 torch.set_num_threads(2)
 
 
-def _data(*parts: str) -> Path:
-    root = os.environ.get("DEPTHLIB_DATA")
+def _given(variable: str, *parts: str) -> Path:
+    """A path below the folder that an environment variable names; the test is skipped where it is not."""
+    root = os.environ.get(variable)
     path = Path(root or "", *parts)
     if not root or not path.exists():
-        pytest.skip(f"needs {'/'.join(parts)} under DEPTHLIB_DATA, which is {root or 'not set'}")
+        pytest.skip(f"needs {'/'.join(parts)} under {variable}, which is {root or 'not set'}")
     return path
 
 
 @pytest.fixture(scope="session")
 def nyu_root() -> Path:
     """The prepared labelled NYU Depth v2."""
-    return _data("nyu_depth_v2_labeled")
+    return _given("DEPTHLIB_DATA", "nyu_depth_v2_labeled")
 
 
 @pytest.fixture(scope="session")
 def nyu_mat() -> Path:
     """Six frames in the layout of the official .mat."""
-    return _data("formats", "nyu_labeled_mat", "excerpt.mat")
+    return _given("DEPTHLIB_DATA", "formats", "nyu_labeled_mat", "excerpt.mat")
+
+
+@pytest.fixture(scope="session")
+def genuine() -> Path:
+    """Genuine files of each encoding."""
+    return _given("DEPTHLIB_DATA", "formats")
+
+
+@pytest.fixture(scope="session")
+def mobilenet_weights() -> Path:
+    """MobileNetV2's ImageNet weights."""
+    return _given("DEPTHLIB_WEIGHTS", "mobilenet_v2_features.safetensors")
+
+
+@pytest.fixture(scope="session")
+def vgg_weights() -> Path:
+    """VGG-16's."""
+    return _given("DEPTHLIB_WEIGHTS", "vgg16_features_fp16.safetensors")
 
 
 @pytest.fixture
@@ -46,19 +64,6 @@ def sample() -> Sample:
     return Sample(
         rgb=rgb, depth=depth, K=camera.from_field_of_view(240, 320, 60), name="plane", dataset="made", index=0
     )
-
-
-def make_pairs(root: Path) -> Path:
-    """Eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
-    generator = np.random.default_rng(0)
-    for name in ("rgb", "depth"):
-        (root / name).mkdir(parents=True)
-    for i in range(8):
-        rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
-        depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
-        Image.fromarray(rgb).save(root / "rgb" / f"{i:04d}.png")
-        Image.fromarray(depth).save(root / "depth" / f"{i:04d}.png")
-    return root
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import Samples
 from PIL import Image
 
 from depthlib.data import open_dataset
@@ -272,19 +273,7 @@ def test_another_hdf5_file_is_not_nyu(tmp_path, damage):
 
 
 def test_memory_gives_the_same_numbers_first_and_later(sample):
-    class One:
-        name = "one"
-
-        def __len__(self):
-            return 1
-
-        def __getitems__(self, indices):
-            return [sample for _ in indices]
-
-        def fingerprint(self):
-            return "x"
-
-    kept = InMemory(One())
+    kept = InMemory(Samples([sample]))
     first, second = kept[0], kept[0]
     assert first["depth"].equal(second["depth"]) and first["rgb"].equal(second["rgb"])
     assert (first["depth"] - sample["depth"]).abs().max() <= 0.0005 + 1e-6

@@ -16,17 +16,6 @@ from depthlib.models.densedepth import ENCODERS, DenseDepth
 from depthlib.prediction import predict
 
 
-@pytest.fixture
-def weights_root(monkeypatch):
-    import os
-    from pathlib import Path
-
-    root = os.environ.get("DEPTHLIB_WEIGHTS")
-    if not root or not (Path(root) / "mobilenet_v2_features.safetensors").exists():
-        pytest.skip(f"needs mobilenet_v2_features.safetensors under DEPTHLIB_WEIGHTS, which is {root or 'not set'}")
-    return Path(root)
-
-
 def count(module):
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
@@ -113,11 +102,11 @@ def test_a_phase_of_the_decoder_leaves_the_encoder_untouched_and_its_statistics_
 # --- weights ------------------------------------------------------------------------------------------------------------
 
 
-def test_shared_weights_are_found_by_torchvisions_name(weights_root):
+def test_shared_weights_are_found_by_torchvisions_name(mobilenet_weights):
     import torchvision
     from safetensors.torch import load_file
 
-    file = load_file(weights_root / "mobilenet_v2_features.safetensors")
+    file = load_file(mobilenet_weights)
     model = DenseDepth("mobilenet_v2", weights="IMAGENET1K_V1", width=0.05, size=(64, 64)).eval()
     network = torchvision.models.mobilenet_v2(weights=None).eval()
     network.load_state_dict(file, strict=False)
@@ -125,11 +114,11 @@ def test_shared_weights_are_found_by_torchvisions_name(weights_root):
     with torch.no_grad():
         normal = (rgb - model.mean) / model.std
         torch.testing.assert_close(list(model.encoder(normal).values())[-1], network.features(normal))
-    same = DenseDepth("mobilenet_v2", weights=str(weights_root / "mobilenet_v2_features.safetensors"), width=0.05)
+    same = DenseDepth("mobilenet_v2", weights=str(mobilenet_weights), width=0.05)
     assert all(a.equal(b) for a, b in zip(model.encoder.parameters(), same.encoder.parameters(), strict=True))
 
 
-def test_vgg_sees_colours_as_its_weights_expect_them(weights_root):
+def test_vgg_sees_colours_as_its_weights_expect_them(vgg_weights):
     model = DenseDepth("vgg16", weights="IMAGENET1K_V1", width=0.1, size=(64, 64)).eval()
     assert model.std.unique().item() == pytest.approx(1 / 255)
     with torch.no_grad():
@@ -137,9 +126,9 @@ def test_vgg_sees_colours_as_its_weights_expect_them(weights_root):
     assert 1 < first.std() < 1000  # ImageNet features of 0 … 255 colours, not of 0 … 1
 
 
-def test_weights_of_another_network_are_named(weights_root, tmp_path):
+def test_weights_of_another_network_are_named(mobilenet_weights, tmp_path):
     with pytest.raises(DepthError, match=r"not the weights of resnet18: \S+ is absent"):
-        DenseDepth("resnet18", weights=str(weights_root / "mobilenet_v2_features.safetensors"))
+        DenseDepth("resnet18", weights=str(mobilenet_weights))
     save_file({"features.0.0.weight": torch.zeros(3, 3)}, tmp_path / "x.safetensors")
     with pytest.raises(DepthError, match=r"features\.0\.0\.weight is \(3, 3\)"):
         DenseDepth("mobilenet_v2", weights=str(tmp_path / "x.safetensors"))

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from conftest import _data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -14,12 +13,6 @@ from depthlib.data import formats, kitti
 from depthlib.errors import DepthError
 
 FLOATS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-100, 1e5, width=32))
-
-
-@pytest.fixture(scope="session")
-def genuine():
-    """Genuine files of each encoding."""
-    return _data("formats")
 
 
 @given(FLOATS)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from made import truth_maps
 from scipy.ndimage import zoom
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -21,28 +22,6 @@ from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evalua
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions
-
-
-class Maps:
-    """A data set of given truths; the colours carry the numbers of the images, so that a predictor can look them up."""
-
-    name = "maps"
-
-    def __init__(self, truths):
-        self.truths = [torch.as_tensor(t, dtype=torch.float32)[None] for t in truths]
-
-    def __len__(self):
-        return len(self.truths)
-
-    def __getitem__(self, i):
-        return self.__getitems__([i])[0]
-
-    def __getitems__(self, indices):
-        return [dict(rgb=torch.full((3, *self.truths[i].shape[-2:]), i / 100), depth=self.truths[i], K=torch.eye(3),
-                     name=f"m{i}", dataset="maps", index=i) for i in indices]  # fmt: skip
-
-    def names(self):
-        return [f"m{i}" for i in range(len(self))]
 
 
 def answers(maps):
@@ -96,7 +75,7 @@ def test_bts_is_the_public_loop():
         crop = np.zeros(g.shape, dtype=bool)
         crop[45:471, 41:601] = True
         rows.append(modern_errors(g[valid & crop], p[valid & crop]))
-    agrees(evaluate(answers(predictions), Maps(truths), "bts", batch=2), averaged(rows))
+    agrees(evaluate(answers(predictions), truth_maps(truths), "bts", batch=2), averaged(rows))
 
 
 def test_densedepth_is_the_public_loop():
@@ -122,7 +101,7 @@ def test_densedepth_is_the_public_loop():
         asked.append(rgb)
         return answers(plain if len(asked) % 2 else mirrored)(rgb)
 
-    agrees(evaluate(predictor, Maps(truths), "densedepth", batch=2), wanted)
+    agrees(evaluate(predictor, truth_maps(truths), "densedepth", batch=2), wanted)
     assert len(asked) == 2 and asked[1].equal(asked[0].flip(-1))
 
 
@@ -138,7 +117,7 @@ def test_the_two_kitti_evaluators_are_the_public_loops():
         garg.append(modern_errors(g[valid], np.clip(p, 1e-3, 80)[valid]))
         scaled = p[valid] * (np.median(g[valid]) / np.median(p[valid]))
         mono.append(modern_errors(g[valid], np.clip(scaled, 1e-3, 80)))
-    data = Maps(truths)
+    data = truth_maps(truths)
     agrees(evaluate(answers(predictions), data, "garg"), averaged(garg))
     agrees(evaluate(answers(predictions), data, "monodepth2"), averaged(mono))
     # without a scale it makes no difference what the unit was
@@ -159,14 +138,14 @@ def test_a_prediction_of_the_benchmarks_crop_goes_where_it_was_cut_from():
     answer[..., 0, 0] = 40
     placed = get_protocol("garg").resample(answer, (375, 1242))
     assert placed[0, 0, 23, 13] == 40 and (placed[..., :23, :] == 0).all() and (placed[..., -1, 13:1229] == 20).all()
-    assert evaluate(lambda rgb: answer, Maps(truth[0]), "garg").metrics["abs_rel"] == 0
+    assert evaluate(lambda rgb: answer, truth_maps(truth[0]), "garg").metrics["abs_rel"] == 0
 
 
 def test_the_kitti_benchmark_has_its_own_relative_errors():
     """Two pixels by hand: truth 10 and 20 m, prediction 11 and 16 m."""
     truth, prediction = np.zeros((375, 1242)), np.ones((375, 1242))
     truth[200, [300, 900]], prediction[200, [300, 900]] = (10, 20), (11, 16)
-    score = evaluate(answers([prediction]), Maps([truth]), "kitti_benchmark")
+    score = evaluate(answers([prediction]), truth_maps([truth]), "kitti_benchmark")
     e = np.array([math.log(1.1), math.log(0.8)])
     agrees(score, {
         "mape": 100 * (0.1 + 0.2) / 2, "sq_error_rel": 100 * (0.01 + 0.04) / 2,
@@ -190,10 +169,10 @@ def test_midas_fits_scale_and_shift_of_disparity_and_stops_at_ten_metres():
         s, t = np.linalg.lstsq(A, 1 / g[valid].astype(np.float64), rcond=None)[0]
         p = 1 / np.maximum(s * d + t, 1 / 10)
         rows.append(modern_errors(g[valid], p))
-    score = evaluate(answers(disparities), Maps(truths), "midas_affine", kind="disparity")
+    score = evaluate(answers(disparities), truth_maps(truths), "midas_affine", kind="disparity")
     agrees(score, averaged(rows))
     with pytest.raises(DepthError, match="disparity has no scale"):
-        evaluate(answers(disparities), Maps(truths), "bts", kind="disparity")
+        evaluate(answers(disparities), truth_maps(truths), "bts", kind="disparity")
 
 
 @pytest.mark.parametrize("name", ["bts", "garg", "monodepth2", "midas_affine", "eigen14"])
@@ -216,7 +195,7 @@ def test_half_size_maps_are_enlarged_as_each_code_does_it(name):
 @pytest.mark.parametrize("name", fitting((480, 640)))
 def test_a_perfect_map_has_no_error_under_any_protocol(name):
     truths, _ = made((480, 640), count=2, holes=0, far=9)
-    score = evaluate(answers(truths), Maps(truths), name)
+    score = evaluate(answers(truths), truth_maps(truths), name)
     for figure, value in score.metrics.items():
         best = {"psnr": math.inf}.get(figure, 1 if figure.startswith("delta") or figure == "ssim" else 0)
         # densedepth averages with the mirrored answer; here both are the same map, so it must be mirrored back first
@@ -240,7 +219,7 @@ def test_another_shape_is_refused_and_silence_is_not_mixed_in():
 
 def test_a_protocol_of_whole_maps_only_still_counts_its_pixels():
     truths, predictions = made((48, 64), holes=0)
-    score = evaluate(answers(predictions), Maps(truths), Protocol("s", figures=("ssim",)))
+    score = evaluate(answers(predictions), truth_maps(truths), Protocol("s", figures=("ssim",)))
     assert list(score.metrics) == ["ssim"] and score.pixels == 3 * 48 * 64
 
 
@@ -255,7 +234,7 @@ def test_makarov18_scores_whole_maps_with_the_formulas_put_right():
             "psnr": peak_signal_noise_ratio(g, p, **same),
             "ssim": structural_similarity(g, p, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, **same),
         })  # fmt: skip
-    agrees(evaluate(answers(predictions), Maps(truths), "makarov18"), averaged(rows))
+    agrees(evaluate(answers(predictions), truth_maps(truths), "makarov18"), averaged(rows))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -300,7 +279,7 @@ def test_the_oracle_scale_leaves_the_scale_invariant_error():
     truths, predictions = made((48, 64))
     plain = Protocol("plain", pooling="images", figures=("rmse_log", "scale_invariant_rmse"))
     oracle = Protocol("oracle", pooling="images", alignment="log_mean", figures=("rmse_log", "scale_invariant_rmse"))
-    a, b = (evaluate(answers(predictions), Maps(truths), rules).metrics for rules in (plain, oracle))
+    a, b = (evaluate(answers(predictions), truth_maps(truths), rules).metrics for rules in (plain, oracle))
     assert b["rmse_log"] == pytest.approx(a["scale_invariant_rmse"], rel=1e-5) and b["rmse_log"] < a["rmse_log"]
     assert b["scale_invariant_rmse"] == pytest.approx(a["scale_invariant_rmse"], rel=1e-5)
 
@@ -347,7 +326,7 @@ def test_a_pixel_without_truth_is_never_scored_whatever_is_predicted_there():
 
 def test_the_last_batch_counts():
     truths, predictions = made((48, 64), count=5)
-    scores = [evaluate(answers(predictions), Maps(truths), "full", batch=b) for b in (1, 2, 3, 5)]
+    scores = [evaluate(answers(predictions), truth_maps(truths), "full", batch=b) for b in (1, 2, 3, 5)]
     assert all(s.images == 5 for s in scores) and all(
         s.metrics == pytest.approx(scores[0].metrics, rel=1e-12) for s in scores
     )
@@ -393,12 +372,12 @@ def test_a_truth_that_cannot_be_is_refused(value):
 def test_a_prediction_that_cannot_be_depth_is_counted_and_refused(damage, words, protocol):
     truths, predictions = made((48, 64), far=5)
     with pytest.raises(DepthError, match=words):
-        evaluate(lambda rgb: damage(answers(predictions)(rgb)), Maps(truths), protocol)
+        evaluate(lambda rgb: damage(answers(predictions)(rgb)), truth_maps(truths), protocol)
 
 
 def test_constant_predictions_and_disparity_taken_for_depth_are_noticed():
     truths, predictions = made((48, 64), far=5)
-    data = Maps(truths)
+    data = truth_maps(truths)
     assert evaluate(answers(predictions), data).warnings == []
     flat = evaluate(lambda rgb: torch.full((len(rgb), 1, 48, 64), 2.0), data)
     assert flat.warnings == ["3 of 3 predictions are constant."]
@@ -427,7 +406,7 @@ def test_every_protocol_says_what_it_does():
 def test_intervals_hold_the_value_and_whole_map_figures_are_compared_too():
     truths, predictions = made((48, 64), count=30, holes=0)
     worse = [p * 1.4 for p in predictions]
-    a, b = (evaluate(answers(p), Maps(truths), "makarov18") for p in (predictions, worse))
+    a, b = (evaluate(answers(p), truth_maps(truths), "makarov18") for p in (predictions, worse))
     for name, value in a.metrics.items():
         low, high = bootstrap_interval(a, name, draws=300)
         assert low < value < high, name
@@ -436,7 +415,7 @@ def test_intervals_hold_the_value_and_whole_map_figures_are_compared_too():
     assert bootstrap_difference(a, b, "rmse").first_is_better and bootstrap_difference(a, b, "rmse").certain
     with pytest.raises(DepthError, match="no figure 'silog'"):
         bootstrap_interval(a, "silog")
-    other = evaluate(answers(predictions), Maps(truths[:-1]), "makarov18")
+    other = evaluate(answers(predictions), truth_maps(truths[:-1]), "makarov18")
     with pytest.raises(DepthError, match="same images"):
         bootstrap_difference(a, other, "rmse")
 

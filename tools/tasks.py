@@ -126,7 +126,7 @@ def serve(port: int) -> int:
 
 def bench() -> int:
     """`make bench`: every script of benchmarks/."""
-    scripts = sorted((ROOT / "benchmarks").glob("*.py"))
+    scripts = sorted((ROOT / "benchmarks").glob("[!_]*.py"))
     if not scripts:
         print("make: there is no benchmark yet.", file=sys.stderr)
     return max([subprocess.run([sys.executable, str(script)], cwd=ROOT).returncode for script in scripts], default=1)

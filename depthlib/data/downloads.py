@@ -15,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
+from depthlib.files import writable_folder
 
 CHUNK = 1 << 20
 
@@ -53,12 +54,7 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
         raise DepthError(
             f"{target}: there, but not the expected file ({source.size} bytes). Move it away and run again."
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DepthError(
-            f"{folder}: cannot be written ({error.strerror}). Set DEPTHLIB_DATA to another folder."
-        ) from error
+    writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
     have = partial.stat().st_size if partial.exists() else 0
     free = shutil.disk_usage(folder).free
     if source.size - have > free:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from depthlib.errors import DepthError
+from depthlib.files import write_whole
 
 #: SHA-256 of the official split's 795 training and 654 test numbers (1-based, each part sorted, little-endian int32).
 OFFICIAL_SPLIT = "c48f3720ac4236933889bb3b3a9915aa9208c7d220c949d2bf1bcf570fa49534"
@@ -84,15 +84,7 @@ def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], s
 
 def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
     """Save a picture beside its target and rename it, so that no half-written file is ever seen."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        image.save(partial, format=target.suffix[1:] or "png")
-        os.replace(partial, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
-            partial.unlink(missing_ok=True)
-        raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+    write_whole(path, lambda partial: image.save(partial, format=Path(path).suffix[1:] or "png"))
 
 
 def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
@@ -139,7 +131,7 @@ def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None
     """Write [H, W] as a Sintel depth map, atomically."""
     array = np.asarray(depth, dtype="<f4")
     header = np.array([DPT_TAG], "<f4").tobytes() + np.array(array.shape[::-1], "<i4").tobytes()
-    _write_bytes(path, header + array.tobytes())
+    write_whole(path, lambda partial: partial.write_bytes(header + array.tobytes()))
 
 
 def read_kinect_pgm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
@@ -199,22 +191,11 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
-
-
 def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
     """Write [H, W] as a little-endian portable float map, atomically."""
     array = np.asarray(values, dtype="<f4")
-    _write_bytes(path, b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes())
+    content = b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes()
+    write_whole(path, lambda partial: partial.write_bytes(content))
 
 
 def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
+from depthlib.files import writable_folder
 from depthlib.sample import RGBD, Sample, check_depth
 
 SCHEMA = 1
@@ -58,11 +59,8 @@ def write_store(dataset: RGBD, folder: str | os.PathLike[str], licence: str = ""
     target = Path(folder)
     if target.exists():
         raise DepthError(f"{target}: exists already. Remove it or choose another folder; a store is never overwritten.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise DepthError(f"{target.parent}: cannot be written ({error.strerror}). Choose another folder.") from error
+    writable_folder(target.parent)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         first = dataset[0]
         height, width = first["depth"].shape[-2:]

@@ -102,7 +102,8 @@ class Coarse(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                layer.bias.data.zero_()  # type: ignore[union-attr]
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
         nn.init.normal_(self.full7.weight, std=0.001)  # start at the mean depth, not at noise around it
         nn.init.constant_(self.full7.bias, self.geometry.mean_log_depth / LOG_DEPTH_STD)
 
@@ -138,7 +139,8 @@ class Fine(nn.Module):
         self.fine3 = nn.Conv2d(hidden, 1, 5, padding=2)
         for layer in (self.fine1, self.fine2, self.fine3):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            layer.bias.data.zero_()  # type: ignore[union-attr]
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
         nn.init.normal_(self.fine3.weight, std=0.001)
         if identity_start:
             with torch.no_grad():  # relu(c) − relu(−c) = c

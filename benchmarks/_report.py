@@ -1,0 +1,37 @@
+"""What every benchmark's report says beside its figures, and where it goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A benchmark's options: its own are added to ``--threads`` and ``--json``."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--json", metavar="OUT", help="also write the report there")
+    return options
+
+
+def begin(args: argparse.Namespace) -> dict[str, Any]:
+    """Set the threads; the part of the report that is known before measuring."""
+    torch.set_num_threads(args.threads)
+    return {
+        "threads": args.threads, "torch": torch.__version__, "machine": platform.processor() or platform.machine(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }  # fmt: skip
+
+
+def finish(args: argparse.Namespace, report: dict[str, Any]) -> None:
+    """Print the report, and write it where the user asked."""
+    text = json.dumps(report, indent=1)
+    print(text)
+    if args.json:
+        Path(args.json).write_text(text + "\n")

@@ -1,0 +1,68 @@
+"""Files that are whole or absent: folders checked early, writing beside the target, tensors read without pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from depthlib.errors import DepthError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def writable_folder(folder: str | os.PathLike[str], remedy: str = "Choose another folder.") -> Path:
+    """The folder, made if need be, found writable now and not after hours of work.
+
+    Raises:
+        DepthError: it cannot be made or written to; ends with the remedy.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DepthError(f"{path}: cannot be written ({error.strerror}). {remedy}") from error
+    if not os.access(path, os.W_OK):
+        raise DepthError(f"{path}: cannot be written (permission). {remedy}")
+    return path
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
+    """Write a file beside its target and rename it, so that no half-written file is ever seen.
+
+    Args:
+        write: is given the path to write to.
+
+    Raises:
+        DepthError: the place cannot be written, or the disk is full; what was there before stays.
+    """
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        write(partial)
+        os.replace(partial, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # a name too long for the disk cannot even be removed
+            partial.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+    return target
+
+
+def read_tensors(path: str | os.PathLike[str], remedy: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        DepthError: missing, damaged or of another format; ends with the remedy.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DepthError(f"{path}: cannot be read as safetensors ({error}). {remedy}") from error

@@ -1,0 +1,60 @@
+"""Data of the tests' own making."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from depthlib.sample import Sample
+
+
+class Samples:
+    """Given samples as a data set."""
+
+    def __init__(self, samples: Sequence[Sample], name: str = "made") -> None:
+        self.samples, self.name = list(samples), name
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self.samples[i] for i in indices]
+
+    def names(self) -> list[str]:
+        return [sample["name"] for sample in self.samples]
+
+    def fingerprint(self) -> str:
+        return "made"
+
+
+def truth_maps(truths) -> Samples:
+    """Truths as a data set; the colours carry the numbers of the images, so that a predictor can look them up."""
+    depths = [torch.as_tensor(truth, dtype=torch.float32)[None] for truth in truths]
+    return Samples(
+        [
+            Sample(
+                rgb=torch.full((3, *depth.shape[-2:]), i / 100), depth=depth, K=torch.eye(3), name=f"m{i}",
+                dataset="maps", index=i,
+            )
+            for i, depth in enumerate(depths)
+        ],
+        "maps",
+    )  # fmt: skip
+
+
+def make_pairs(root: Path) -> Path:
+    """Eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
+    generator = np.random.default_rng(0)
+    for name in ("rgb", "depth"):
+        (root / name).mkdir(parents=True)
+    for i in range(8):
+        rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+        depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
+        Image.fromarray(rgb).save(root / "rgb" / f"{i:04d}.png")
+        Image.fromarray(depth).save(root / "depth" / f"{i:04d}.png")
+    return root
