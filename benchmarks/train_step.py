@@ -1,58 +1,97 @@
 """A training step of each network: what public code does (eager, fp32, NCHW) beside our defaults, in one run.
 
-python benchmarks/train_step.py --encoders mobilenet_v2 densenet121 --size 224 320 --batch 8 --json train_step.json
+python benchmarks/train_step.py --networks eigen densenet121 --sizes 240x320 480x640 --batch 8 --json train_step.json
 
-Ours on a CPU: bf16 autocast, channels_last, a fused optimiser. On a GPU TF32 is stated in the report. Weights are random:
-the speed does not depend on them.
+Forward, backward and optimiser step. Ours: bf16 autocast, channels_last, a fused optimiser, and torch.compile with
+--compile (the default on a GPU). Whether TF32 helps the eager figure is stated. The share of peak is that of a large
+matrix product in bf16, timed in the same run; the eager figure's share is of fp32's. Each figure has a process of
+its own, so that one's memory is not the other's. Weights are random: the speed does not depend on them.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
+import multiprocessing
+import resource
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import torch
+from _report import begin, finish, parser
+from torch.utils.flop_counter import FlopCounterMode
 
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 
 
-def make(network: str, size: tuple[int, int]) -> DepthModel:
+def make(network: str) -> DepthModel:
     torch.manual_seed(0)
     if network == "eigen":
         model = build_model("eigen")
         model.begin_phase("coarse")
         return model
-    model = build_model("densedepth", encoder=network, output="log", size=size)
+    model = build_model("densedepth", encoder=network, output="log")
     model.begin_phase("all")
     return model
 
 
-def images_per_second(network: str, size: tuple[int, int], batch: int, ours: bool, steps: int, device: str) -> float:
-    """Forward, backward and optimiser step, after one step of warming up."""
-    model = make(network, size).to(device).train()
+def measure(
+    network: str, size: tuple[int, int], batch: int, ours: bool, steps: int, device: str, threads: int, compiled: bool
+) -> dict[str, float]:
+    """Images a second, memory in MB, and the floating-point operations of an image's step."""
+    torch.set_num_threads(threads)
+    model = make(network).to(device).train()
     layout = torch.channels_last if ours else torch.contiguous_format
-    model = model.to(memory_format=layout)  # type: ignore[call-overload]
+    model = model.to(memory_format=layout)
     optimiser = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr=1e-4, fused=ours)
     loss = make_loss("scale_invariant_log")
-    rgb = torch.rand(batch, 3, *model.input_size, device=device).contiguous(memory_format=layout)
-    target, mask = model.target(torch.rand(batch, 1, *model.input_size, device=device) * 5 + 1)
-    began = 0.0
-    for step in range(steps + 1):
-        if step == 1:
-            _wait(device)
-            began = time.perf_counter()
+    size = size if model.any_size else model.input_size
+    rgb = torch.rand(batch, 3, *size, device=device).contiguous(memory_format=layout)
+    target, mask = model.target(torch.rand(batch, 1, *size, device=device) * 5 + 1)
+
+    def step(network: torch.nn.Module) -> None:
         with torch.autocast(device, torch.bfloat16, enabled=ours):
-            output = model(rgb)
+            output = network(rgb)
         reduce(*loss(output, target, mask)).backward()
         optimiser.step()
         optimiser.zero_grad()
+
+    with FlopCounterMode(display=False) as counter:
+        step(model)
+    fast = torch.compile(model) if ours and compiled else model
+    for _ in range(2):  # compiling, choosing kernels
+        step(fast)
     _wait(device)
-    return batch * steps / (time.perf_counter() - began)
+    began = time.perf_counter()
+    for _ in range(steps):
+        step(fast)
+    _wait(device)
+    seconds = (time.perf_counter() - began) / steps
+    bytes_held = (
+        torch.cuda.max_memory_allocated()
+        if device == "cuda"
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
+    return {
+        "images_per_second": round(batch / seconds, 2),
+        "memory_mb": round(bytes_held / 1e6),
+        "gflop_per_image": round(counter.get_total_flops() / batch / 1e9, 2),
+    }
+
+
+def peak(device: str, threads: int, dtype: torch.dtype) -> float:
+    """GFLOP/s of a large matrix product."""
+    torch.set_num_threads(threads)
+    n = 8192 if device == "cuda" else 2048
+    a = torch.rand(n, n, device=device, dtype=dtype)
+    for _ in range(3):
+        a @ a
+    _wait(device)
+    began = time.perf_counter()
+    for _ in range(10):
+        a @ a
+    _wait(device)
+    return 10 * 2 * n**3 / (time.perf_counter() - began) / 1e9
 
 
 def _wait(device: str) -> None:
@@ -60,33 +99,45 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def alone(function, *arguments):
+    """The function's answer from a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoders", nargs="+", default=["eigen", "mobilenet_v2"])
-    parser.add_argument("--size", nargs=2, type=int, default=[224, 320])
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--json", metavar="OUT")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    report: dict[str, object] = {
-        "size": args.size, "batch": args.batch, "steps": args.steps, "threads": args.threads, "device": args.device,
-        "tf32": torch.backends.cuda.matmul.allow_tf32, "torch": torch.__version__,
-        "machine": platform.processor() or platform.machine(), "load_before": os.getloadavg()[0],
+    options = parser(__doc__)
+    options.add_argument("--networks", nargs="+", default=["eigen", "mobilenet_v2"], help="eigen, or encoders")
+    options.add_argument("--sizes", nargs="+", default=["240x320"])
+    options.add_argument("--batch", type=int, default=8)
+    options.add_argument("--steps", type=int, default=4)
+    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options.add_argument("--compile", action="store_true", default=torch.cuda.is_available())
+    args = options.parse_args()
+    report = {
+        **begin(args), "batch": args.batch, "steps": args.steps, "device": args.device, "compile": args.compile,
+        "tf32": torch.backends.cuda.matmul.allow_tf32,
+        "peak_gflops": {
+            name: round(alone(peak, args.device, args.threads, dtype))
+            for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32))
+        },
     }  # fmt: skip
-    size = (args.size[0], args.size[1])
-    for network in args.encoders:
-        eager = images_per_second(network, size, args.batch, False, args.steps, args.device)
-        ours = images_per_second(network, size, args.batch, True, args.steps, args.device)
-        report[network] = {
-            "eager_fp32_nchw": round(eager, 2), "ours": round(ours, 2), "times_faster": round(ours / eager, 2),
-        }  # fmt: skip
-    print(json.dumps(report, indent=1))
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(report, file, indent=1)
+    for network in args.networks:
+        for size in args.sizes[:1] if network == "eigen" else args.sizes:
+            rows, columns = (int(n) for n in size.split("x"))
+            eager, ours = (
+                alone(measure, network, (rows, columns), args.batch, fast, args.steps, args.device, args.threads,
+                      args.compile)
+                for fast in (False, True)
+            )  # fmt: skip
+            for found, kind in ((eager, "fp32"), (ours, "bf16")):
+                done = found["images_per_second"] * found["gflop_per_image"]
+                found["share_of_peak"] = round(done / report["peak_gflops"][kind], 3)
+            times = ours["images_per_second"] / eager["images_per_second"]
+            name = network if network == "eigen" else f"{network} {size}"
+            report[name] = {"eager_fp32_nchw": eager, "ours": ours, "times_faster": round(times, 2)}
+            print(name, report[name], flush=True)
+    finish(args, report)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
+from depthlib.files import read_tensors, writable_folder
+from depthlib.models import build_model
+from depthlib.models.base import DepthModel
+from depthlib.recipe import from_dict
 
 SCHEMA = 1
+#: A small trained network that comes with the library.
+BOX = Path(__file__).with_name("box")
 
 
 def save_checkpoint(
@@ -46,7 +52,7 @@ def save_checkpoint(
     target = Path(folder)
     partial: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        writable_folder(target.parent)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
         if optimizer is not None:
@@ -138,6 +144,33 @@ def load_weights(folder: str | os.PathLike[str], model: nn.Module, ema: bool = T
     return model
 
 
+def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None = None) -> DepthModel:
+    """The trained network of a run, in eval mode.
+
+    Args:
+        folder: a run's folder or a checkpoint; None is the network in the box, which comes with the library:
+            ``depthlib/box/README.md`` says what it learned from and what it can do.
+        stage: which part answers; by default the one trained last.
+
+    Raises:
+        DepthError: no checkpoint there, one that is damaged, or an unknown stage.
+
+    >>> load_model().input_size
+    (192, 256)
+    """
+    found = latest_checkpoint(BOX if folder is None else folder)
+    if found is None:
+        raise DepthError(
+            f"{folder}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, and give its folder."
+        )
+    recipe = from_dict(read_state(found, ("recipe",))["recipe"], str(found))
+    options = {key: value for key, value in recipe.model.options.items() if key != "weights"}  # they come from there
+    model = build_model(recipe.model.name, **options)
+    load_weights(found, model)
+    model.begin_phase(stage or recipe.phases[-1].train)
+    return model.eval()
+
+
 def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimizer) -> None:
     """Restore an optimiser's state as it was saved.
 
@@ -174,12 +207,7 @@ def load_ema(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DepthError(
-            f"{path}: cannot be read as safetensors ({error}). Copy the checkpoint again, or train again."
-        ) from error
+    return read_tensors(path, "Copy the checkpoint again, or train again.")
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

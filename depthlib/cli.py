@@ -30,6 +30,7 @@ def _parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25
 
 def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]:
     """Recipe, profile, parameters and output folder of ``run`` and ``train``."""
+    from depthlib.files import writable_folder
     from depthlib.recipe import default_profile, load_recipe, run_folder
 
     profile = args.profile or default_profile()
@@ -37,19 +38,8 @@ def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]
     recipe = load_recipe(args.recipe, profile, **parameters)
     out = Path(args.out) if args.out else run_folder(recipe, profile)
     if args.results:  # now, not after hours of training
-        _writable(Path(args.results), "--results")
+        writable_folder(args.results, "Choose another folder with --results.")
     return recipe, profile, parameters, out
-
-
-def _writable(folder: Path, flag: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DepthError(
-            f"{folder}: cannot be written ({error.strerror}). Choose another folder with {flag}."
-        ) from error
-    if not os.access(folder, os.W_OK):
-        raise DepthError(f"{folder}: cannot be written (permission). Choose another folder with {flag}.")
 
 
 def _command(args: argparse.Namespace, recipe: Any, profile: str) -> str:
@@ -144,30 +134,17 @@ def _report(out: Path, keep: str | None) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """Score a checkpoint, or predictions on disk, on a data set."""
-    from depthlib.checkpoints import latest_checkpoint
     from depthlib.data import open_dataset
-    from depthlib.evaluation import Predictor, from_model
     from depthlib.evaluation import evaluate as score
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.reporting import FORMATS
-    from depthlib.stored import StoredPredictions
     from depthlib.typed import read_yaml
 
     pairs = _parameters(args.option, "--option", "root=my_pairs")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
     size = _size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
-    predictor: Predictor | StoredPredictions
-    if latest_checkpoint(args.predictions) is not None:
-        if args.scale is not None or args.kind != "depth":
-            raise DepthError(
-                f"{args.predictions}: a checkpoint answers in metres; --scale and --kind are for stored maps."
-            )
-        predictor = from_model(_load_model(args.predictions, args.stage))
-    elif args.stage:
-        raise DepthError(f"{args.predictions}: no checkpoint there, so it has no stage {args.stage!r}.")
-    else:
-        predictor = StoredPredictions(args.predictions, args.scale)
+    predictor = _predictor(args)
     names = [args.protocol]
     if args.protocol != "all":
         get_protocol(args.protocol)
@@ -195,6 +172,35 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+HUGGINGFACE = "huggingface:"
+
+
+def _predictor(args: argparse.Namespace) -> Any:
+    """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, or maps on disk."""
+    from depthlib import adapters
+    from depthlib.checkpoints import latest_checkpoint, load_model
+    from depthlib.evaluation import from_model
+    from depthlib.stored import StoredPredictions
+
+    predictor: Any
+    checkpoint = maps = False
+    if args.predictions.startswith(HUGGINGFACE):
+        predictor = adapters.from_huggingface(args.predictions.removeprefix(HUGGINGFACE))
+    elif args.predictions.endswith(".onnx"):
+        predictor = adapters.from_onnx(args.predictions)
+    elif checkpoint := latest_checkpoint(args.predictions) is not None:
+        predictor = from_model(load_model(args.predictions, args.stage))
+    else:
+        maps, predictor = True, StoredPredictions(args.predictions, args.scale)
+    if args.scale is not None and not maps:
+        raise DepthError(f"{args.predictions}: --scale is the unit of stored maps; a model answers as it does.")
+    if args.kind != "depth" and checkpoint:
+        raise DepthError(f"{args.predictions}: a checkpoint answers in metres; --kind is for other models and maps.")
+    if args.stage and not checkpoint:
+        raise DepthError(f"{args.predictions}: no checkpoint there, so it has no stage {args.stage!r}.")
+    return predictor
+
+
 def _size(text: str) -> tuple[int, int]:
     rows, _, columns = text.partition("x")
     if not (rows.isdigit() and columns.isdigit()):
@@ -215,7 +221,9 @@ def predict(args: argparse.Namespace) -> int:
     from PIL import Image
 
     from depthlib import camera
+    from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb, write_depth_png, write_image
+    from depthlib.files import writable_folder
     from depthlib.pointcloud import colored_points, write_ply
     from depthlib.prediction import predict as answer
     from depthlib.prediction import to_rgb
@@ -224,13 +232,14 @@ def predict(args: argparse.Namespace) -> int:
     if not 0 < args.field_of_view < 180:
         raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
     rgb = to_rgb(read_rgb(photo))
-    model = _load_model(args.checkpoint, args.stage)
+    model = load_model(args.checkpoint, args.stage)
     depth = answer(model, rgb).full(mode="bilinear")[0]
     known = depth[(depth > 0) & depth.isfinite()]
     if not known.numel():
-        raise DepthError(f"{photo}: {args.checkpoint} answers with no depth at all; train it again, at a lower rate.")
-    out = Path(args.out or photo.parent)
-    _writable(out, "--out")
+        raise DepthError(
+            f"{photo}: {args.checkpoint or 'the network in the box'} answers with no depth at all; train it again, at a lower rate."
+        )
+    out = writable_folder(args.out or photo.parent, "Choose another folder with --out.")
     from depthlib.plots import colorize
 
     height, width = depth.shape[-2:]
@@ -256,25 +265,20 @@ def predict(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load_model(checkpoint: str, stage: str | None) -> Any:
-    from depthlib.checkpoints import latest_checkpoint, load_weights, read_state
-    from depthlib.models import build_model
-    from depthlib.recipe import from_dict
+def export(args: argparse.Namespace) -> int:
+    """A checkpoint as an ONNX file."""
+    from depthlib.checkpoints import load_model
+    from depthlib.export import export_onnx
+    from depthlib.files import writable_folder
 
-    folder = latest_checkpoint(checkpoint)
-    if folder is None:
-        raise DepthError(
-            f"{checkpoint}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, "
-            "and give its folder."
-        )
-    recipe = from_dict(read_state(folder, ("recipe",))["recipe"], str(folder))
-    options = {
-        key: value for key, value in recipe.model.options.items() if key != "weights"
-    }  # they come from the folder
-    model = build_model(recipe.model.name, **options)
-    load_weights(folder, model)
-    model.begin_phase(stage or recipe.phases[-1].train)
-    return model.eval()
+    model = load_model(args.checkpoint, args.stage)
+    out = Path(args.out)
+    writable_folder(out.parent, "Choose another place with --out.")
+    export_onnx(model, out)
+    free = "any rows and columns from 32" if model.any_size else "{}x{}".format(*model.input_size)
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    print(f"rgb float32 [B, 3, h, w] in [0, 1], {free} -> depth float32 [B, 1, ., .] metres")
+    return 0
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -336,7 +340,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  depthlib doctor                          what is here, what is missing\n"
         "  depthlib run eigen-rooms --profile cpu   a training on rendered rooms, no download\n"
-        "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0\n",
+        "  depthlib predict photo.jpg               depth of a photo, with the network in the box\n",
     )
     parser.add_argument("--version", action="version", version=f"depthlib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -378,9 +382,13 @@ def _parser() -> argparse.ArgumentParser:
               "  depthlib evaluate runs/eigen-rooms/cpu-0 --against folder --option root=my_pairs --protocol full\n"
               "  depthlib evaluate their_maps --against nyu --scale 1000 --protocol all --format markdown\n"
               "  depthlib evaluate midas_out --against nyu --kind disparity --protocol midas_affine\n"
+              "  depthlib evaluate model.onnx --against nyu --protocol bts\n"
+              "  depthlib evaluate huggingface:depth-anything/Depth-Anything-V2-Small-hf --kind disparity \\\n"
+              "      --protocol midas_affine\n"
               "  depthlib protocols\n")  # fmt: skip
     sub.add_argument(
-        "predictions", help="a run's folder, a checkpoint folder, or a folder of maps: NAME.npy, .pfm, .png"
+        "predictions",
+        help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, or a folder of maps: NAME.npy, .pfm, .png",
     )
     sub.add_argument(
         "--against",
@@ -411,13 +419,25 @@ def _parser() -> argparse.ArgumentParser:
         "  depthlib protocols\n")  # fmt: skip
 
     sub = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG and a point cloud.",
+              "  depthlib predict photo.jpg\n"
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
     sub.add_argument("photo", help="a JPEG, PNG or other picture")
-    sub.add_argument("--checkpoint", required=True, help="a run's folder or a checkpoint folder")
+    sub.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
     sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
     sub.add_argument("--out", help="folder to write to (default: beside the photo)")
     sub.add_argument("--field-of-view", type=float, default=60.0, metavar="DEGREES",
                      help="horizontal angle of the lens, for the point cloud (default: 60)")  # fmt: skip
+
+    sub = add("export", export, "A checkpoint as one ONNX file: colours in, metres out, without torch.",
+              "  depthlib export runs/densedepth-mobilenet-nyu/cpu-0 --out depth.onnx\n"
+              "  depthlib evaluate depth.onnx --against nyu\n")  # fmt: skip
+    sub.add_argument(
+        "checkpoint",
+        nargs="?",
+        help="a run's folder or a checkpoint folder (default: the one in the box)",
+    )
+    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--out", default="depth.onnx", metavar="FILE", help="the file to write (default: depth.onnx)")
 
     add("doctor", doctor, "Say what is here (Python, torch, devices, data, weights) and what is missing.",
         "  depthlib doctor\n")  # fmt: skip
@@ -432,6 +452,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DepthError as error:
         print(f"depthlib: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `depthlib table all | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("depthlib: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
         return 130

@@ -1,5 +1,8 @@
 """The one exception a user is meant to read: file, value seen, value expected, remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DepthError(ValueError):
     """Input that cannot be used as given. The command line prints its message and exits with status 2.
@@ -9,3 +12,28 @@ class DepthError(ValueError):
     Traceback (most recent call last):
     depthlib.errors.DepthError: depth/0001.png: 8-bit image; expected 16-bit millimetres. Export it as uint16.
     """
+
+
+@contextmanager
+def enough_memory(what: str, remedy: str) -> Iterator[None]:
+    """Turn running out of memory, on a GPU or in main memory, into one sentence.
+
+    Args:
+        what: batch and size of what was tried.
+        remedy: which setting to lower.
+
+    >>> with enough_memory("batch 8 of 480x640", "Lower phases.0.batch."):
+    ...     raise MemoryError()
+    Traceback (most recent call last):
+    depthlib.errors.DepthError: out of memory: batch 8 of 480x640. Lower phases.0.batch.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError; torch is not imported here
+        text = str(error)
+        out = isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+        if not out:
+            raise
+        asked = next((line for line in text.splitlines() if "llocate" in line), "")
+        told = f" ({asked[:160].strip()})" if asked else ""
+        raise DepthError(f"out of memory: {what}{told}. {remedy}") from error

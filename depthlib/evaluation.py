@@ -150,11 +150,9 @@ def _answer(predictor: Predictor | DepthModel | StoredPredictions, samples: Batc
     if isinstance(predictor, StoredPredictions):
         return predictor.read(samples["name"][0])
     answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
-    prediction = answer(samples["rgb"]).cpu()
     if rules.flip:
-        mirrored = answer(samples["rgb"].flip(-1)).cpu().flip(-1)
-        prediction = (rules.clamped(prediction) + rules.clamped(mirrored)) / 2
-    return prediction
+        return mirror_averaged(lambda rgb: rules.clamped(answer(rgb).cpu()))(samples["rgb"])
+    return answer(samples["rgb"]).cpu()
 
 
 class _Looks:
@@ -210,6 +208,21 @@ class _Looks:
 def from_model(model: DepthModel) -> Predictor:
     """A model as a predictor: full-frame metres, enlarged as the model's paper does it."""
     return lambda rgb: predict(model, rgb).full(model.upsampling)
+
+
+def mirror_averaged(predictor: Predictor) -> Predictor:
+    """A predictor averaged with its answer to the mirrored picture; 0 where either says nothing.
+
+    >>> ramp = mirror_averaged(lambda rgb: rgb[:, :1].cumsum(-1))
+    >>> ramp(torch.ones(1, 3, 1, 3)).flatten()  # 1, 2, 3 and 3, 2, 1
+    tensor([2., 2., 2.])
+    """
+
+    def answer(rgb: Tensor) -> Tensor:
+        plain, mirrored = predictor(rgb), predictor(rgb.flip(-1)).flip(-1)
+        return torch.where((plain == 0) | (mirrored == 0), 0.0, (plain + mirrored) / 2)
+
+    return answer
 
 
 def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:

@@ -144,7 +144,7 @@ class DenseDepthLoss(nn.Module):
     ``forward(prediction, target, mask)`` takes [B, 1, H, W] and returns (values [B], weights [B]), in float32 even under
     autocast; 0 and weight 0 for a sample without a valid pixel.
 
-    Source: Alhashim and Wonka 2018, eq. 1 to 4, λ = 0.1; the edge term with the |·| that a later report forgets.
+    Source: Alhashim and Wonka 2018, eq. 1 to 4, λ = 0.1.
 
     >>> loss = DenseDepthLoss()
     >>> y = torch.full((1, 1, 16, 16), 5.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.augment import CENTRE, augment
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, enough_memory
 from depthlib.models.base import DepthModel
 
 
@@ -87,6 +88,52 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
     return image.to(torch.float32)
 
 
+@dataclass(frozen=True)
+class View:
+    """What a network looks at, and what its answer covers.
+
+    Attributes:
+        frame: rows and columns to which the picture is resized, keeping its shape (what sticks out is cut evenly).
+        crop: rows and columns of the centre crop of the frame that the network sees.
+        region: (top, left, bottom, right) of the crop that the answer covers.
+    """
+
+    frame: tuple[int, int]
+    crop: tuple[int, int]
+    region: tuple[int, int, int, int]
+
+    def look(self, rgb: Tensor, answer: Callable[[Tensor], Tensor]) -> Prediction:
+        """Show pictures [B, 3, H, W] to ``answer``: crops [B, 3, *crop] → metres [B, 1, h, w].
+
+        Raises:
+            DepthError: the shorter side is under 32 pixels.
+        """
+        height, width = rgb.shape[-2:]
+        if min(height, width) < 32:
+            raise DepthError(
+                f"image: {height}x{width} pixels (height x width); expected at least 32 on the shorter side."
+            )
+        frame = self.frame
+        scale = max(frame[0] / height, frame[1] / width)
+        if (height, width) != frame:
+            inner = (max(frame[0], round(height * scale)), max(frame[1], round(width * scale)))
+            rgb = F.interpolate(rgb, inner, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+        top, left = (rgb.shape[-2] - frame[0]) // 2, (rgb.shape[-1] - frame[1]) // 2
+        rgb = rgb[..., top : top + frame[0], left : left + frame[1]]
+        batch: Any = {
+            "rgb": rgb,
+            "depth": rgb.new_zeros(len(rgb), 1, *frame),
+            "K": camera.from_field_of_view(*frame, 60.0).expand(len(rgb), 3, 3).to(rgb.device),
+            "index": list(range(len(rgb))),
+        }
+        depth = answer(augment(batch, self.crop, CENTRE)["rgb"])
+        offset = (top + (frame[0] - self.crop[0]) // 2, left + (frame[1] - self.crop[1]) // 2)
+        edges = [edge + offset[i % 2] for i, edge in enumerate(self.region)]
+        if scale != 1:
+            edges = [min(round(edge / scale), (height, width)[i % 2]) for i, edge in enumerate(edges)]
+        return Prediction(depth.float(), (edges[0], edges[1], edges[2], edges[3]), (height, width))
+
+
 @torch.no_grad()
 def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) -> Prediction:
     """Depth of one image or a batch, by the model in eval mode.
@@ -102,39 +149,24 @@ def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.
         A :class:`Prediction` in metres whose region and size refer to the image as given.
 
     Raises:
-        DepthError: not an image, or one whose shorter side is under 32 pixels.
+        DepthError: not an image, one whose shorter side is under 32 pixels, or too little memory.
 
     >>> from depthlib.models import build_model
     >>> answer = predict(build_model("eigen", width=0.05), torch.rand(3, 240, 320))
     >>> answer.depth.shape, answer.full().shape, answer.region
     (torch.Size([1, 1, 55, 74]), torch.Size([1, 1, 240, 320]), (10, 12, 230, 308))
     """
-    rgb = to_rgb(image)
-    height, width = rgb.shape[-2:]
-    if min(height, width) < 32:
-        raise DepthError(f"image: {height}x{width} pixels (height x width); expected at least 32 on the shorter side.")
-    frame = model.frame_size
-    scale = max(frame[0] / height, frame[1] / width)
-    if (height, width) != frame:
-        inner = (max(frame[0], round(height * scale)), max(frame[1], round(width * scale)))
-        rgb = F.interpolate(rgb, inner, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
-    top, left = (rgb.shape[-2] - frame[0]) // 2, (rgb.shape[-1] - frame[1]) // 2
-    rgb = rgb[..., top : top + frame[0], left : left + frame[1]]
-    size = model.input_size
-    device = next(model.parameters()).device
-    batch: Any = {
-        "rgb": rgb.to(device),
-        "depth": torch.zeros(len(rgb), 1, *frame, device=device),
-        "K": camera.from_field_of_view(*frame, 60.0).expand(len(rgb), 3, 3).to(device),
-        "index": list(range(len(rgb))),
-    }
-    crop = augment(batch, size, CENTRE)["rgb"]
+    rgb = to_rgb(image).to(next(model.parameters()).device)
     was_training = model.training
     model.eval()
-    depth = model.to_depth(model(crop))
-    model.train(was_training)
-    offset = (top + (frame[0] - size[0]) // 2, left + (frame[1] - size[1]) // 2)
-    edges = [edge + offset[i % 2] for i, edge in enumerate(model.region)]
-    if scale != 1:
-        edges = [min(round(edge / scale), (height, width)[i % 2]) for i, edge in enumerate(edges)]
-    return Prediction(depth.float(), (edges[0], edges[1], edges[2], edges[3]), (height, width))
+    try:
+        rows, columns = rgb.shape[-2:]
+        with enough_memory(f"{len(rgb)} pictures of {rows}x{columns}", "Give fewer at a time, or smaller ones."):
+            return view_of(model).look(rgb, lambda crop: model.to_depth(model(crop)))
+    finally:
+        model.train(was_training)
+
+
+def view_of(model: DepthModel) -> View:
+    """What a model of this library looks at."""
+    return View(model.frame_size, model.input_size, model.region)

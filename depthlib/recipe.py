@@ -99,6 +99,7 @@ class Phase:
 class EvaluateSpec:
     """What to score when training is done: data, protocol, which parts of the model answer, and baselines.
 
+    With ``flip`` each part is scored a second time as ``PART-flip``, averaged with its answer to the mirrored picture.
     ``mean`` is the mean depth image of ``baseline_data`` (by default the training data), ``constant`` one depth
     for every pixel.
     """
@@ -108,6 +109,7 @@ class EvaluateSpec:
     stages: tuple[str, ...] = ("fine",)
     baselines: tuple[Literal["mean", "constant"], ...] = ()
     baseline_data: DataSpec | None = None
+    flip: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,16 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, for results and checkpoints."""
         return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A recipe that is another one but for a few keys: ``overrides`` by dotted path; profiles are added key by key."""
+
+    name: str
+    base: str
+    description: str
+    overrides: dict[str, Any]
 
 
 def default_profile() -> str:
@@ -177,6 +189,18 @@ def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **p
     >>> load_recipe("eigen-rooms", profile="smoke", lam=0.25).loss.options["lam"]
     0.25
     """
+    path, raw, profiles = _read_recipe(name)
+    if profile is not None:
+        if profile not in PROFILES:
+            raise DepthError(f"profile {profile!r} is unknown; expected one of {', '.join(PROFILES)}.")
+        parameters = {**profiles.get(profile, {}), **parameters}
+    for key, value in parameters.items():
+        _override(raw, key, read_yaml(value, f"parameter {key}") if isinstance(value, str) else value, path)
+    return build(Recipe, raw, str(path))
+
+
+def _read_recipe(name: str | os.PathLike[str]) -> tuple[Path, dict[str, Any], dict[str, dict[str, Any]]]:
+    """A recipe's file, its whole content without profiles, and those; a twin is its base with some keys changed."""
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.exists():
         near = nearest(str(name), recipe_names())
@@ -194,15 +218,17 @@ def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **p
         for name, overrides in profiles.items()
     ):
         raise DepthError(f"{path}: profiles: expected overrides under {', '.join(PROFILES)}, found {profiles!r}.")
-    # defaults are filled in first, so that an override may name a key that the file leaves out
-    raw = build(Recipe, raw, str(path)).to_dict()
-    if profile is not None:
-        if profile not in PROFILES:
-            raise DepthError(f"profile {profile!r} is unknown; expected one of {', '.join(PROFILES)}.")
-        parameters = {**profiles.get(profile, {}), **parameters}
-    for key, value in parameters.items():
-        _override(raw, key, read_yaml(value, f"parameter {key}") if isinstance(value, str) else value, path)
-    return build(Recipe, raw, str(path))
+    if "base" not in raw:
+        # defaults are filled in first, so that an override may name a key that the file leaves out
+        return path, build(Recipe, raw, str(path)).to_dict(), profiles
+    twin = build(Twin, raw, str(path))
+    base = RECIPES / f"{twin.base}.yaml"
+    if base.exists() and "base" in (read_yaml(base.read_text(encoding="utf-8"), str(base)) or {}):
+        raise DepthError(f"{path}: its base {twin.base!r} has a base itself; name {twin.base!r}'s instead.")
+    _, whole, inherited = _read_recipe(twin.base)
+    for key, value in {"name": twin.name, "description": twin.description, **twin.overrides}.items():
+        _override(whole, key, value, path)
+    return path, whole, {p: {**inherited.get(p, {}), **profiles.get(p, {})} for p in {**inherited, **profiles}}
 
 
 def from_dict(raw: dict[str, Any], source: str) -> Recipe:

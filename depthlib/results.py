@@ -5,8 +5,8 @@ A run that did not finish writes none. The schema is in the package: ``results.s
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -23,12 +23,22 @@ import torch
 import depthlib
 from depthlib.augment import NAMED
 from depthlib.errors import DepthError
-from depthlib.evaluation import Score, bootstrap_difference, constant, evaluate, mean_depth_image
+from depthlib.evaluation import (
+    Score,
+    bootstrap_difference,
+    constant,
+    evaluate,
+    from_model,
+    mean_depth_image,
+    mirror_averaged,
+)
+from depthlib.files import writable_folder, write_whole
 from depthlib.losses import make_loss
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.models import build_model
+from depthlib.models.base import DepthModel
 from depthlib.protocols import get_protocol
-from depthlib.recipe import EvaluateSpec, Recipe
+from depthlib.recipe import DataSpec, EvaluateSpec, Recipe
 from depthlib.structure import MAP_METRICS
 from depthlib.training import Run, open_spec
 
@@ -48,6 +58,9 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
         for stage in spec.stages:
             run.model.begin_phase(stage)
             entry[stage] = evaluate(run.model, dataset, spec.protocol, progress=progress)
+            if spec.flip:
+                twice = mirror_averaged(from_model(run.model))
+                entry[f"{stage}-flip"] = evaluate(twice, dataset, spec.protocol, progress=progress)
         for name in spec.baselines:
             entry[name] = evaluate(baseline(name, recipe, spec), dataset, spec.protocol, progress=progress)
     return scores
@@ -108,6 +121,7 @@ def make_results(
         "validation": [
             {"step": h["step"], "phase": h["phase"], "loss": h["validation"]} for h in run.history if "validation" in h
         ],
+        "curve": loss_curve(run.history),
         "seconds": {"train": round(run.seconds, 2), "evaluate": round(evaluate_seconds, 2)},
         "images_per_second": round(run.samples_seen / run.seconds, 2) if run.seconds else 0.0,
         "peak_memory_bytes": run.peak_memory_bytes,
@@ -125,6 +139,23 @@ def make_results(
     }
     check_results(results, "results")
     return results
+
+
+def loss_curve(history: list[dict[str, Any]], points: int = 60) -> list[dict[str, Any]]:
+    """The training loss of each phase as at most ``points`` means, at the samples seen when each ends.
+
+    >>> loss_curve([{"phase": "all", "samples": 8 * (i + 1), "loss": float(i)} for i in range(4)], points=2)
+    [{'phase': 'all', 'samples': 16, 'loss': 0.5}, {'phase': 'all', 'samples': 32, 'loss': 2.5}]
+    """
+    curve = []
+    for name in dict.fromkeys(entry["phase"] for entry in history):
+        steps = [entry for entry in history if entry["phase"] == name]
+        edges = [len(steps) * i // points for i in range(points + 1)]
+        for start, stop in itertools.pairwise(edges):
+            if start < stop:
+                mean = sum(entry["loss"] for entry in steps[start:stop]) / (stop - start)
+                curve.append({"phase": name, "samples": steps[stop - 1]["samples"], "loss": round(mean, 6)})
+    return curve
 
 
 def run_and_score(
@@ -160,7 +191,10 @@ def preflight(recipe: Recipe) -> None:
         model = build_model(recipe.model.name, **recipe.model.options)
     make_loss(recipe.loss.name, **recipe.loss.options)
     open_spec(recipe.data)
-    for phase in recipe.phases:
+    _same_view("data", recipe.data, model)
+    for number, phase in enumerate(recipe.phases):
+        if phase.data is not None:
+            _same_view(f"phases.{number}.data", phase.data, model)
         model.begin_phase(phase.train)
         if phase.augment not in NAMED:
             raise DepthError(f"augmentation {phase.augment!r} is unknown; expected one of {', '.join(NAMED)}.")
@@ -176,6 +210,23 @@ def preflight(recipe: Recipe) -> None:
             open_spec(entry.baseline_data)
 
 
+def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:
+    """Training cuts crops from pictures as they come; prediction resizes a picture to the model's frame first.
+
+    Were they of different size, the network would learn from cut-outs and be asked about whole pictures.
+    """
+    if spec.size is None:
+        return
+    frame = model.frame_size
+    scale = max(frame[0] / spec.size[0], frame[1] / spec.size[1])
+    if scale != 1:
+        raise DepthError(
+            f"{where}.size is {spec.size[0]}x{spec.size[1]}, but the model resizes every picture to at least "
+            f"{frame[0]}x{frame[1]} when it is asked: it would train on cut-outs {scale:.2g} times as large. Give data "
+            f"and model.options.size one size, or set {where}.size so that one side equals the model's."
+        )
+
+
 def check_results(results: Any, source: str) -> None:
     """Raise a DepthError that names the first place where results break the schema."""
     import jsonschema
@@ -189,17 +240,9 @@ def check_results(results: Any, source: str) -> None:
 def write_results(results: dict[str, Any], path: str | os.PathLike[str]) -> Path:
     """Write results atomically, after checking them."""
     check_results(results, str(path))
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
-        os.replace(partial, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise DepthError(f"{target}: cannot be written ({error.strerror}). Choose another folder.") from error
-    return target
+    text = json.dumps(results, indent=1, allow_nan=False) + "\n"
+    writable_folder(Path(path).parent)
+    return write_whole(path, lambda partial: partial.write_text(text))
 
 
 def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ from depthlib.checkpoints import (
     save_checkpoint,
 )
 from depthlib.data import open_dataset
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, enough_memory
+from depthlib.files import writable_folder
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
@@ -181,15 +182,7 @@ def train(
         DepthError: data or weights that cannot be used; a folder that holds another run or cannot be written;
             or a loss that is not finite (names the step and the samples, and saves the batch).
     """
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DepthError(
-            f"{folder}: cannot be written ({error.strerror}). Choose another folder with --out."
-        ) from error
-    if not os.access(folder, os.W_OK):
-        raise DepthError(f"{folder}: cannot be written (permission). Choose another folder with --out.")
+    folder = writable_folder(out, "Choose another folder with --out.")
     try:
         accelerator = Accelerator(log_with=list(trackers) or None, project_dir=folder)
     except ValueError as error:
@@ -228,7 +221,14 @@ def train(
         if number < at_phase:
             continue
         resumed = checkpoint if number == at_phase and at_step > 0 else None
-        _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened)
+        rows, columns = model.input_size
+        with enough_memory(
+            f"phase {phase.train!r}, batch {phase.batch} of {rows}x{columns} in {phase.precision}, pieces of "
+            f"{math.ceil(phase.batch / phase.accumulate)}",
+            f"Lower phases.{number}.batch, raise phases.{number}.accumulate (the same numbers in more pieces), use "
+            "precision bf16, or a smaller model.options.size.",
+        ):
+            _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened)
     if trackers:
         accelerator.end_training()
     last = latest_checkpoint(folder)

@@ -161,6 +161,8 @@ def test_weights_that_cannot_be_downloaded_say_what_to_fetch_and_where_to_put_it
         ({"encoder": "mobilenet_v2", "leaky": "none"}, "leaky is 'none'"),
         ({"encoder": "mobilenet_v2", "output": "depth"}, "output is 'depth'"),
         ({"encoder": "mobilenet_v2", "width": 0}, "width is 0"),
+        ({"encoder": "mobilenet_v2", "farthest": 0}, "farthest is 0"),
+        ({"encoder": "mobilenet_v2", "farthest": -80}, "farthest is -80"),
         ({"encoder": "mobilenet_v2", "heads": 2}, "do not fit"),
     ],
 )

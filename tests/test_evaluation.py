@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from made import Samples
 
 from depthlib import metrics
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, constant, evaluate, mean_depth_image
+from depthlib.evaluation import bootstrap_difference, constant, evaluate, mean_depth_image, mirror_averaged
 from depthlib.metrics import TABLE_1, error_sums, table_1
 from depthlib.models import build_model
 from depthlib.prediction import predict, to_rgb
@@ -116,17 +117,8 @@ def test_an_impossible_prediction_is_counted_and_refused(maps, value):
 
 
 def test_an_image_without_a_valid_pixel_is_left_out_and_named(sample):
-    class Two:
-        name = "two"
-
-        def __len__(self):
-            return 2
-
-        def __getitems__(self, indices):
-            empty = {**sample, "depth": torch.zeros(1, 240, 320), "name": "empty"}
-            return [(sample, empty)[i] for i in indices]
-
-    score = evaluate(constant(torch.full((1, 1, 1, 1), 2.0)), Two())
+    two = Samples([sample, {**sample, "depth": torch.zeros(1, 240, 320), "name": "empty"}])
+    score = evaluate(constant(torch.full((1, 1, 1, 1), 2.0)), two)
     assert score.images == 1 and score.skipped == ["empty"] and math.isfinite(score.metrics["rmse"])
 
 
@@ -140,16 +132,7 @@ def test_the_published_mean_column_within_one_percent(nyu_root):
 
 
 def test_the_mean_image_answers_where_no_depth_was_ever_seen(sample):
-    class Hole:
-        name = "hole"
-
-        def __len__(self):
-            return 1
-
-        def __getitems__(self, indices):
-            return [sample for _ in indices]
-
-    mean, depth = mean_depth_image(Hole())[0], sample["depth"]
+    mean, depth = mean_depth_image(Samples([sample]))[0], sample["depth"]
     assert mean[depth > 0].equal(depth[depth > 0])
     assert mean[depth == 0].unique().item() == pytest.approx(depth[depth > 0].double().mean().item(), rel=1e-6)
 
@@ -223,19 +206,12 @@ def test_a_paired_bootstrap_sees_a_small_difference_and_no_difference(maps):
     truth = torch.rand(60, 1, 8, 8) + 1
     noise = torch.exp(0.2 * torch.randn(60, 1, 8, 8))
 
-    class Truth:
-        name = "made"
-
-        def __len__(self):
-            return 60
-
-        def __getitems__(self, indices):
-            return [dict(rgb=truth[i].expand(3, 8, 8) / 2, depth=truth[i], K=torch.eye(3), name=str(i), dataset="made",
-                         index=i) for i in indices]  # fmt: skip
-
+    data = Samples(
+        dict(rgb=g.expand(3, 8, 8) / 2, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i)
+        for i, g in enumerate(truth)
+    )
     good, worse = (
-        evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * noise[: len(rgb)] * f, Truth(), "full", batch=60)
-        for f in (1.0, 1.05)
+        evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * noise[: len(rgb)] * f, data, "full", batch=60) for f in (1.0, 1.05)
     )
     difference = bootstrap_difference(good, worse, "abs_rel")
     assert difference.certain and difference.first_is_better and difference.low < difference.value < difference.high
@@ -287,3 +263,14 @@ def test_two_processes_with_uneven_shards_agree_with_one():
         port = str(free.getsockname()[1])
     started = [subprocess.Popen([sys.executable, "-c", TWO_PROCESSES, str(rank), port]) for rank in (0, 1)]
     assert [process.wait(timeout=120) for process in started] == [0, 0]
+
+
+def test_averaging_with_the_mirror_leaves_silence_silent_and_helps_a_lopsided_predictor():
+    def lopsided(rgb):
+        ramp = torch.linspace(0.8, 1.2, rgb.shape[-1]).expand(len(rgb), 1, *rgb.shape[-2:]).clone()
+        ramp[..., :2] = 0  # says nothing at its left border
+        return ramp
+
+    answer = mirror_averaged(lopsided)(torch.rand(2, 3, 4, 12))
+    assert answer.shape == (2, 1, 4, 12)
+    assert (answer[..., 2:-2] == 1).all() and (answer[..., :2] == 0).all() and (answer[..., -2:] == 0).all()

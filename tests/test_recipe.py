@@ -99,3 +99,30 @@ def test_unknown_recipe_and_profile():
         load_recipe("eigen-nuy")
     with pytest.raises(DepthError, match="smoke, cpu, gpu"):
         load_recipe("eigen-nyu", "huge")
+
+
+def test_a_twin_is_its_base_but_for_what_it_says():
+    base, twin = (load_recipe(f"densedepth-mobilenet-{name}", "cpu").to_dict() for name in ("nyu", "random"))
+    assert twin.pop("description") != base.pop("description") and twin.pop("name") != base.pop("name")
+    options = [d["model"]["options"] for d in (base, twin)]
+    assert [o.pop("weights") for o in options] == ["IMAGENET1K_V1", None]
+    assert [o.pop("freeze_statistics") for o in options] == [True, False]
+    assert base["phases"][0].pop("rates") != twin["phases"][0].pop("rates")
+    assert twin == base
+    assert load_recipe("densedepth-mobilenet-random", "smoke").phases[0].samples == 32  # profiles come along
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: x\nbase: eigen-nuy\ndescription: d\noverrides: {}\n", "did you mean 'eigen-nyu'"),
+        ("name: x\nbase: densedepth-mobilenet-random\ndescription: d\noverrides: {}\n", "has a base itself"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {lamda: 1}\n", "did you mean 'lam'"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {}\nseed: 1\n", "unknown key 'seed'"),
+        ("name: x\nbase: eigen-nyu\noverrides: {}\n", "'description' is missing"),
+    ],
+)
+def test_files_that_are_no_twin(tmp_path, text, words):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(DepthError, match=words):
+        load_recipe(tmp_path / "bad.yaml")

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, enough_memory
 from depthlib.losses import LOSSES
 from depthlib.models import build_model
 from depthlib.recipe import DataSpec, Phase, load_recipe
@@ -316,6 +316,42 @@ def test_a_log_full_of_rubbish_does_not_stop_a_run(tiny_recipe, tmp_path):
         log.write(b'5\nnull\n{"half": \xff\n')
     (tmp_path / "run" / "checkpoint-x").write_text("a file")
     assert train(recipe, tmp_path / "run", progress=False).history == done.history
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1 GiB"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you tried to ..."
+        ),
+    ],
+    ids=["gpu", "cpu"],
+)
+def test_out_of_memory_says_what_was_tried_and_what_to_lower(tiny_recipe, tmp_path, monkeypatch, error):
+    def forward(self, rgb):
+        raise error
+
+    monkeypatch.setattr("depthlib.models.eigen.Coarse.forward", forward)
+    with pytest.raises(DepthError) as found:
+        train(tiny_recipe, tmp_path / "run", progress=False)
+    said = str(found.value)
+    assert "'coarse', batch 8 of 228x304 in fp32" in said and "phases.0.accumulate" in said and "llocate" in said
+
+
+def test_other_runtime_errors_are_not_dressed_up_as_memory(tiny_recipe, tmp_path, monkeypatch):
+    def forward(self, rgb):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr("depthlib.models.eigen.Coarse.forward", forward)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train(tiny_recipe, tmp_path / "run", progress=False)
+
+
+def test_a_request_beyond_all_memory_is_one_sentence():
+    """The processor's allocator, really refused."""
+    with pytest.raises(DepthError, match="out of memory: a petabyte"), enough_memory("a petabyte", "Ask for less."):
+        torch.empty(2**50)
 
 
 def test_an_unknown_tracker_is_named(tiny_recipe, tmp_path):

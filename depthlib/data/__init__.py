@@ -9,7 +9,7 @@ from typing import Any
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD
 
-NAMES = ("rooms", "roads", "nyu", "middlebury", "motorcycle", "folder", "store")
+NAMES = ("rooms", "roads", "nyu", "kitti", "middlebury", "motorcycle", "folder", "store")
 
 
 def data_root() -> Path:
@@ -23,7 +23,7 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
     Args:
         name: ``rooms`` and ``roads`` (made on the fly), ``nyu`` (labelled NYU Depth v2 under
-            :func:`data_root`), ``motorcycle`` (one real scene, no download), ``middlebury``, ``folder`` or ``store``
+            :func:`data_root`), ``kitti`` (raw drives, ``kitti_raw`` there), ``motorcycle`` (one real scene, no download), ``middlebury``, ``folder`` or ``store``
             (option ``root``).
         split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed.
         size: rows and columns.
@@ -72,6 +72,11 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
 
         root = options.pop("root", None) or data_root() / FOLDER
         return open_nyu(root, split, size or (240, 320), **options)
+    if name == "kitti":
+        from depthlib.data.kitti import KittiDrives
+
+        root = options.pop("root", None) or data_root() / "kitti_raw"
+        return KittiDrives(root, split, size=size, **options)
     if name == "middlebury":
         from depthlib.data.middlebury import Middlebury
 

@@ -1,17 +1,39 @@
-"""KITTI's geometry: calibration files, and a laser scan as a sparse depth map.
+"""KITTI: calibration files, a laser scan as a sparse depth map, and the raw drives as a data set.
 
 Depth is z of the rectified camera, not x of the scanner: they differ by the camera's place and turn.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from depthlib.data.folder import resize_sample
+from depthlib.data.formats import read_depth_png, read_rgb, read_velodyne
 from depthlib.errors import DepthError
+from depthlib.sample import Sample, check, check_size
+
+#: The 28 drives that Eigen et al. 2014 test on; everyone after them keeps these out of training.
+TEST_DRIVES = frozenset(
+    f"{day}_drive_{number:04d}_sync"
+    for day, numbers in {
+        "2011_09_26": (2, 9, 13, 20, 23, 27, 29, 36, 46, 48, 52, 56, 59, 64, 84, 86, 93, 96, 101, 106, 117),
+        "2011_09_28": (2,),
+        "2011_09_29": (71,),
+        "2011_09_30": (16, 18, 27),
+        "2011_10_03": (27, 47),
+    }.items()
+    for number in numbers
+)
+STANDING = 0.3  # metres a second; below it a car waits, and its frames are one picture many times
 
 
 def read_calibration(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]:
@@ -88,3 +110,185 @@ def project_scan(
     out = np.zeros(height * width, dtype=np.float32)
     out[place[order]] = depth[order]
     return out.reshape(height, width)
+
+
+def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
+    """The two calibration files of a day of raw drives, under the names of the object benchmark.
+
+    Raises:
+        DepthError: a file or a matrix is missing, by name.
+    """
+    cameras, scanner = (read_calibration(day / f"calib_{name}.txt") for name in ("cam_to_cam", "velo_to_cam"))
+    for name, source in (("R", scanner), ("T", scanner), ("R_rect_00", cameras)):
+        if name not in source:
+            raise DepthError(f"{day}: calibration has no {name}; there are {', '.join(source)}.")
+    found = {f"P{i}": cameras[f"P_rect_0{i}"] for i in (2, 3) if f"P_rect_0{i}" in cameras}
+    found["R0_rect"] = cameras["R_rect_00"]
+    found["Tr_velo_to_cam"] = np.concatenate((scanner["R"], scanner["T"].reshape(3, 1)), axis=1)
+    return found
+
+
+@dataclass(frozen=True)
+class _Frame:
+    drive: Path
+    number: str
+    camera: int
+
+
+class KittiDrives:
+    """The raw drives: DATE/DATE_drive_NNNN_sync with ``image_02`` and ``velodyne_points``, and the day's calibration.
+
+    Args:
+        root: holds the days.
+        split: ``train``: every drive here but the 28 that Eigen et al. test on, frames in which the car stands (by
+            ``oxts``, where it is there) left out; ``test``: the frames of ``frames``.
+        frames: for ``test``, a text file with a frame a line, by default ``eigen_test_files.txt`` in the root, as it circulates: ``DATE/DRIVE NUMBER l`` (monodepth2) or
+            ``DATE/DRIVE/image_02/data/NUMBER.png …`` (BTS). There is no fall-back: numbers on other frames do not compare.
+        truth: ``scan`` projects the frame's own laser scan; ``annotated`` reads KITTI's accumulated maps,
+            ``annotated/DRIVE/proj_depth/groundtruth/image_02/NUMBER.png`` below the root, and leaves out frames without
+            one (45 of the 697; :attr:`dropped` counts them).
+        cameras: 2 for the left colour camera, 3 for the right; ``train`` may use both.
+        size: rows and columns; a scan is projected at that size, so that no point is lost by resizing.
+
+    Source: Geiger et al. 2013; the split of Eigen, Puhrsch, Fergus 2014, §4.1.2.
+
+    Raises:
+        DepthError: no drive or frame, a file that is not there, a list that cannot be read.
+    """
+
+    name = "kitti"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str = "train",
+        frames: str | os.PathLike[str] | None = None,
+        truth: Literal["scan", "annotated"] = "scan",
+        cameras: Sequence[int] = (2,),
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self.root, self.truth = Path(root), truth
+        self.size = None if size is None else check_size(size, str(root))
+        if truth not in ("scan", "annotated"):
+            raise DepthError(f"KITTI: truth is {truth!r}; expected scan or annotated.")
+        if not cameras or any(number not in (2, 3) for number in cameras):
+            raise DepthError(f"KITTI: cameras are {list(cameras)}; expected 2 (left), 3 (right) or both.")
+        if split == "test":
+            self.frames = _listed(self.root, frames)
+        elif split == "train":
+            if frames is not None:
+                raise DepthError("KITTI: frames is for the split test; train takes every drive that is not tested on.")
+            self.frames = [
+                _Frame(drive, number, number_of_camera)
+                for drive in _drives(self.root)
+                if drive.name not in TEST_DRIVES
+                for number in _moving(drive)
+                for number_of_camera in cameras
+            ]
+        else:
+            raise DepthError(f"KITTI: split is {split!r}; expected train or test.")
+        self.dropped = 0
+        if truth == "annotated":
+            known = [frame for frame in self.frames if self._annotation(frame).is_file()]
+            self.dropped, self.frames = len(self.frames) - len(known), known
+        if not self.frames:
+            raise DepthError(
+                f"{root}: no frame for {split} ({truth}). Expected DATE/DATE_drive_NNNN_sync/image_02/data/*.png with "
+                "velodyne_points/data/*.bin, as KITTI's raw data unpack."
+            )
+
+    def _annotation(self, frame: _Frame) -> Path:
+        folder = self.root / "annotated" / frame.drive.name / "proj_depth" / "groundtruth"
+        return folder / f"image_0{frame.camera}" / f"{frame.number}.png"
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        frame = self.frames[index]
+        path = frame.drive / f"image_0{frame.camera}" / "data" / f"{frame.number}.png"
+        rgb = torch.from_numpy(np.array(read_rgb(path))).permute(2, 0, 1).to(torch.float32) / 255
+        height, width = rgb.shape[-2:]
+        rows, columns = self.size or (height, width)
+        calibration = raw_calibration(frame.drive.parent)
+        matrix = camera_from_scanner(calibration, frame.camera)
+        K = torch.tensor(calibration[f"P{frame.camera}"][:, :3], dtype=torch.float32)
+        sample = Sample(
+            rgb=rgb, depth=torch.zeros(1, height, width), K=K, name=f"{frame.drive.name}-{frame.number}-{frame.camera}",
+            dataset=self.name, index=index, scene=frame.drive.name,
+        )  # fmt: skip
+        if self.truth == "annotated":
+            sample["depth"] = torch.from_numpy(read_depth_png(self._annotation(frame), 256))[None]
+            sample = resize_sample(check(sample, str(path)), (rows, columns))
+            return sample
+        sample = resize_sample(sample, (rows, columns))
+        scan = read_velodyne(frame.drive / "velodyne_points" / "data" / f"{frame.number}.bin")
+        shrink = np.diag([columns / width, rows / height, 1.0])
+        sample["depth"] = torch.from_numpy(project_scan(scan, shrink @ matrix, (rows, columns)))[None]
+        return check(sample, str(path))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """DRIVE-NUMBER-CAMERA, in order."""
+        return [f"{frame.drive.name}-{frame.number}-{frame.camera}" for frame in self.frames]
+
+    def fingerprint(self) -> str:
+        """A hash of the frames shown, how their truth is made, and the size."""
+        return hashlib.sha256(repr((self.names(), self.truth, self.size)).encode()).hexdigest()[:16]
+
+
+def _drives(root: Path) -> list[Path]:
+    found = sorted(path for path in root.glob("*/*_drive_*_sync") if path.is_dir())
+    if not found:
+        raise DepthError(f"{root}: no raw drive there; expected DATE/DATE_drive_NNNN_sync. Set option root.")
+    return found
+
+
+def _moving(drive: Path) -> list[str]:
+    """Frames with a picture and a scan, without those in which the car stands."""
+    pictures = {path.stem for path in (drive / "image_02" / "data").glob("*.png")}
+    both = sorted(pictures & {path.stem for path in (drive / "velodyne_points" / "data").glob("*.bin")})
+    return [number for number in both if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
+
+
+def _speed(path: Path) -> float:
+    """Metres a second forward, the ninth number of an oxts file; infinite where there is none."""
+    if not path.is_file():
+        return float("inf")
+    try:
+        return abs(float(path.read_text().split()[8]))
+    except (OSError, ValueError, IndexError) as error:
+        raise DepthError(f"{path}: not an oxts record ({error}); expected 30 numbers. Copy it again.") from error
+
+
+def _listed(root: Path, frames: str | os.PathLike[str] | None) -> list[_Frame]:
+    frames = root / "eigen_test_files.txt" if frames is None else Path(frames)
+    if not frames.is_file():
+        raise DepthError(
+            f"{frames}: not there. The split test needs the list of Eigen's 697 frames as a text file (monodepth2's "
+            "splits/eigen/test_files.txt or BTS's eigen_test_files_with_gt.txt): put it there, or name it by option frames."
+        )
+    try:
+        lines = frames.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DepthError(f"{frames}: cannot be read ({error}).") from error
+    found = []
+    for count, line in enumerate(lines, 1):
+        words = line.split()
+        if not words:
+            continue
+        parts = words[0].split("/")
+        try:
+            if len(parts) == 2:  # monodepth2: folder, number, side
+                drive, number, side = parts, int(words[1]), {"l": 2, "r": 3}[words[2]]
+            else:  # a path of a picture
+                drive, side = parts[:2], int(parts[2].removeprefix("image_"))
+                number = int(Path(parts[-1]).stem)
+        except (ValueError, IndexError, KeyError) as error:
+            raise DepthError(
+                f"{frames}, line {count}: {line.strip()!r} is no frame; expected DATE/DRIVE NUMBER l, or the path of a picture."
+            ) from error
+        found.append(_Frame(root.joinpath(*drive), f"{number:010d}", side))
+    return found

@@ -21,6 +21,8 @@ class DepthModel(nn.Module, ABC):
     region: tuple[int, int, int, int]
     #: How its maps are enlarged to the picture when they are scored: Eigen et al. take the nearest value.
     upsampling: str = "nearest-exact"
+    #: Whether ``forward`` takes pictures of any size, not only of ``input_size``.
+    any_size: bool = False
 
     @abstractmethod
     def begin_phase(self, part: str) -> None:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
+from depthlib.files import read_tensors
 from depthlib.models.base import DepthModel
 from depthlib.sample import valid
 
@@ -42,9 +43,7 @@ ENCODERS: dict[str, tuple[str, str, str, str, str]] = {
     "efficientnet_b3": ("features.1", "features.2", "features.3", "features.5", "features.8"),
     "vgg16": ("features.8", "features.15", "features.22", "features.29", "features.30"),
 }
-#: Reciprocal depth as the paper's code has it: 10 / metres, from 1 at 10 m to 100 at 10 cm.
-RECIPROCAL = 10.0
-START_DEPTH = 2.5  # metres; an untrained network answers about this
+START_SHARE = 0.25  # an untrained network answers about this share of the farthest depth: 2.5 m indoors
 #: Where batch normalisation expects colours to be.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 VGG_MEAN, VGG_STD = (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)
@@ -79,7 +78,9 @@ class DenseDepth(DepthModel):
         leaky: where LeakyReLU(0.2) stands: ``"both"`` after both convolutions of every block (the Keras code),
             ``"second"`` (the public PyTorch port), or ``"not_last"`` (after both, except in the last block).
         align_corners: of the enlargement; False is our convention, True the public codes'.
-        output: the native target: ``"reciprocal"`` 10 / metres as in the paper, or ``"log"`` metres.
+        output: the native target: ``"reciprocal"``, ``farthest`` / metres as in the paper, or ``"log"`` metres.
+        farthest: depth at which the reciprocal target is 1, metres: 10 indoors, 80 on roads. The target ends at 100, where
+            depth is a hundredth of it.
         size: rows and columns of the picture it is trained and asked at.
         freeze_statistics: keep the encoder's batch-norm statistics as they came.
 
@@ -97,6 +98,7 @@ class DenseDepth(DepthModel):
 
     PHASES = ("decoder", "all")
     upsampling = "bilinear"
+    any_size = True
     mean: Tensor
     std: Tensor
 
@@ -108,6 +110,7 @@ class DenseDepth(DepthModel):
         leaky: Literal["both", "second", "not_last"] = "both",
         align_corners: bool = False,
         output: Literal["reciprocal", "log"] = "reciprocal",
+        farthest: float = 10.0,
         size: tuple[int, int] = (480, 640),
         freeze_statistics: bool = False,
     ) -> None:
@@ -123,12 +126,14 @@ class DenseDepth(DepthModel):
                 raise DepthError(f"DenseDepth: {name} is {value!r}; expected one of {', '.join(choices)}.")
         if not 0 < width <= 1:
             raise DepthError(f"DenseDepth: width is {width}; expected a share in (0, 1], 1 being the paper's decoder.")
+        if isinstance(farthest, bool) or not isinstance(farthest, int | float) or not 0 < farthest < math.inf:
+            raise DepthError(f"DenseDepth: farthest is {farthest!r}; expected metres above 0, such as 10 or 80.")
         rows, columns = size
         if rows % 32 or columns % 32 or min(size) < 32:
             raise DepthError(f"DenseDepth: size is {rows}x{columns}; expected multiples of 32, such as 480x640.")
         self.frame_size = self.input_size = (rows, columns)
         self.region = (0, 0, rows, columns)
-        self.output, self.freeze_statistics = output, freeze_statistics
+        self.output, self.farthest, self.freeze_statistics = output, float(farthest), freeze_statistics
         mean, std = (VGG_MEAN, VGG_STD) if encoder == "vgg16" else (IMAGENET_MEAN, IMAGENET_STD)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -144,8 +149,9 @@ class DenseDepth(DepthModel):
             channels //= 2
         self.up = nn.ModuleList(blocks)
         self.last = nn.Conv2d(channels, 1, 3, padding=1)
-        with torch.no_grad():
-            self.last.bias.fill_(RECIPROCAL / START_DEPTH if output == "reciprocal" else math.log(START_DEPTH))  # type: ignore[union-attr]
+        assert self.last.bias is not None
+        start = 1 / START_SHARE if output == "reciprocal" else math.log(START_SHARE * farthest)
+        nn.init.constant_(self.last.bias, start)
         self.stage = "all"
 
     def begin_phase(self, part: str) -> None:
@@ -180,18 +186,18 @@ class DenseDepth(DepthModel):
         """Depth of a crop at half its size, as the native target; sub-sampled, not averaged over edges.
 
         Shape: [B, 1, H, W] metres, 0 = missing → [B, 1, H/2, W/2] and mask, bool. Reciprocal targets are clipped to
-        1 … 100 as in the paper's code (10 m to 10 cm).
+        1 … 100 as in the paper's code (10 m to 10 cm indoors).
         """
         half = F.interpolate(
             depth, (math.ceil(depth.shape[-2] / 2), math.ceil(depth.shape[-1] / 2)), mode="nearest-exact"
         )
         mask = valid(half)
         known = torch.where(mask, half, 1.0)
-        return (RECIPROCAL / known).clamp(1, 100) if self.output == "reciprocal" else known.log(), mask
+        return (self.farthest / known).clamp(1, 100) if self.output == "reciprocal" else known.log(), mask
 
     def to_depth(self, output: Tensor) -> Tensor:
-        """Native output to metres; a reciprocal is clipped to 1 … 100 first, 10 m to 10 cm."""
-        return RECIPROCAL / output.clamp(1, 100) if self.output == "reciprocal" else output.exp()
+        """Native output to metres; a reciprocal is clipped to 1 … 100 first, 10 m to 10 cm indoors."""
+        return self.farthest / output.clamp(1, 100) if self.output == "reciprocal" else output.exp()
 
 
 def make_encoder(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
@@ -247,15 +253,7 @@ def _local(name: str) -> dict[str, Tensor] | None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DepthError(
-            f"{path}: cannot be read as safetensors ({error}). Expected a file, or IMAGENET1K_V1."
-        ) from error
+    return read_tensors(path, "Expected a file, or IMAGENET1K_V1.")
 
 
 def _torchvision(name: str, weights: str) -> dict[str, Tensor]:

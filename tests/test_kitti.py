@@ -1,0 +1,151 @@
+"""KITTI's raw drives, on a small tree in their layout made of genuine bytes, with values worked out from those bytes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from depthlib.data import kitti, open_dataset
+from depthlib.data.formats import read_velodyne
+from depthlib.errors import DepthError
+from depthlib.recipe import load_recipe
+from depthlib.results import run_and_score
+
+DAY = "2011_09_26"
+TRAIN, TEST = f"{DAY}_drive_0001_sync", f"{DAY}_drive_0002_sync"
+
+
+@pytest.fixture(scope="module")
+def genuine_frame(genuine):
+    folder = genuine / "kitti_object"
+    return {
+        "calibration": kitti.read_calibration(folder / "calib_000007.txt"),
+        "picture": folder / "image_2_000007.png", "scan": folder / "velodyne_000007.bin",
+        "annotated": genuine / "kitti_depth" / "0000000016.png",
+    }  # fmt: skip
+
+
+def numbers(values):
+    return " ".join(f"{v:.12e}" for v in np.asarray(values).ravel())
+
+
+@pytest.fixture
+def drives(genuine_frame, tmp_path):
+    """Two drives of three frames each: one to train on, one that Eigen et al. test on."""
+    root, c = tmp_path / "kitti_raw", genuine_frame["calibration"]
+    move = c["Tr_velo_to_cam"]
+    for drive in (TRAIN, TEST):
+        for camera in (2, 3):
+            (root / DAY / drive / f"image_0{camera}" / "data").mkdir(parents=True)
+        (root / DAY / drive / "velodyne_points" / "data").mkdir(parents=True)
+        (root / DAY / drive / "oxts" / "data").mkdir(parents=True)
+        for i, speed in enumerate((5.0, 0.0, 5.0)):
+            for camera in (2, 3):
+                shutil.copy(
+                    genuine_frame["picture"], root / DAY / drive / f"image_0{camera}" / "data" / f"{i:010d}.png"
+                )
+            shutil.copy(genuine_frame["scan"], root / DAY / drive / "velodyne_points" / "data" / f"{i:010d}.bin")
+            record = [0.0] * 30
+            record[8] = speed
+            (root / DAY / drive / "oxts" / "data" / f"{i:010d}.txt").write_text(" ".join(map(str, record)))
+    (root / DAY / "calib_cam_to_cam.txt").write_text(
+        f"calib_time: 09-Jan-2012 13:57:47\nR_rect_00: {numbers(c['R0_rect'])}\nP_rect_02: {numbers(c['P2'])}\n"
+        f"P_rect_03: {numbers(c['P3'])}\n"
+    )
+    (root / DAY / "calib_velo_to_cam.txt").write_text(
+        f"calib_time: 15-Mar-2012 11:37:16\nR: {numbers(move[:, :3])}\nT: {numbers(move[:, 3])}\n"
+    )
+    (root / "eigen_test_files.txt").write_text(f"{DAY}/{TEST} 0000000002 l\n{DAY}/{TEST} 0000000001 r\n")
+    return root
+
+
+def test_a_frame_of_a_drive_is_the_benchmarks_own_projection(drives, genuine_frame):
+    sample = open_dataset("kitti", "train", root=drives)[0]
+    size = Image.open(genuine_frame["picture"]).size[::-1]
+    matrix = kitti.camera_from_scanner(genuine_frame["calibration"])
+    wanted = kitti.project_scan(read_velodyne(genuine_frame["scan"]), matrix, size)
+    assert sample["depth"].shape == (1, *size) and np.allclose(sample["depth"][0], wanted, atol=1e-4)
+    assert sample["K"][0, 0].item() == pytest.approx(721.5377) and sample["scene"] == TRAIN
+
+
+def test_a_smaller_frame_keeps_the_points_that_resizing_would_lose(drives):
+    whole, half = (open_dataset("kitti", "train", size=size, root=drives)[0] for size in (None, (184, 612)))
+    assert half["rgb"].shape == (3, 184, 612) and half["K"][0, 0].item() == pytest.approx(
+        721.5377 * 612 / 1242, rel=1e-3
+    )
+    resized = torch.nn.functional.interpolate(whole["depth"][None], (184, 612), mode="nearest-exact")
+    assert (half["depth"] > 0).sum() > 2 * (resized > 0).sum()
+    both = half["depth"][0][half["depth"][0] > 0], whole["depth"][whole["depth"] > 0]
+    assert both[0].median().item() == pytest.approx(both[1].median().item(), rel=0.15)
+
+
+def test_training_leaves_out_what_is_tested_on_and_where_the_car_stands(drives):
+    assert open_dataset("kitti", "train", root=drives).names() == [f"{TRAIN}-{i:010d}-2" for i in (0, 2)]
+    both = open_dataset("kitti", "train", root=drives, cameras=[2, 3])
+    assert len(both) == 4 and not any("0002_sync" in name for name in both.names())
+    assert len(kitti.TEST_DRIVES) == 28 and TEST in kitti.TEST_DRIVES
+    # the right camera sees the same points from half a metre beside: another picture plane
+    left, right = both[0]["depth"], both[1]["depth"]
+    assert not left.equal(right) and abs((left > 0).sum() - (right > 0).sum()) < 2000
+
+
+def test_the_test_split_is_the_list_in_both_forms_that_circulate(drives, tmp_path):
+    test = open_dataset("kitti", "test", root=drives)
+    assert test.names() == [f"{TEST}-0000000002-2", f"{TEST}-0000000001-3"]
+    (tmp_path / "bts.txt").write_text(f"{DAY}/{TEST}/image_02/data/0000000002.png None 721.5377\n\n")
+    other = open_dataset("kitti", "test", root=drives, frames=tmp_path / "bts.txt")
+    assert other.names() == test.names()[:1] and other[0]["depth"].equal(test[0]["depth"])
+    assert test.fingerprint() != other.fingerprint()
+
+
+def test_annotated_truth_is_read_and_frames_without_it_are_counted(drives, genuine_frame):
+    target = drives / "annotated" / TEST / "proj_depth" / "groundtruth" / "image_02"
+    target.mkdir(parents=True)
+    size = Image.open(genuine_frame["picture"]).size
+    Image.open(genuine_frame["annotated"]).resize(size, Image.Resampling.NEAREST).save(target / "0000000002.png")
+    test = open_dataset("kitti", "test", root=drives, truth="annotated")
+    assert len(test) == 1 and test.dropped == 1
+    values = np.asarray(Image.open(target / "0000000002.png"))
+    assert np.allclose(test[0]["depth"][0], values / 256) and (values > 0).any()
+
+
+@pytest.mark.parametrize(
+    ("damage", "options", "words"),
+    [
+        (None, {"split": "validation"}, "split is 'validation'"),
+        (None, {"truth": "stereo"}, "truth is 'stereo'"),
+        (None, {"cameras": [0]}, r"cameras are \[0\]"),
+        (None, {"split": "train", "frames": "x.txt"}, "frames is for the split test"),
+        (None, {"split": "test", "frames": "no.txt"}, r"no\.txt: not there.*697 frames"),
+        (("eigen_test_files.txt", "hello world\n"), {"split": "test"}, "line 1: 'hello world' is no frame"),
+        (("eigen_test_files.txt", ""), {"split": "test"}, "no frame for test"),
+        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\n"), {}, "calibration has no T"),
+        ((f"{DAY}/calib_cam_to_cam.txt", "R_rect_00: 1 0 0 0 1 0 0 0 1\n"), {}, "P2 is missing"),
+        ((f"{DAY}/{TRAIN}/oxts/data/0000000000.txt", "1 2"), {}, "not an oxts record"),
+        ((f"{DAY}/{TRAIN}/velodyne_points/data/0000000000.bin", "abc"), {}, "expected points of 16 bytes"),
+    ],
+)
+def test_trees_that_are_not_kitti(drives, damage, options, words):
+    if damage:
+        (drives / damage[0]).write_text(damage[1])
+    split = options.pop("split", "train")
+    with pytest.raises(DepthError, match=words):
+        open_dataset("kitti", split, root=drives, **options)[0]
+
+
+def test_no_drive_at_all(tmp_path):
+    with pytest.raises(DepthError, match="no raw drive there"):
+        open_dataset("kitti", root=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["eigen-kitti", "densedepth-kitti"])
+def test_the_kitti_recipes_run_from_the_tree_to_the_scores(drives, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("DEPTHLIB_DATA", str(drives.parent))
+    recipe = load_recipe(name, "smoke", **{"phases.0.samples": 4, "phases.0.batch": 2})
+    _, results = run_and_score(recipe, "smoke", tmp_path / "run", progress=False)
+    ((where, entry),) = results["metrics"].items()
+    assert where.startswith("kitti-test/") and all(np.isfinite(v) for row in entry.values() for v in row.values())
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["data"]["images"] == 4
