@@ -424,3 +424,5 @@ print(check(solution))
 # rooms. That is why a protocol must be fixed before the test images are looked at, and why every choice of a setting in this
 # book is made on a validation part of the training images.
 # ```
+#
+# Next: [transfer learning](transfer_learning), the cheapest large improvement there is.

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import make_pairs
+from made import make_pairs
 from PIL import Image
 
 from depthlib.cli import main
@@ -123,6 +124,39 @@ def test_predict_writes_three_files_that_agree(finished, tmp_path, capsys):
     assert np.allclose(np.sort(z), np.sort(depth[depth > 0] / 1000), atol=0.001)
 
 
+def pictures():
+    """Pictures as cameras, scanners and programs leave them, and the size that they should have upright."""
+    colours = np.random.default_rng(1).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+    picture = Image.fromarray(colours)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a phone held upright: turn by a quarter
+    yield "grey.png", picture.convert("L"), {}, (60, 90)
+    yield "cmyk.jpg", picture.convert("CMYK"), {}, (60, 90)
+    yield "alpha.png", picture.convert("RGBA"), {}, (60, 90)
+    yield "grey_alpha.png", picture.convert("LA"), {}, (60, 90)
+    yield "palette.gif", picture.convert("P"), {}, (60, 90)
+    yield "sixteen.png", Image.fromarray(colours[..., 0].astype(np.uint16) * 257), {}, (60, 90)
+    yield "turned.jpg", picture, {"exif": turned}, (90, 60)
+    yield "wide.png", Image.fromarray(np.tile(colours[:40], (1, 223, 1))[:, :20000]), {}, (40, 20000)
+
+
+@pytest.mark.parametrize("picture", pictures(), ids=lambda p: p[0])
+def test_predict_takes_a_picture_of_any_kind_with_the_network_in_the_box(picture, tmp_path):
+    name, image, options, size = picture
+    image.save(tmp_path / name, **options)
+    assert main(["predict", str(tmp_path / name), "--out", str(tmp_path / "o")]) == 0
+    depth = np.asarray(Image.open(tmp_path / "o" / f"{Path(name).stem}-depth.png"))
+    assert depth.shape == size and (depth > 0).any() and depth.max() < 20_000
+
+
+def test_a_map_of_one_depth_is_coloured_and_not_divided_by_zero(tmp_path):
+    from depthlib.plots import colorize
+
+    with np.errstate(all="raise"):
+        assert len(np.unique(colorize(torch.full((1, 4, 5), 2.0)).reshape(-1, 3), axis=0)) == 1
+        assert colorize(torch.zeros(1, 4, 5)).shape == (4, 5, 3)
+
+
 def test_run_executes_the_notebook_and_leaves_everything(recipe_file, tmp_path):
     out = tmp_path / "out"
     assert main(["run", str(recipe_file), "--profile", "smoke", "--out", str(out)]) == 0
@@ -163,6 +197,11 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "lam=abc"], "lam is 'abc'"),
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "unit=.inf"], "unit is inf"),
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "width=abc"], "width"),
+        (["train", "densedepth-mobilenet-rooms", "--profile", "smoke", "-p", "data.size=[240,320]"], "cut-outs"),
+        (["export", "{photo}"], "no checkpoint there"),
+        (["export", "{run}", "--out", "/proc/nowhere/x.onnx"], "cannot be written"),
+        (["evaluate", "{run}/none.onnx"], "no such file"),
+        (["evaluate", "{run}", "--kind", "disparity"], "a checkpoint answers in metres"),
         (["evaluate", "{run}", "--against", "store"], "option root"),
         (["evaluate", "{run}", "--option", "root"], "--option root: expected name=value"),
         (["evaluate", "{run}", "--option", "keep=["], "--option keep: not valid YAML"),
@@ -174,6 +213,7 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["predict", "{run}/results.json", "--checkpoint", "{run}"], "cannot be read as an image"),
         (["predict", "{photo}", "--checkpoint", "{run}", "--out", "{photo}/x"], "cannot be written"),
         (["predict", "{small}", "--checkpoint", "{run}"], "at least 32"),
+        (["predict", "{pixel}"], "1x1 pixels"),
         (["evaluate", "{run}", "--stage", "middle", "--against", "rooms", "--option", "count=1"], "middle"),
     ],
 )
@@ -181,7 +221,8 @@ def test_every_mistake_is_one_line_and_status_2(arguments, words, finished, tmp_
     monkeypatch.setenv("DEPTHLIB_RUNS", str(tmp_path / "runs"))
     Image.new("RGB", (100, 80)).save(tmp_path / "photo.png")
     Image.new("RGB", (100, 8)).save(tmp_path / "small.png")
-    names = {"run": finished / "out", "photo": tmp_path / "photo.png", "small": tmp_path / "small.png"}
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    names = {"run": finished / "out", **{name: tmp_path / f"{name}.png" for name in ("photo", "small", "pixel")}}
     before = set(tmp_path.rglob("*"))
     assert main([part.format(**names) for part in arguments]) == 2
     error = capsys.readouterr().err.strip()
@@ -196,11 +237,17 @@ def test_doctor_says_what_is_here(capsys, monkeypatch, tmp_path):
     assert torch.__version__.split("+")[0] in said and "free space" in said and "prepare_nyu_labelled" in said
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["train"], ["evaluate"], ["predict"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["train"], ["evaluate"], ["predict"], ["export"], ["doctor"]])
 def test_help_has_examples_and_needs_no_torch(command):
     code = f"import sys; sys.modules['torch'] = None; from depthlib.cli import main; main({[*command, '--help']!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "examples:" in done.stdout and "  depthlib " in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    line = f"{sys.executable} -m depthlib table all | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("### 000-1") and not done.stderr
 
 
 def test_run_without_a_recipe_lists_them(capsys):
