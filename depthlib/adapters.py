@@ -5,10 +5,12 @@ A predictor is a callable from rgb [B, 3, H, W] in [0, 1] to [B, 1, H, W]: `dept
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,57 +20,88 @@ from depthlib.evaluation import Predictor
 from depthlib.export import METADATA, read_view
 
 
-def from_onnx(path: str | os.PathLike[str]) -> Predictor:
+class OnnxPredictor:
+    """An ONNX file as a predictor; see :func:`from_onnx`.
+
+    Attributes:
+        metres: whether it is a file of this library, which answers in metres.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise DepthError("onnxruntime is not installed; `pip install 'depthlib-course[onnx]'`.") from error
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise DepthError(f"{path}: no such file; `depthlib export CHECKPOINT --out {path}` makes one.")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+        except Exception as error:  # onnxruntime has a dozen kinds
+            raise DepthError(f"{path}: cannot be read as ONNX ({_first_line(error)}).") from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        batch, colours, rows, columns = [*inputs[0].shape, *(0,) * 4][:4] if inputs else [0] * 4
+        sizes = [n for n in (rows, columns) if isinstance(n, int)]
+        if (
+            len(inputs) != 1
+            or len(inputs[0].shape) != 4
+            or colours != 3
+            or inputs[0].type != "tensor(float)"
+            or 0 in sizes
+        ):
+            found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+            raise DepthError(f"{path}: takes {found or 'nothing'}; expected one float32 [B, 3, H, W] in [0, 1].")
+        if len(outputs) != 1:
+            found = ", ".join(f"{o.name} {o.shape}" for o in outputs)
+            raise DepthError(
+                f"{path}: has {len(outputs)} outputs ({found}); expected the depth alone. Cut off the others."
+            )
+        self._input, self._one_by_one = inputs[0].name, isinstance(batch, int)
+        self._size = (rows, columns) if len(sizes) == 2 else None
+        metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        self.metres = metadata is not None
+        self._view = read_view(metadata, str(path)) if metadata is not None else None
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        if self._view is not None:
+            view, upsampling = self._view
+            return view.look(rgb, self._run).full(upsampling)
+        size = (rgb.shape[-2], rgb.shape[-1])
+        if self._size is not None and self._size != size:
+            rgb = F.interpolate(rgb, self._size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+        return _enlarged(self._run(rgb), size)
+
+    def _run(self, rgb: Tensor) -> Tensor:
+        maps = []
+        for part in rgb.split(1) if self._one_by_one else [rgb]:
+            try:
+                answer = self._session.run(None, {self._input: part.cpu().numpy()})[0]
+            except Exception as error:
+                raise DepthError(f"{self.path}: fails on {tuple(rgb.shape)} ({_first_line(error)}).") from error
+            shape: tuple[int, ...] = getattr(answer, "shape", ())
+            count = len(part)
+            fits = len(shape) in (3, 4) and shape[0] == count and (len(shape) == 3 or shape[1] == 1) and 0 not in shape
+            if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "fiu" or not fits:
+                said = f"{answer.dtype} {shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
+                raise DepthError(
+                    f"{self.path}: answers {said} to {tuple(part.shape)}; expected [B, 1, h, w] or [B, h, w]."
+                )
+            depth = torch.from_numpy(answer).float()
+            maps.append(depth[:, None] if depth.ndim == 3 else depth)
+        return torch.cat(maps)
+
+
+def from_onnx(path: str | os.PathLike[str]) -> OnnxPredictor:
     """An ONNX file as a predictor.
 
     A file of :func:`depthlib.export.export_onnx` is shown the view that its metadata name. Any other must take one
-    float [B, 3, H, W] in [0, 1] and answer [B, 1, h, w] or [B, h, w]; where it fixes H and W, the picture is
+    float32 [B, 3, H, W] in [0, 1] and answer [B, 1, h, w] or [B, h, w]; where it fixes H and W, the picture is
     stretched to them and the answer back.
 
     Raises:
         DepthError: onnxruntime is not installed; not an ONNX file; inputs or answers of another shape.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DepthError("onnxruntime is not installed; `pip install 'depthlib-course[onnx]'`.") from error
-    if not Path(path).is_file():
-        raise DepthError(f"{path}: no such file; `depthlib export CHECKPOINT --out {path}` makes one.")
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
-    except Exception as error:  # onnxruntime has a dozen kinds
-        raise DepthError(f"{path}: cannot be read as ONNX ({str(error).splitlines()[0]}).") from error
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] != 3 or inputs[0].type != "tensor(float)":
-        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
-        raise DepthError(f"{path}: takes {found}; expected one float32 [B, 3, H, W] in [0, 1].")
-    one_by_one = isinstance(inputs[0].shape[0], int)
-    rows, columns = inputs[0].shape[2:]
-
-    def answer(crop: Tensor) -> Tensor:
-        parts = crop.split(1) if one_by_one else [crop]
-        try:
-            maps = [session.run(None, {inputs[0].name: part.cpu().numpy()})[0] for part in parts]
-        except Exception as error:
-            raise DepthError(f"{path}: fails on {tuple(crop.shape)} ({str(error).splitlines()[0]}).") from error
-        depth = torch.cat([torch.from_numpy(m).float() for m in maps])
-        depth = depth[:, None] if depth.ndim == 3 else depth
-        if depth.ndim != 4 or depth.shape[:2] != (len(crop), 1):
-            raise DepthError(f"{path}: answers {tuple(depth.shape)} to {tuple(crop.shape)}; expected [B, 1, h, w].")
-        return depth
-
-    metadata = session.get_modelmeta().custom_metadata_map.get(METADATA)
-    if metadata is not None:
-        view, upsampling = read_view(metadata, str(path))
-        return lambda rgb: view.look(rgb, answer).full(upsampling)
-
-    def stretched(rgb: Tensor) -> Tensor:
-        size = (rgb.shape[-2], rgb.shape[-1])
-        if isinstance(rows, int) and isinstance(columns, int):
-            rgb = F.interpolate(rgb, (rows, columns), mode="bilinear", align_corners=False, antialias=True)
-        return _enlarged(answer(rgb.clamp(0, 1)), size)
-
-    return stretched
+    return OnnxPredictor(path)
 
 
 def from_huggingface(name: str) -> Predictor:
@@ -79,7 +112,7 @@ def from_huggingface(name: str) -> Predictor:
             answer with disparity of unknown scale: declare it (``kind="disparity"``). Metric ones answer in metres.
 
     Raises:
-        DepthError: transformers is not installed, or the model is neither here nor reachable.
+        DepthError: transformers is not installed, the model is neither here nor reachable, or it fails on a picture.
     """
     try:
         from transformers import pipeline
@@ -91,20 +124,47 @@ def from_huggingface(name: str) -> Predictor:
         reason = " ".join(str(error).split())[:200]
         raise DepthError(
             f"{name}: not a depth-estimation model on this disk, nor could one be had from the Hugging Face hub ({reason}). "
-            "Give a local folder, or fetch it where there is a network: `hf download " + name + "`."
+            f"Give a local folder, or fetch it where there is a network: `hf download {name}`."
         ) from error
 
     def answer(rgb: Tensor) -> Tensor:
         from torchvision.transforms.functional import to_pil_image
 
-        found = pipe([to_pil_image(picture) for picture in rgb.cpu()])
         size = (rgb.shape[-2], rgb.shape[-1])
-        return torch.cat([_enlarged(one["predicted_depth"].float().reshape(1, 1, *one["predicted_depth"].shape[-2:]), size)
-                          for one in found])  # fmt: skip
+        pictures = [to_pil_image(picture) for picture in (rgb.cpu() * 255).round().to(torch.uint8)]
+        try:
+            maps = [one["predicted_depth"].float() for one in pipe(pictures)]
+        except Exception as error:
+            raise DepthError(f"{name}: fails on a picture of {size[0]}x{size[1]} ({_first_line(error)}).") from error
+        return torch.cat([_enlarged(m.reshape(1, 1, *m.shape[-2:]), size) for m in maps])
 
     return answer
 
 
+def scaled(predictor: Predictor, units: float) -> Predictor:
+    """A predictor that answers in other units, in metres.
+
+    Args:
+        units: its units in a metre, such as 1000.
+
+    Raises:
+        DepthError: units that are not above 0.
+
+    >>> scaled(lambda rgb: 1000 * rgb[:, :1], 1000)(torch.ones(1, 3, 1, 1)).item()
+    1.0
+    """
+    if not 0 < units < math.inf:
+        raise DepthError(f"scale is {units}; expected units in a metre, above 0.")
+    return lambda rgb: predictor(rgb) / units
+
+
 def _enlarged(depth: Tensor, size: tuple[int, int]) -> Tensor:
-    same = tuple(depth.shape[-2:]) == size
-    return depth if same else F.interpolate(depth, size, mode="bilinear", align_corners=False)
+    """Bilinear; a 0, where nothing is said, is mixed with nothing."""
+    if tuple(depth.shape[-2:]) == size:
+        return depth
+    silent = F.interpolate((depth == 0).to(depth), size, mode="bilinear", align_corners=False) > 0
+    return torch.where(silent, 0.0, F.interpolate(depth, size, mode="bilinear", align_corners=False))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

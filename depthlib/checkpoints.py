@@ -158,10 +158,11 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     >>> load_model().input_size
     (192, 256)
     """
-    found = latest_checkpoint(BOX if folder is None else folder)
+    place = BOX if folder is None else folder
+    found = latest_checkpoint(place)
     if found is None:
         raise DepthError(
-            f"{folder}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, and give its folder."
+            f"{place}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, and give its folder."
         )
     recipe = from_dict(read_state(found, ("recipe",))["recipe"], str(found))
     options = {key: value for key, value in recipe.model.options.items() if key != "weights"}  # they come from there

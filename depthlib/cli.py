@@ -135,7 +135,7 @@ def _report(out: Path, keep: str | None) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     """Score a checkpoint, or predictions on disk, on a data set."""
     from depthlib.data import open_dataset
-    from depthlib.evaluation import evaluate as score
+    from depthlib.evaluation import evaluate_many
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.reporting import FORMATS
     from depthlib.typed import read_yaml
@@ -144,24 +144,18 @@ def evaluate(args: argparse.Namespace) -> int:
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
     size = _size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
-    predictor = _predictor(args)
-    names = [args.protocol]
-    if args.protocol != "all":
-        get_protocol(args.protocol)
-    else:
+    if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
         if args.kind == "disparity":
             names = [name for name in names if PROTOCOLS[name].alignment != "none"]
-    scores, refused = {}, {}
-    for name in names:
-        try:
-            scores[name] = score(predictor, dataset, name, progress=True, kind=args.kind)
-        except DepthError as error:
-            if args.protocol != "all":
-                raise
-            refused[name] = str(error)
+    else:
+        names = [args.protocol]
+    chosen = [get_protocol(name) for name in names]
+    scores, refused = evaluate_many(_predictor(args), dataset, chosen, progress=True, kind=args.kind)
     if not scores:
-        raise DepthError(f"{args.predictions}: no protocol can score this. {' '.join(refused.values())}")
+        reasons = [str(error) for error in refused.values()]
+        one = args.protocol != "all"
+        raise DepthError(reasons[0] if one else f"{args.predictions}: no protocol can score this. {' '.join(reasons)}")
     print(FORMATS[args.format](scores))
     for reason in refused.values():
         print(f"not scored: {reason}", file=sys.stderr)
@@ -192,12 +186,16 @@ def _predictor(args: argparse.Namespace) -> Any:
         predictor = from_model(load_model(args.predictions, args.stage))
     else:
         maps, predictor = True, StoredPredictions(args.predictions, args.scale)
-    if args.scale is not None and not maps:
-        raise DepthError(f"{args.predictions}: --scale is the unit of stored maps; a model answers as it does.")
-    if args.kind != "depth" and checkpoint:
-        raise DepthError(f"{args.predictions}: a checkpoint answers in metres; --kind is for other models and maps.")
+    metres = checkpoint or getattr(predictor, "metres", False)
+    if metres and (args.scale is not None or args.kind != "depth"):
+        raise DepthError(
+            f"{args.predictions}: a network of this library answers in metres; --scale and --kind are for other models "
+            "and maps."
+        )
     if args.stage and not checkpoint:
         raise DepthError(f"{args.predictions}: no checkpoint there, so it has no stage {args.stage!r}.")
+    if args.scale is not None and not maps:
+        return adapters.scaled(predictor, args.scale)
     return predictor
 
 
@@ -271,13 +269,17 @@ def export(args: argparse.Namespace) -> int:
     from depthlib.export import export_onnx
     from depthlib.files import writable_folder
 
-    model = load_model(args.checkpoint, args.stage)
     out = Path(args.out)
+    if not out.name or out.is_dir():
+        raise DepthError(f"--out {args.out!r}: is a folder; give a file, such as depth.onnx.")
+    model = load_model(args.checkpoint, args.stage)
     writable_folder(out.parent, "Choose another place with --out.")
     export_onnx(model, out)
-    free = "any rows and columns from 32" if model.any_size else "{}x{}".format(*model.input_size)
+    rows, columns = model.input_size
+    free = ", other sizes run too" if model.any_size else ""
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
-    print(f"rgb float32 [B, 3, h, w] in [0, 1], {free} -> depth float32 [B, 1, ., .] metres")
+    print(f"rgb float32 [B, 3, {rows}, {columns}] in [0, 1] -> depth float32 [B, 1, ., .] in metres")
+    print(f"The metres hold for pictures resized to {rows}x{columns}, as it was trained{free}.")
     return 0
 
 
@@ -394,7 +396,7 @@ def _parser() -> argparse.ArgumentParser:
         "--against",
         default="nyu",
         metavar="DATA",
-        help="a data set: rooms, roads, nyu, middlebury, motorcycle, folder or store (default: nyu)",
+        help="a data set: rooms, roads, nyu, kitti, middlebury, motorcycle, folder or store (default: nyu)",
     )
     sub.add_argument("--split", default="test")
     sub.add_argument(
@@ -402,7 +404,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--protocol", default="eigen14", help="a name of `depthlib protocols`, or all (default: eigen14)")
     sub.add_argument("--stage", help="of a checkpoint, which part answers: coarse or fine (default: trained last)")
-    sub.add_argument("--scale", type=float, help="of stored maps, file units in a metre: 1000 for millimetres")
+    sub.add_argument("--scale", type=float, help="of maps and of other models, units in a metre: 1000 for millimetres")
     sub.add_argument(
         "--kind", choices=("depth", "disparity"), default="depth", help="what the maps are (default: depth)"
     )

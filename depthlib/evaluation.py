@@ -1,8 +1,9 @@
-"""Scoring a predictor on a data set under a named protocol, and comparing two of them fairly."""
+"""Scoring a predictor on a data set under named protocols, and comparing two of them fairly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,7 +33,7 @@ class Score:
     """The figures of one predictor.
 
     Attributes:
-        protocol, dataset, size: what was scored how; the truth's rows and columns.
+        protocol, dataset, size: what was scored how; the truth's rows and columns (the last image's, where they differ).
         metrics: name → value.
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
         warnings: what is odd about the predictions, in sentences.
@@ -101,44 +102,112 @@ def evaluate(
             under a protocol that does not align; a data set in which nothing is valid; names that do not pair.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    if kind == "disparity" and rules.alignment == "none":
-        raise DepthError(
-            f"protocol {rules.name}: scores metres, and disparity has no scale. Use a protocol that aligns, such as "
-            "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
-        )
+    scores, refused = evaluate_many(predictor, dataset, [rules], batch, progress, kind)
+    if refused:
+        raise refused[rules.name]
+    return scores[rules.name]
+
+
+def evaluate_many(
+    predictor: Predictor | DepthModel | StoredPredictions,
+    dataset: RGBD,
+    protocols: Sequence[Protocol],
+    batch: int = 16,
+    progress: bool = False,
+    kind: Kind = "depth",
+) -> tuple[dict[str, Score], dict[str, DepthError]]:
+    """Score under several protocols in one pass over the data.
+
+    Args: as for :func:`evaluate`.
+
+    Returns:
+        Scores by protocol; and for those that cannot score these predictions, why.
+
+    Raises:
+        DepthError: names that do not pair.
+    """
     if isinstance(predictor, StoredPredictions):
         predictor.check_names(dataset.names(), dataset.name)
         batch = 1  # stored maps may differ in size
-    pixel_metrics, map_metrics = rules.metrics(), rules.map_metrics()
-    skipped: list[str] = []
-    names: list[str] = []
-    looks = _Looks()
-    size = (0, 0)
-    for start in tqdm(range(0, len(dataset), batch), desc=rules.name, disable=not progress, unit="batch"):
-        samples = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))
-        prediction = _answer(predictor, samples, rules)
-        if kind == "disparity":
+    refused: dict[str, DepthError] = {}
+    open_: dict[str, _Scoring] = {}
+    for rules in protocols:
+        try:
+            open_[rules.name] = _Scoring(rules, kind)
+        except DepthError as error:
+            refused[rules.name] = error
+    title = next(iter(open_)) if len(open_) == 1 else f"{len(open_)} protocols"
+    for start in tqdm(range(0, len(dataset), batch), desc=title, disable=not progress, unit="batch"):
+        if not open_:
+            break
+        fetched = dataset.__getitems__(range(start, min(start + batch, len(dataset))))
+        for _, alike in itertools.groupby(fetched, lambda sample: sample["depth"].shape):  # KITTI's days differ in size
+            samples = collate(list(alike))
+            mirror = any(scoring.rules.flip for scoring in open_.values())
+            answers = _answers(predictor, samples, mirror)
+            for name, scoring in list(open_.items()):
+                try:
+                    scoring.add(samples, *answers)
+                except DepthError as error:
+                    refused[name] = error
+                    del open_[name]
+    scores = {}
+    for name, scoring in open_.items():
+        try:
+            scores[name] = scoring.score(dataset)
+        except DepthError as error:
+            refused[name] = error
+    return scores, refused
+
+
+class _Scoring:
+    """One protocol's running sums."""
+
+    def __init__(self, rules: Protocol, kind: Kind) -> None:
+        if kind == "disparity" and rules.alignment == "none":
+            raise DepthError(
+                f"protocol {rules.name}: scores metres, and disparity has no scale. Use a protocol that aligns, such as "
+                "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
+            )
+        self.rules, self.kind = rules, kind
+        self.pixels, self.maps = rules.metrics(), rules.map_metrics()
+        self.skipped: list[str] = []
+        self.names: list[str] = []
+        self.looks = _Looks()
+        self.size = (0, 0)
+
+    def add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
+        rules, truth = self.rules, samples["depth"]
+        if rules.flip and mirrored is not None:
+            prediction = _mean_of(rules.clamped(prediction), rules.clamped(mirrored))
+        if self.kind == "disparity":
             prediction = 1 / prediction
-        size = (samples["depth"].shape[-2], samples["depth"].shape[-1])
-        looks.at(rules, prediction, samples["depth"])
-        prediction, truth, mask = rules.prepare(prediction, samples["depth"])
+        self.size = (truth.shape[-2], truth.shape[-1])
+        self.looks.at(rules, prediction, truth)
+        prediction, truth, mask = rules.prepare(prediction, truth)
         seen = mask.flatten(1).any(1).tolist()
-        skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
-        names += samples["name"]
-        pixel_metrics.update(prediction, truth, mask)
-        for metric in map_metrics.values():
+        self.skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
+        self.names += samples["name"]
+        self.pixels.update(prediction, truth, mask)
+        for metric in self.maps.values():
             metric.update(prediction, truth, mask)
-    # compute() first: it makes the grouped metrics share the state that was updated once
-    values = {name: float(value) for name, value in pixel_metrics.compute().items()}
-    values |= {name: float(metric.compute()) for name, metric in map_metrics.items()}
-    sums = _sums(next(iter(pixel_metrics.values())))
-    pixels = int(sums[:, 0].sum())
-    if pixels == 0:
-        raise DepthError(f"evaluation: no valid pixel in {len(dataset)} images of {dataset.name} under {rules.name}.")
-    return Score(
-        rules, dataset.name, size, {name: values[name] for name in rules.figures}, int((sums[:, 0] > 0).sum()), pixels,
-        skipped, looks.warnings(kind, rules.alignment != "none"), names, sums, {name: metric.each() for name, metric in map_metrics.items()},
-    )  # fmt: skip
+
+    def score(self, dataset: RGBD) -> Score:
+        # compute() first: it makes the grouped metrics share the state that was updated once
+        values = {name: float(value) for name, value in self.pixels.compute().items()}
+        values |= {name: float(metric.compute()) for name, metric in self.maps.items()}
+        sums = _sums(next(iter(self.pixels.values())))
+        pixels = int(sums[:, 0].sum())
+        rules = self.rules
+        if pixels == 0:
+            raise DepthError(
+                f"evaluation: no valid pixel in {len(dataset)} images of {dataset.name} under {rules.name}."
+            )
+        return Score(
+            rules, dataset.name, self.size, {name: values[name] for name in rules.figures},
+            int((sums[:, 0] > 0).sum()), pixels, self.skipped, self.looks.warnings(self.kind, rules.alignment != "none"),
+            self.names, sums, {name: metric.each() for name, metric in self.maps.items()},
+        )  # fmt: skip
 
 
 def _sums(metric: Metric) -> Tensor:
@@ -146,13 +215,18 @@ def _sums(metric: Metric) -> Tensor:
     return metric.sums()
 
 
-def _answer(predictor: Predictor | DepthModel | StoredPredictions, samples: Batch, rules: Protocol) -> Tensor:
+def _answers(
+    predictor: Predictor | DepthModel | StoredPredictions, samples: Batch, mirror: bool
+) -> tuple[Tensor, Tensor | None]:
+    """What a predictor says of these pictures and, where it is asked for, of the mirrored ones, turned back."""
     if isinstance(predictor, StoredPredictions):
-        return predictor.read(samples["name"][0])
+        return predictor.read(samples["name"][0]), None
     answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
-    if rules.flip:
-        return mirror_averaged(lambda rgb: rules.clamped(answer(rgb).cpu()))(samples["rgb"])
-    return answer(samples["rgb"]).cpu()
+    return answer(samples["rgb"]).cpu(), answer(samples["rgb"].flip(-1)).cpu().flip(-1) if mirror else None
+
+
+def _mean_of(plain: Tensor, mirrored: Tensor) -> Tensor:
+    return torch.where((plain == 0) | (mirrored == 0), 0.0, (plain + mirrored) / 2)
 
 
 class _Looks:
@@ -191,7 +265,7 @@ class _Looks:
             typical = float(np.median(self.ratios))
             found.append(
                 f"{far_off} of {self.count} predictions are {typical:.3g} times the truth: metres, or another unit? "
-                "Give the file units in a metre with --scale."
+                "Give its units in a metre with --scale."
             )
         if self.constant:
             found.append(f"{self.constant} of {self.count} predictions are constant.")
@@ -219,8 +293,7 @@ def mirror_averaged(predictor: Predictor) -> Predictor:
     """
 
     def answer(rgb: Tensor) -> Tensor:
-        plain, mirrored = predictor(rgb), predictor(rgb.flip(-1)).flip(-1)
-        return torch.where((plain == 0) | (mirrored == 0), 0.0, (plain + mirrored) / 2)
+        return _mean_of(predictor(rgb), predictor(rgb.flip(-1)).flip(-1))
 
     return answer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -34,7 +33,8 @@ def export_onnx(model: DepthModel, path: str | os.PathLike[str]) -> Path:
     """Write a model as one ONNX file: ``rgb`` float32 [B, 3, h, w] in [0, 1] → ``depth`` float32 [B, 1, ·, ·] metres.
 
     The batch is free. Rows and columns are free (from 32) where the network takes any size; the coarse network's
-    fully connected layers fix them. The file's metadata say which view of a picture the network was trained on:
+    fully connected layers fix them. **The metres hold at the size that the network was trained at**: resize a picture to
+    it first, as :func:`depthlib.prediction.predict` does; at twice the size everything looks nearer. The file's metadata say which view of a picture the network was trained on:
     :func:`depthlib.adapters.from_onnx` reads it.
 
     Raises:
@@ -53,18 +53,25 @@ def export_onnx(model: DepthModel, path: str | os.PathLike[str]) -> Path:
         rows, columns = rows + 7, columns + 9  # no round size, so that the padding of odd ones is in the graph
         dynamic |= {2: torch.export.Dim("rows", min=32), 3: torch.export.Dim("columns", min=32)}
     example = torch.rand(2, 3, rows, columns, device=device)
-    whole = _Metres(model).eval()
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        file = Path(scratch) / "model.onnx"
-        torch.onnx.export(
-            whole, (example,), str(file), dynamo=True, dynamic_shapes={"rgb": dynamic}, input_names=["rgb"],
-            output_names=["depth"], external_data=False, verbose=False,
-        )  # fmt: skip
-        graph = onnx.load(file)
-        about = {"frame": view.frame, "crop": view.crop, "region": view.region, "upsampling": model.upsampling}
-        onnx.helper.set_model_props(graph, {METADATA: json.dumps(about)})
-        content = graph.SerializeToString()
+    was_training = model.training
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                _Metres(model).eval(), (example,), dynamo=True, dynamic_shapes={"rgb": dynamic}, input_names=["rgb"],
+                output_names=["depth"], verbose=False,
+            )  # fmt: skip
+    finally:
+        model.train(was_training)
+    assert program is not None
+    graph = program.model_proto
+    about = {"frame": view.frame, "crop": view.crop, "region": view.region, "upsampling": model.upsampling}
+    onnx.helper.set_model_props(graph, {METADATA: json.dumps(about)})
+    graph.doc_string = (
+        "rgb in [0, 1] to depth in metres. The metres hold for pictures resized to "
+        "{}x{} (rows x columns), of which the middle {}x{} is shown.".format(*view.frame, *view.crop)
+    )
+    content = graph.SerializeToString()
     return write_whole(path, lambda partial: partial.write_bytes(content))
 
 
@@ -72,8 +79,14 @@ def read_view(metadata: str, source: str) -> tuple[View, str]:
     """What :func:`export_onnx` wrote about the network: its view and how its maps are enlarged."""
     try:
         about = json.loads(metadata)
-        frame, crop, region = (tuple(int(n) for n in about[key]) for key in ("frame", "crop", "region"))
-        view = View((frame[0], frame[1]), (crop[0], crop[1]), (region[0], region[1], region[2], region[3]))
-        return view, str(about["upsampling"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        (height, width), (rows, columns) = ((int(n) for n in about[key]) for key in ("frame", "crop"))
+        top, left, bottom, right = (int(n) for n in about["region"])
+        upsampling = about["upsampling"]
+        if not (
+            1 <= rows <= height <= 10_000 and 1 <= columns <= width <= 10_000 and 0 <= top < bottom <= rows
+            and 0 <= left < right <= columns and upsampling in ("nearest-exact", "bilinear")
+        ):  # fmt: skip
+            raise ValueError(f"{about} is no view")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DepthError(f"{source}: its metadata {METADATA!r} cannot be read ({error}). Export it again.") from error
+    return View((height, width), (rows, columns), (top, left, bottom, right)), upsampling

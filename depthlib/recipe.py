@@ -141,7 +141,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Twin:
-    """A recipe that is another one but for a few keys: ``overrides`` by dotted path; profiles are added key by key."""
+    """A recipe that is another one of the library but for a few keys.
+
+    ``overrides`` by dotted path come first, then the base's profile and the twin's own, key by key: a profile says how
+    big a run is, and a twin that wants another size in it says so under ``profiles``.
+    """
 
     name: str
     base: str
@@ -222,8 +226,13 @@ def _read_recipe(name: str | os.PathLike[str]) -> tuple[Path, dict[str, Any], di
         # defaults are filled in first, so that an override may name a key that the file leaves out
         return path, build(Recipe, raw, str(path)).to_dict(), profiles
     twin = build(Twin, raw, str(path))
+    if twin.base not in recipe_names():
+        raise DepthError(
+            f"{path}: base {twin.base!r} is no recipe of the library{nearest(twin.base, recipe_names())}. "
+            f"There are: {', '.join(recipe_names())}."
+        )
     base = RECIPES / f"{twin.base}.yaml"
-    if base.exists() and "base" in (read_yaml(base.read_text(encoding="utf-8"), str(base)) or {}):
+    if "base" in read_yaml(base.read_text(encoding="utf-8"), str(base)):
         raise DepthError(f"{path}: its base {twin.base!r} has a base itself; name {twin.base!r}'s instead.")
     _, whole, inherited = _read_recipe(twin.base)
     for key, value in {"name": twin.name, "description": twin.description, **twin.overrides}.items():
@@ -266,4 +275,9 @@ def _override(raw: dict[str, Any], key: str, value: Any, source: Path) -> None:
             child = list(child)
             node[int(part) if isinstance(node, list) else part] = child
         node = child
-    node[int(leaf) if isinstance(node, list) else leaf] = copy.deepcopy(value)
+    if isinstance(node, list):
+        node[int(leaf)] = copy.deepcopy(value)
+    elif isinstance(node, dict):
+        node[leaf] = copy.deepcopy(value)
+    else:
+        raise DepthError(f"{source.stem}: {'.'.join(branch)} is {node!r}; expected a mapping to set {leaf!r} in.")

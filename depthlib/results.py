@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 import time
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -148,8 +149,8 @@ def loss_curve(history: list[dict[str, Any]], points: int = 60) -> list[dict[str
     [{'phase': 'all', 'samples': 16, 'loss': 0.5}, {'phase': 'all', 'samples': 32, 'loss': 2.5}]
     """
     curve = []
-    for name in dict.fromkeys(entry["phase"] for entry in history):
-        steps = [entry for entry in history if entry["phase"] == name]
+    for name, entries in itertools.groupby(history, lambda entry: entry["phase"]):
+        steps = list(entries)
         edges = [len(steps) * i // points for i in range(points + 1)]
         for start, stop in itertools.pairwise(edges):
             if start < stop:
@@ -187,10 +188,10 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
     """
-    with torch.device("meta"):  # shapes only
+    with torch.device("meta"), warnings.catch_warnings():  # shapes only
+        warnings.filterwarnings("ignore", message=".*non-meta parameter.*")  # weights are read, and go nowhere
         model = build_model(recipe.model.name, **recipe.model.options)
     make_loss(recipe.loss.name, **recipe.loss.options)
-    open_spec(recipe.data)
     _same_view("data", recipe.data, model)
     for number, phase in enumerate(recipe.phases):
         if phase.data is not None:
@@ -198,9 +199,8 @@ def preflight(recipe: Recipe) -> None:
         model.begin_phase(phase.train)
         if phase.augment not in NAMED:
             raise DepthError(f"augmentation {phase.augment!r} is unknown; expected one of {', '.join(NAMED)}.")
-        for spec in (phase.data, phase.validation):
-            if spec is not None:
-                open_spec(spec)
+        if phase.validation is not None:
+            open_spec(phase.validation)
     for entry in recipe.evaluate:
         get_protocol(entry.protocol)
         for stage in entry.stages:
@@ -215,13 +215,13 @@ def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:
 
     Were they of different size, the network would learn from cut-outs and be asked about whole pictures.
     """
-    if spec.size is None:
-        return
+    dataset = open_spec(spec)
+    rows, columns = spec.size or dataset[0]["depth"].shape[-2:]
     frame = model.frame_size
-    scale = max(frame[0] / spec.size[0], frame[1] / spec.size[1])
+    scale = max(frame[0] / rows, frame[1] / columns)
     if scale != 1:
         raise DepthError(
-            f"{where}.size is {spec.size[0]}x{spec.size[1]}, but the model resizes every picture to at least "
+            f"{where}: pictures are {rows}x{columns}, but the model resizes every picture to at least "
             f"{frame[0]}x{frame[1]} when it is asked: it would train on cut-outs {scale:.2g} times as large. Give data "
             f"and model.options.size one size, or set {where}.size so that one side equals the model's."
         )

@@ -425,7 +425,8 @@ def _read_log(path: Path, steps: int) -> list[dict[str, Any]]:
     for line in path.read_text(errors="replace").splitlines():
         with contextlib.suppress(ValueError):  # the last line of a killed run may be cut
             entries.append(json.loads(line))
-    return [entry for entry in entries if isinstance(entry, dict) and entry.get("step", steps) < steps]
+    needed = {"phase", "step", "samples", "loss"}
+    return [entry for entry in entries if isinstance(entry, dict) and needed <= entry.keys() and entry["step"] < steps]
 
 
 def _write_line(log: TextIO, entry: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from depthlib.prediction import predict
 def exported(tmp_path_factory):
     """A small encoder-decoder and its file."""
     torch.manual_seed(0)
-    model = build_model("densedepth", encoder="mobilenet_v3_small", width=0.1, output="log", size=(64, 96)).eval()
+    model = build_model("densedepth", encoder="mobilenet_v3_small", width=0.1, output="log", size=(96, 128)).eval()
     model.begin_phase("all")
     return model.eval(), export_onnx(model, tmp_path_factory.mktemp("onnx") / "small.onnx")
 
@@ -58,7 +58,7 @@ def test_a_file_scores_as_the_model_it_came_from(exported, pairs):
     assert theirs.metrics == pytest.approx(ours.metrics, abs=1e-4)
 
 
-def foreign(path, shape, axes=(1,), keepdims=1, inputs=1, kind=TensorProto.FLOAT):
+def foreign(path, shape, axes=(1,), keepdims=1, inputs=1, kind=TensorProto.FLOAT, outputs=("y",)):
     """Somebody else's file: the mean of the three colours, plus one."""
     values = [helper.make_tensor_value_info(f"x{i}", kind, shape) for i in range(inputs)]
     nodes = [
@@ -69,8 +69,8 @@ def foreign(path, shape, axes=(1,), keepdims=1, inputs=1, kind=TensorProto.FLOAT
         helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes),
         helper.make_tensor("one", kind, [1], [1.0]),
     ]
-    answer = [helper.make_tensor_value_info("y", kind, None)]
-    graph = helper.make_graph(nodes, "foreign", values, answer, constants)
+    answers = [helper.make_tensor_value_info(name, kind, None) for name in outputs]
+    graph = helper.make_graph(nodes, "foreign", values, answers, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.save(model, path)
     return path
@@ -96,13 +96,64 @@ def test_files_that_are_no_depth_networks_are_refused(tmp_path, exported):
         from_onnx(foreign(tmp_path / "two.onnx", [1, 3, 8, 8], inputs=2))
     with pytest.raises(DepthError, match=r"takes x0 tensor\(double\)"):
         from_onnx(foreign(tmp_path / "double.onnx", [1, 3, 8, 8], kind=TensorProto.DOUBLE))
-    with pytest.raises(DepthError, match=r"answers .*; expected \[B, 1, h, w\]"):
-        from_onnx(foreign(tmp_path / "flat.onnx", [1, 3, 8, 8], axes=(2, 3)))(torch.rand(1, 3, 8, 8))
+    with pytest.raises(DepthError, match=r"has 2 outputs \(mean .*expected the depth alone"):
+        from_onnx(foreign(tmp_path / "more.onnx", [1, 3, 8, 8], outputs=("mean", "y")))
+    for axes, keepdims in (((2, 3), 1), ((1, 2, 3), 0), ((0, 1, 2, 3), 0)):
+        flat = from_onnx(foreign(tmp_path / "flat.onnx", [1, 3, 8, 8], axes=axes, keepdims=keepdims))
+        with pytest.raises(DepthError, match=r"answers float32 .*; expected \[B, 1, h, w\]"):
+            flat(torch.rand(1, 3, 8, 8))
+    with pytest.raises(DepthError, match="expected one float32"):
+        from_onnx(foreign(tmp_path / "nothing.onnx", [1, 3, 0, 0]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": 3}, {"frame": [0, 0]}, {"crop": [9999, 9999]}, {"region": [9, 9, 3, 3]}, {"region": [0, 0, 9999, 9999]},
+        {"upsampling": "area"}, {"frame": [1e99, 1]}, {"frame": [float("inf"), 1]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_view_that_cannot_be_is_refused(exported, tmp_path, change):
     graph = onnx.load(exported[1])
-    helper.set_model_props(graph, {METADATA: '{"frame": 3}'})
+    about = {"frame": [64, 96], "crop": [64, 96], "region": [0, 0, 64, 96], "upsampling": "bilinear"} | change
+    helper.set_model_props(graph, {METADATA: json.dumps(about)})
     onnx.save(graph, tmp_path / "damaged.onnx")
     with pytest.raises(DepthError, match="metadata 'depthlib' cannot be read"):
         from_onnx(tmp_path / "damaged.onnx")
+
+
+def test_other_units_and_silence(tmp_path, pairs, capsys):
+    """Somebody's millimetres, and a 0 that must not be mixed with depth."""
+    path = foreign(tmp_path / "small.onnx", [None, 3, 4, 4])
+    rgb = torch.full((1, 3, 4, 4), 0.5)
+    rgb[..., :2] = -1.0  # their mean and one make 0
+    assert set(from_onnx(path)(rgb).unique().tolist()) == {0.0, 1.5}
+    scored = [
+        "--against",
+        "folder",
+        "--split",
+        "train",
+        "--option",
+        f"root={pairs}",
+        "--protocol",
+        "full",
+        "--format",
+        "json",
+    ]
+    found = []
+    for units in ("1", "2"):
+        assert main(["evaluate", str(path), *scored, "--scale", units]) == 0
+        found.append(json.loads(capsys.readouterr().out)["full"]["metrics"]["rmse"]["value"])
+    assert found[0] < found[1]  # truth is 1 to 5 m; their answer is about 1.5
+
+
+def test_exporting_leaves_the_model_as_it_was(tmp_path):
+    model = build_model("eigen", width=0.05)
+    model.begin_phase("coarse")
+    model.train()
+    export_onnx(model, tmp_path / "x.onnx")
+    assert model.training and onnx.load(tmp_path / "x.onnx").doc_string.startswith("rgb in [0, 1] to depth in metres")
 
 
 def test_the_command_line_exports_and_scores(exported, pairs, tmp_path, capsys, tiny_recipe):
@@ -116,8 +167,14 @@ def test_the_command_line_exports_and_scores(exported, pairs, tmp_path, capsys, 
     found = json.loads(capsys.readouterr().out)
     assert main(["evaluate", str(tmp_path / "run"), *scored, "--format", "json"]) == 0
     same = json.loads(capsys.readouterr().out)
-    assert json.dumps(found).count("rmse") == json.dumps(same).count("rmse") > 0
-    for extra, words in (("--scale=1000", "--scale is the unit"), ("--stage=fine", "no stage 'fine'")):
+    figures = [{k: v["value"] for k, v in score["eigen14"]["metrics"].items()} for score in (found, same)]
+    assert figures[0] == pytest.approx(figures[1], abs=1e-4) and figures[0]["rmse"] > 0
+    wrong = (
+        ("--scale=1000", "answers in metres"),
+        ("--kind=disparity", "answers in metres"),
+        ("--stage=fine", "no stage 'fine'"),
+    )
+    for extra, words in wrong:
         assert main(["evaluate", str(out), *scored, extra]) == 2
         assert words in capsys.readouterr().err
 

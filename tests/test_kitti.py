@@ -11,6 +11,7 @@ from PIL import Image
 from depthlib.data import kitti, open_dataset
 from depthlib.data.formats import read_velodyne
 from depthlib.errors import DepthError
+from depthlib.evaluation import constant, evaluate
 from depthlib.recipe import load_recipe
 from depthlib.results import run_and_score
 
@@ -71,6 +72,27 @@ def test_a_frame_of_a_drive_is_the_benchmarks_own_projection(drives, genuine_fra
     assert sample["K"][0, 0].item() == pytest.approx(721.5377) and sample["scene"] == TRAIN
 
 
+def test_a_point_is_stored_where_the_samples_own_K_projects_it(drives, genuine_frame):
+    """At full size and reduced: pixel centres at whole numbers, as everywhere in this library."""
+    c = genuine_frame["calibration"]
+    scan = read_velodyne(genuine_frame["scan"])
+    ahead = np.concatenate((scan[scan[:, 0] >= 0, :3], np.ones((int((scan[:, 0] >= 0).sum()), 1))), axis=1)
+    xyz = ahead @ c["Tr_velo_to_cam"].T @ c["R0_rect"].T  # in the rectified frame of camera 0
+    xyz = xyz + np.linalg.solve(c["P2"][:, :3], c["P2"][:, 3])  # of camera 2
+    for size in (None, (184, 612), (96, 320)):
+        sample = open_dataset("kitti", "train", size=size, root=drives)[0]
+        pixels = xyz @ sample["K"].numpy().T
+        pixels, depth = pixels[:, :2] / pixels[:, 2:], pixels[:, 2]
+        height, width = sample["depth"].shape[-2:]
+        u, v = np.rint(pixels).astype(int).T
+        inside = (depth > 0) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+        stored = sample["depth"][0].numpy()
+        assert (stored[v[inside], u[inside]] > 0).mean() > 0.999, size
+        nearest = np.full((height, width), np.inf)
+        np.minimum.at(nearest, (v[inside], u[inside]), depth[inside])
+        assert np.isclose(nearest, stored, atol=0.01)[stored > 0].mean() > 0.99, size
+
+
 def test_a_smaller_frame_keeps_the_points_that_resizing_would_lose(drives):
     whole, half = (open_dataset("kitti", "train", size=size, root=drives)[0] for size in (None, (184, 612)))
     assert half["rgb"].shape == (3, 184, 612) and half["K"][0, 0].item() == pytest.approx(
@@ -99,6 +121,29 @@ def test_the_test_split_is_the_list_in_both_forms_that_circulate(drives, tmp_pat
     other = open_dataset("kitti", "test", root=drives, frames=tmp_path / "bts.txt")
     assert other.names() == test.names()[:1] and other[0]["depth"].equal(test[0]["depth"])
     assert test.fingerprint() != other.fingerprint()
+    (tmp_path / "notepad.txt").write_bytes(
+        b"\xef\xbb\xbf" + (drives / "eigen_test_files.txt").read_bytes().replace(b"\n", b"\r\n")
+    )
+    assert open_dataset("kitti", "test", root=drives, frames=tmp_path / "notepad.txt").names() == test.names()
+    (drives / DAY / TRAIN / "image_02" / "data" / "._0000000000.png").write_text("left by a Mac")
+    (drives / DAY / TRAIN / "image_03" / "data" / "0000000000.png").unlink()
+    assert len(open_dataset("kitti", "train", root=drives, cameras=[2, 3])) == 2
+
+
+def test_days_of_different_size_are_scored_in_one_run(drives):
+    """KITTI's pictures are 375x1242 on one day and 370x1224 on another; truth is never resized."""
+    day = drives / "2011_09_28"
+    shutil.copytree(drives / DAY / TEST, day / "2011_09_28_drive_0002_sync")
+    for name in ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt"):
+        shutil.copy(drives / DAY / name, day / name)
+    for path in (day / "2011_09_28_drive_0002_sync").glob("image_0*/data/*.png"):
+        Image.open(path).crop((0, 0, 1224, 370)).save(path)
+    with (drives / "eigen_test_files.txt").open("a") as file:
+        file.write("2011_09_28/2011_09_28_drive_0002_sync 0000000000 l\n")
+    test = open_dataset("kitti", "test", root=drives)
+    assert {tuple(test[i]["depth"].shape[1:]) for i in range(3)} == {(375, 1242), (370, 1224)}
+    scores = [evaluate(constant(torch.full((1, 1, 1, 1), 15.0)), test, "garg", batch=b) for b in (1, 3)]
+    assert scores[0].images == 3 and scores[0].metrics == pytest.approx(scores[1].metrics)
 
 
 def test_annotated_truth_is_read_and_frames_without_it_are_counted(drives, genuine_frame):
@@ -122,8 +167,21 @@ def test_annotated_truth_is_read_and_frames_without_it_are_counted(drives, genui
         (None, {"split": "test", "frames": "no.txt"}, r"no\.txt: not there.*697 frames"),
         (("eigen_test_files.txt", "hello world\n"), {"split": "test"}, "line 1: 'hello world' is no frame"),
         (("eigen_test_files.txt", ""), {"split": "test"}, "no frame for test"),
-        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\n"), {}, "calibration has no T"),
+        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\n"), {}, "calibration: T is missing"),
         ((f"{DAY}/calib_cam_to_cam.txt", "R_rect_00: 1 0 0 0 1 0 0 0 1\n"), {}, "P2 is missing"),
+        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\nT: 1 2\n"), {}, r"T is \(2,\); expected \(3,\)"),
+        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 nan\nT: 1 2 3\n"), {}, "all numbers finite"),
+        (
+            ("eigen_test_files.txt", f"{DAY}/{TEST} 0000000099 l\n"),
+            {"split": "test"},
+            r"0000000099\.png: not there, one of 2",
+        ),
+        (
+            ("eigen_test_files.txt", f"{DAY}/{TEST} 1 l\n{DAY}/{TEST} 1 l\n"),
+            {"split": "test"},
+            "line 2: .* is there twice",
+        ),
+        (("eigen_test_files.txt", f"{DAY}/{TEST}/image_00/data/1.png\n"), {"split": "test"}, "names no colour camera"),
         ((f"{DAY}/{TRAIN}/oxts/data/0000000000.txt", "1 2"), {}, "not an oxts record"),
         ((f"{DAY}/{TRAIN}/velodyne_points/data/0000000000.bin", "abc"), {}, "expected points of 16 bytes"),
     ],

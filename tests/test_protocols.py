@@ -18,7 +18,7 @@ from depthlib import alignment, metrics, structure
 from depthlib.cli import main
 from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate
+from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate, evaluate_many
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions
@@ -508,3 +508,30 @@ def test_pfm_in_both_byte_orders(tmp_path):
     write_pfm(tmp_path / "a.pfm", values)
     (tmp_path / "b.pfm").write_bytes(b"Pf\n3 2\n1.0\n" + values[::-1].astype(">f4").tobytes())
     assert np.array_equal(read_pfm(tmp_path / "a.pfm"), values) and np.array_equal(read_pfm(tmp_path / "b.pfm"), values)
+
+
+def test_many_protocols_take_one_pass_and_give_what_each_gives_alone():
+    torch.manual_seed(0)
+    truths = [np.random.default_rng(i).uniform(1, 9, (48, 64)) for i in range(5)]
+    predictions = [t * np.random.default_rng(9).uniform(0.7, 1.3, t.shape) for t in truths]
+    asked = []
+
+    def counted(rgb):
+        asked.append(len(rgb))
+        return answers(predictions)(rgb)
+
+    chosen = [get_protocol(name) for name in ("eigen14", "bts", "bts_flip", "midas_affine", "densedepth")]
+    scores, refused = evaluate_many(counted, truth_maps(truths), chosen, batch=2)
+    assert asked == [2, 2, 2, 2, 1, 1] and not refused  # each batch once, and once mirrored for those that ask
+    for rules in chosen:
+        alone = evaluate(answers(predictions), truth_maps(truths), rules, batch=2)
+        assert alone.metrics == scores[rules.name].metrics and alone.names == scores[rules.name].names
+
+
+def test_a_protocol_that_cannot_score_does_not_stop_the_others():
+    truths = [np.full((48, 64), 3.0)]
+    silent = np.full((48, 64), 3.0)
+    silent[:, :4] = 0  # outside of the two crops, inside of full's
+    chosen = [get_protocol(name) for name in ("full", "eigen14", "bts")]
+    scores, refused = evaluate_many(answers([silent]), truth_maps(truths), chosen)
+    assert set(scores) == {"eigen14", "bts"} and "no prediction (0) at 192" in str(refused["full"])

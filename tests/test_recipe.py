@@ -116,6 +116,9 @@ def test_a_twin_is_its_base_but_for_what_it_says():
     ("text", "words"),
     [
         ("name: x\nbase: eigen-nuy\ndescription: d\noverrides: {}\n", "did you mean 'eigen-nyu'"),
+        ("name: x\nbase: ../recipes/eigen-nyu\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
+        ("name: x\nbase: bad.yaml\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {model.options: 3, width: 1}\n", "no parameter 'width'"),
         ("name: x\nbase: densedepth-mobilenet-random\ndescription: d\noverrides: {}\n", "has a base itself"),
         ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {lamda: 1}\n", "did you mean 'lam'"),
         ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {}\nseed: 1\n", "unknown key 'seed'"),

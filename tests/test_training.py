@@ -313,7 +313,7 @@ def test_a_log_full_of_rubbish_does_not_stop_a_run(tiny_recipe, tmp_path):
     recipe = dataclasses.replace(tiny_recipe, phases=tiny_recipe.phases[:1])
     done = train(recipe, tmp_path / "run", progress=False)
     with (tmp_path / "run" / LOG).open("ab") as log:
-        log.write(b'5\nnull\n{"half": \xff\n')
+        log.write(b'5\nnull\n{"step": 0}\n{"half": \xff\n')
     (tmp_path / "run" / "checkpoint-x").write_text("a file")
     assert train(recipe, tmp_path / "run", progress=False).history == done.history
 

@@ -63,15 +63,18 @@ def read_calibration(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float
     return found
 
 
-def camera_from_scanner(calibration: dict[str, NDArray[np.float64]], camera: int = 2) -> NDArray[np.float64]:
+def camera_from_scanner(
+    calibration: dict[str, NDArray[np.float64]], camera: int = 2, source: str = "calibration"
+) -> NDArray[np.float64]:
     """P · R₀ · T of an object-benchmark calibration: scanner coordinates to image pixels times depth, [3, 4].
 
+    Args:
+        source: what an error names.
+
     Raises:
-        DepthError: a matrix is missing, by name.
+        DepthError: a matrix is missing or of another shape, by name.
     """
-    for name, shape in ((f"P{camera}", (3, 4)), ("R0_rect", (3, 3)), ("Tr_velo_to_cam", (3, 4))):
-        if name not in calibration or calibration[name].shape != shape:
-            raise DepthError(f"calibration: {name} is missing or not {shape}; there are {', '.join(calibration)}.")
+    _need(calibration, {f"P{camera}": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}, source)
     rectify, move = np.eye(4), np.eye(4)
     rectify[:3, :3] = calibration["R0_rect"]
     move[:3] = calibration["Tr_velo_to_cam"]
@@ -112,6 +115,17 @@ def project_scan(
     return out.reshape(height, width)
 
 
+def _need(calibration: dict[str, NDArray[np.float64]], shapes: dict[str, tuple[int, ...]], source: str) -> None:
+    for name, shape in shapes.items():
+        if name not in calibration:
+            raise DepthError(f"{source}: calibration: {name} is missing; there are {', '.join(calibration)}.")
+        if calibration[name].shape != shape or not np.isfinite(calibration[name]).all():
+            raise DepthError(
+                f"{source}: calibration: {name} is {calibration[name].shape}; expected {shape}, all numbers finite. "
+                "Copy the file again."
+            )
+
+
 def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
     """The two calibration files of a day of raw drives, under the names of the object benchmark.
 
@@ -119,9 +133,8 @@ def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
         DepthError: a file or a matrix is missing, by name.
     """
     cameras, scanner = (read_calibration(day / f"calib_{name}.txt") for name in ("cam_to_cam", "velo_to_cam"))
-    for name, source in (("R", scanner), ("T", scanner), ("R_rect_00", cameras)):
-        if name not in source:
-            raise DepthError(f"{day}: calibration has no {name}; there are {', '.join(source)}.")
+    _need(scanner, {"R": (3, 3), "T": (3,)}, str(day / "calib_velo_to_cam.txt"))
+    _need(cameras, {"R_rect_00": (3, 3)}, str(day / "calib_cam_to_cam.txt"))
     found = {f"P{i}": cameras[f"P_rect_0{i}"] for i in (2, 3) if f"P_rect_0{i}" in cameras}
     found["R0_rect"] = cameras["R_rect_00"]
     found["Tr_velo_to_cam"] = np.concatenate((scanner["R"], scanner["T"].reshape(3, 1)), axis=1)
@@ -133,6 +146,14 @@ class _Frame:
     drive: Path
     number: str
     camera: int
+
+    @property
+    def picture(self) -> Path:
+        return self.drive / f"image_0{self.camera}" / "data" / f"{self.number}.png"
+
+    @property
+    def scan(self) -> Path:
+        return self.drive / "velodyne_points" / "data" / f"{self.number}.bin"
 
 
 class KittiDrives:
@@ -182,7 +203,7 @@ class KittiDrives:
                 _Frame(drive, number, number_of_camera)
                 for drive in _drives(self.root)
                 if drive.name not in TEST_DRIVES
-                for number in _moving(drive)
+                for number in _moving(drive, cameras)
                 for number_of_camera in cameras
             ]
         else:
@@ -191,6 +212,11 @@ class KittiDrives:
         if truth == "annotated":
             known = [frame for frame in self.frames if self._annotation(frame).is_file()]
             self.dropped, self.frames = len(self.frames) - len(known), known
+            if split == "test" and self.dropped > 45:
+                raise DepthError(
+                    f"{root}/annotated: no map for {self.dropped} of the {len(known) + self.dropped} frames; KITTI itself "
+                    "lacks 45 of Eigen's 697. Unpack the whole archive; numbers on fewer frames do not compare."
+                )
         if not self.frames:
             raise DepthError(
                 f"{root}: no frame for {split} ({truth}). Expected DATE/DATE_drive_NNNN_sync/image_02/data/*.png with "
@@ -206,13 +232,14 @@ class KittiDrives:
 
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
-        path = frame.drive / f"image_0{frame.camera}" / "data" / f"{frame.number}.png"
+        path = frame.picture
         rgb = torch.from_numpy(np.array(read_rgb(path))).permute(2, 0, 1).to(torch.float32) / 255
         height, width = rgb.shape[-2:]
         rows, columns = self.size or (height, width)
         calibration = raw_calibration(frame.drive.parent)
-        matrix = camera_from_scanner(calibration, frame.camera)
+        matrix = camera_from_scanner(calibration, frame.camera, str(frame.drive.parent))
         K = torch.tensor(calibration[f"P{frame.camera}"][:, :3], dtype=torch.float32)
+        K[:2, 2] -= 1  # the kit counts pixels from 1, we from 0
         sample = Sample(
             rgb=rgb, depth=torch.zeros(1, height, width), K=K, name=f"{frame.drive.name}-{frame.number}-{frame.camera}",
             dataset=self.name, index=index, scene=frame.drive.name,
@@ -222,8 +249,10 @@ class KittiDrives:
             sample = resize_sample(check(sample, str(path)), (rows, columns))
             return sample
         sample = resize_sample(sample, (rows, columns))
-        scan = read_velodyne(frame.drive / "velodyne_points" / "data" / f"{frame.number}.bin")
-        shrink = np.diag([columns / width, rows / height, 1.0])
+        scan = read_velodyne(frame.scan)
+        # pixel centres to pixel centres; `project_scan` takes the kit's count from 1 away after this
+        sx, sy = columns / width, rows / height
+        shrink = np.array([[sx, 0, (1 - sx) / 2], [0, sy, (1 - sy) / 2], [0, 0, 1]])
         sample["depth"] = torch.from_numpy(project_scan(scan, shrink @ matrix, (rows, columns)))[None]
         return check(sample, str(path))
 
@@ -246,11 +275,12 @@ def _drives(root: Path) -> list[Path]:
     return found
 
 
-def _moving(drive: Path) -> list[str]:
-    """Frames with a picture and a scan, without those in which the car stands."""
-    pictures = {path.stem for path in (drive / "image_02" / "data").glob("*.png")}
-    both = sorted(pictures & {path.stem for path in (drive / "velodyne_points" / "data").glob("*.bin")})
-    return [number for number in both if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
+def _moving(drive: Path, cameras: Sequence[int]) -> list[str]:
+    """Frames with every picture asked for and a scan, without those in which the car stands."""
+    whole = {path.stem for path in (drive / "velodyne_points" / "data").glob("[0-9]*.bin")}
+    for camera_number in cameras:
+        whole &= {path.stem for path in (drive / f"image_0{camera_number}" / "data").glob("[0-9]*.png")}
+    return [number for number in sorted(whole) if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
 
 
 def _speed(path: Path) -> float:
@@ -271,10 +301,11 @@ def _listed(root: Path, frames: str | os.PathLike[str] | None) -> list[_Frame]:
             "splits/eigen/test_files.txt or BTS's eigen_test_files_with_gt.txt): put it there, or name it by option frames."
         )
     try:
-        lines = frames.read_text(encoding="utf-8").splitlines()
+        lines = frames.read_text(encoding="utf-8-sig").splitlines()  # Windows begins a text with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise DepthError(f"{frames}: cannot be read ({error}).") from error
-    found = []
+    found: list[_Frame] = []
+    seen: set[_Frame] = set()
     for count, line in enumerate(lines, 1):
         words = line.split()
         if not words:
@@ -290,5 +321,16 @@ def _listed(root: Path, frames: str | os.PathLike[str] | None) -> list[_Frame]:
             raise DepthError(
                 f"{frames}, line {count}: {line.strip()!r} is no frame; expected DATE/DRIVE NUMBER l, or the path of a picture."
             ) from error
-        found.append(_Frame(root.joinpath(*drive), f"{number:010d}", side))
+        frame = _Frame(root.joinpath(*drive), f"{number:010d}", side)
+        if side not in (2, 3) or frame in seen:
+            why = "is there twice" if frame in seen else "names no colour camera"
+            raise DepthError(f"{frames}, line {count}: {line.strip()!r} {why}. Fetch the list again.")
+        seen.add(frame)
+        found.append(frame)
+    lost = [path for frame in found for path in (frame.picture, frame.scan) if not path.is_file()]
+    if lost:
+        raise DepthError(
+            f"{lost[0]}: not there, one of {len(lost)} files that {frames} asks for. Unpack its drive; numbers on fewer "
+            "frames do not compare."
+        )
     return found
