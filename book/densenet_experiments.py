@@ -1,0 +1,395 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # DenseNets compared
+#
+# Three students repeated {cite:t}`alhashim2018`, swapped DenseNet-169 for its smaller sister 121, and reported that the
+# smaller one is a little better and its outlines a little sharper {cite}`ghiorghiu_report`. This page asks what such a
+# comparison needs before it can be believed: what the two networks cost, how many pictures it takes to see a difference of
+# half a per cent, what colours do to the eye, and what arithmetic says about a table that cannot be.
+#
+# **What you will be able to do**
+#
+# - count the channels of a DenseNet by hand, and say why 169 layers have fewer weights than VGG's 16;
+# - say how uncertain a figure from nine pictures is, before looking at it;
+# - choose a colour map whose brightness tells the truth;
+# - find the factor by which a model and a truth differ, from two published figures alone;
+# - measure "sharper" rather than see it.
+#
+# **This page needs** profile `cpu`: a quarter of a minute on two cores, 3 GB of memory, no GPU, no download. Photographs and
+# maps are small excerpts of long runs that come with the library.
+
+# %% tags=["hide-input"]
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from depthlib import gallery, metrics, plots
+from depthlib.losses import make_loss, reduce
+from depthlib.models.densedepth import DenseDepth
+from depthlib.recipe import default_profile
+
+PROFILE = default_profile()
+plt.rcParams.update(plots.STYLE)
+
+# %% [markdown]
+# ## A network that forgets nothing
+#
+# In most networks a layer sees only the layer before it. In a DenseNet {cite}`huang2017` it sees *all* before it: each
+# layer makes $k = 32$ new channels and lays them beside everything that was there. Nothing has to be copied forward, so a
+# layer can be thin. After each block a *transition* halves the channels by a 1×1 convolution and the rows and columns by
+# averaging.
+#
+# **By hand.** DenseNet-121 has blocks of 6, 12, 24 and 16 layers and starts with 64 channels. First block: $64 + 6 \cdot 32 =
+# 256$, halved: 128. Second: $128 + 12 \cdot 32 = 512$, halved: 256. Third: $256 + 24 \cdot 32 = 1024$, halved: 512. Fourth: $512 +
+# 16 \cdot 32 = 1024$. DenseNet-169 has 32 and 32 layers in the last two: $256 + 32 \cdot 32 = 1280$, halved: 640, and $640 +
+# 32 \cdot 32 = 1664$.
+
+
+# %% tags=["nbval-check-output"]
+def channels(blocks: tuple[int, ...], growth: int = 32) -> list[int]:
+    found, now = [], 64
+    for i, layers in enumerate(blocks):
+        now = (now // 2 if i else now) + layers * growth
+        found.append(now)
+    return found
+
+
+with torch.device("meta"):  # shapes only: no memory, no weights
+    networks = {name: DenseDepth(name) for name in ("densenet121", "densenet169", "mobilenet_v2", "vgg16")}
+for name, blocks in (
+    ("densenet121", (6, 12, 24, 16)),
+    ("densenet169", (6, 12, 32, 32)),
+):
+    made = networks[name].middle.in_channels
+    print(f"{name}: {channels(blocks)}, the library's last map: {made}")
+
+# %% [markdown]
+# The encoder's last map sets the width of everything after it: the decoder begins with as many channels as the encoder
+# ends with, and its first block is the largest part of all. So a slightly deeper encoder makes a much heavier network.
+#
+# **Predict first.** DenseNet-169 has 1.6 times the channels of 121 at the end. How many times the parameters will the *whole*
+# network have?
+
+# %% tags=["nbval-check-output"]
+for name, network in networks.items():
+    encoder = sum(p.numel() for p in network.encoder.parameters())
+    whole = sum(p.numel() for p in network.parameters())
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 480, 640, device="meta"))
+    work = counter.get_total_flops() / 1e9
+    print(f"{name:13s} encoder {encoder / 1e6:5.2f} M, whole {whole / 1e6:5.2f} M", end="")
+    print(f", {work:4.0f} GFLOP for a picture of 480 × 640")
+
+# %% [markdown]
+# More than twice, because a convolution's weights grow with the *square* of the width. VGG-16 shows the other way to spend: its
+# encoder of only thirteen convolutions has more weights than 169 dense layers. And look at the last column: work and weights are
+# different things. A weight of a convolution is used once for every pixel of its map, so the same million weights cost sixteen
+# times as much at a quarter of the picture's size as at a sixteenth.
+#
+# The published figure for DenseNet-169 is 42.6 M {cite}`alhashim2018`; a test of this library holds it to 42,657,689.
+#
+# How long does a step take? This is an illustration from the machine that built this page, at a small size. The numbers that count are in
+# `results/benchmarks/train_step.json`, with memory and the share of what the processor can do at most.
+
+# %%
+loss = make_loss("densedepth")
+rgb, depth = torch.rand(2, 3, 96, 128), torch.rand(2, 1, 96, 128) * 5 + 1
+for name in ("mobilenet_v2", "densenet121", "densenet169"):
+    network = DenseDepth(name, size=(96, 128)).train()
+    for _ in range(2):  # the first one warms up
+        began = time.perf_counter()
+        output = network(rgb)
+        reduce(*loss(output, *network.target(depth))).backward()
+        seconds = time.perf_counter() - began
+    print(f"{name:13s} {seconds / 2:.2f} s a picture of 96 × 128, forward and backward")
+
+# %% [markdown]
+# ## Table I, and what it can tell
+#
+# | | DenseNet-169 | DenseNet-121 | the paper's own weights |
+# |---|---|---|---|
+# | δ < 1.25 | .8033 | .8108 | .8407 {cite}`ghiorghiu_report` |
+# | δ < 1.25² | .9596 | .9642 | .9721 {cite}`ghiorghiu_report` |
+# | δ < 1.25³ | .9912 | .9921 | .9721 {cite}`ghiorghiu_report` |
+# | rel | .1412 | .1396 | .1259 {cite}`ghiorghiu_report` |
+# | RMSE (m) | .5246 | .5023 | .4712 {cite}`ghiorghiu_report` |
+#
+# In the last column two rows agree to four digits. The paper itself prints .974 and .994 there {cite}`alhashim2018`, and a
+# looser threshold can only let *more* pixels in: a slip in copying. Nothing hangs on it.
+#
+# The text hides something that matters more. For each run, it says, "9 random images from the test set will be selected, so
+# for the qualitative evaluation the images for each network will differ" {cite}`ghiorghiu_report`. If the figures were made the
+# same way, one network was asked nine questions and the other nine *different* ones.
+#
+# ### How much do nine pictures say?
+#
+# We have what is needed to find out: δ of each of the 654 test photographs for one network of ours
+# (`densedepth-mobilenet-nyu`). It is one network, so any difference between two draws of nine is luck and nothing else.
+#
+# **Predict first.** Two draws of nine pictures each, one network. How far apart will their δ be, typically: a tenth of the
+# difference in the table (.0075), about that, or ten times as much?
+
+# %%
+each = gallery.per_image("densedepth-mobilenet-nyu")["delta1"]
+draw = np.random.default_rng(0)
+nine = np.array([each[draw.choice(654, 9, replace=False)].mean() for _ in range(20_000)])
+gaps = np.abs(nine[::2] - nine[1::2])
+print(f"δ1 of one picture: from {each.min():.2f} to {each.max():.2f}")
+print(f"two draws of nine differ by {np.median(gaps):.3f} in half of all cases")
+print(f"by more than .0075 in {(gaps > 0.0075).mean():.0%}")
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A wide histogram of the mean over nine random pictures for one network, and a very narrow bar of width .0075 at its centre."}, "figure": {"caption": "δ < 1.25 of one network on 20,000 draws of nine test photographs. Orange: as wide as the difference between the two DenseNets in the report's table."}}
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.6), layout="constrained")
+axis.hist(nine, bins=80, color=plots.PALETTE[0], alpha=0.8)
+middle = nine.mean()
+axis.axvspan(middle - 0.00375, middle + 0.00375, color=plots.PALETTE[1])
+axis.set(xlabel="δ < 1.25, mean of nine photographs", yticks=[])
+axis.grid(visible=False)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# With different pictures for each, a difference like the report's would come out of nearly any two draws for *one and the
+# same* network. How many pictures would be enough? The spread of a mean falls with the root of their number, and if both networks see the *same*
+# pictures, what is hard for both cancels. Take two networks of ours, and ask how often the better one wins.
+
+# %%
+other = gallery.per_image("densedepth-mobilenet-random")["delta1"]
+print(f"all 654 pictures: {each.mean():.3f} against {other.mean():.3f}")
+for count in (1, 9, 50):
+    same = apart = 0
+    for _ in range(4000):
+        a, b = draw.choice(654, count, False), draw.choice(654, count, False)
+        same += each[a].mean() > other[a].mean()
+        apart += each[a].mean() > other[b].mean()
+    print(f"{count:3d} pictures: right with the same {same / 40:5.1f} %", end="")
+    print(f", with different ones {apart / 40:5.1f} %")
+
+# %% [markdown]
+# Sharing the pictures is free and worth many times their number. This is the *paired* comparison of [the evaluation](evaluation).
+# These two networks differ by much more than the two in the table do; for a difference of .0075 even all 654 are few, and
+# the seeds of the two trainings move δ by as much again.
+#
+# So the table shows that both students' networks work. It does not show which is better. What would: both encoders, the same
+# samples, three seeds each, all 654 pictures, paired. The recipes are here, `densedepth169-nyu` and `densedepth121-nyu`; they
+# need ImageNet weights and want a GPU, and they have not been run for this page. What was run on two processor cores, under `densedepth` (the
+# paper's own protocol, mirrored pictures averaged) and one seed:
+#
+# | | parameters | δ < 1.25 | rel | RMSE (m) | training |
+# |---|---|---|---|---|---|
+# | MobileNetV2, ImageNet | 3.7 M | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/densedepth.all.delta1::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/densedepth.all.abs_rel::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/densedepth.all.rmse::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::seconds.train::.0f` s |
+# | MobileNetV2, random weights | 3.7 M | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/densedepth.all.delta1::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/densedepth.all.abs_rel::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/densedepth.all.rmse::.3f` | {result}`densedepth-mobilenet-random/cpu-0::seconds.train::.0f` s |
+#
+# The gap to the published columns has three candidate causes: 795 labelled pictures where the paper had 50 thousand frames, a
+# decoder a quarter as wide, and an encoder made for telephones. Running `densedepth121-nyu` on the same 795 separates the
+# third from the first.
+#
+# ## Nine pictures, two colour maps
+#
+# Here are nine test photographs, drawn once by seed 0 and never exchanged for prettier ones. The report shows its maps in
+# *jet*: blue near, red far. We show the same maps twice.
+#
+# **Predict first.** Look only at the jet column, and mark where you see a contour. Then look for it in the column beside it.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Nine photographs, one a row; beside each its true depth, the network's answer in jet, and the same answer in a perceptually uniform map. Jet shows bands of yellow and cyan that the other map does not."}, "figure": {"name": "fig-nine", "caption": "Nine test photographs of NYU Depth v2 (Silberman et al. 2012), drawn by seed 0; the truth, and the answer of densedepth-mobilenet-nyu in jet and in viridis. All maps of a row share one range. The number is AbsRel of the picture."}}
+pictures = gallery.nine_pictures()
+figure, axes = plt.subplots(9, 4, figsize=(plots.WIDTH, 12.4), layout="constrained")
+for row, p in zip(axes, pictures, strict=True):
+    answer, known = p.answers["densedepth-mobilenet-nyu"], p.truth > 0
+    limits = {"vmin": p.truth[known].min(), "vmax": p.truth[known].max()}
+    row[0].imshow(p.rgb)
+    row[1].imshow(np.where(known, p.truth, np.nan), cmap="viridis_r", **limits)
+    row[2].imshow(answer, cmap="jet", **limits)
+    row[3].imshow(answer, cmap="viridis_r", **limits)
+    row[0].text(
+        3,
+        82,
+        f"{p.errors['densedepth-mobilenet-nyu']:.2f}",
+        color="white",
+        fontsize=10,
+        weight="bold",
+        bbox={"facecolor": "black", "alpha": 0.6, "pad": 2, "edgecolor": "none"},
+    )
+    for place in row:
+        place.axis("off")
+for place, title in zip(axes[0], ("photograph", "truth", "answer, jet", "answer, viridis"), strict=True):
+    place.set_title(title)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# Jet draws outlines that are not there. Its brightness goes up, stays, and comes down again, and the eye reads brightness
+# before it reads hue. So a smooth wall gets bright bands at yellow and cyan, which look like edges, and two depths on
+# either side of the bright middle look alike. *Lightness* $L^*$ is the measure that was made for this: equal steps of
+# it look equally large.
+
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Lightness along two colour maps: jet rises, stays high with two bumps and falls again; viridis rises in a straight line."}, "figure": {"caption": "Lightness L* along each colour map. In a straight line equal differences of depth look equal."}}
+def lightness(name):
+    """CIE L* of a colour map's 256 colours."""
+    srgb = plt.get_cmap(name)(np.linspace(0, 1, 256))[:, :3]
+    linear = np.where(srgb > 0.04045, ((srgb + 0.055) / 1.055) ** 2.4, srgb / 12.92)
+    y = linear @ [0.2126, 0.7152, 0.0722]
+    return np.where(y > 0.008856, 116 * np.cbrt(y) - 16, 903.3 * y)
+
+
+figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.4), sharey=True, layout="constrained")
+for place, name in zip(axes, ("jet", "viridis"), strict=True):
+    place.scatter(np.linspace(0, 1, 256), lightness(name), c=np.linspace(0, 1, 256), cmap=name, s=14)
+    place.set(title=name, xlabel="value")
+axes[0].set_ylabel("lightness L*")
+plt.close(figure)
+figure
+
+# %% tags=["nbval-check-output"]
+for name in ("jet", "viridis"):
+    steps = np.diff(lightness(name))
+    print(f"{name:8s} always brighter: {(steps > 0).all()}")
+
+# %% [markdown]
+# A reader who prints the page in grey, or who cannot tell red from green, loses jet altogether. There is one good use for
+# it: comparing with a figure that was drawn in it.
+#
+# ## A table that cannot be: the KITTI column
+#
+# The report's last column is the paper's KITTI network: δ < 1.25 of .0037, rel .7246, log₁₀ .592, RMSE 2.3185 m
+# {cite}`ghiorghiu_report`. The text blames the depth maps of KITTI. Arithmetic has another suspect.
+#
+# Suppose all predictions are too small by one factor $c$: $\hat y = y/c$. Then
+#
+# - rel $= 1 - 1/c$. With .7246 {cite}`ghiorghiu_report`: $c = 1/(1 - .7246) = 3.6$.
+# - log₁₀ error $= \log_{10} c$. With .592 {cite}`ghiorghiu_report`: $c = 10^{.592} = 3.9$.
+#
+# Two figures that have nothing to do with each other ask for nearly the same factor. And the loosest threshold, $1.25^3 =
+# 1.95$, is far below it, so all three δ must be nearly zero: they are. Finally the size: with rel .72, an RMSE of 2.3 m belongs to depths of about
+# three metres. That is a room and not a road {cite}`ghiorghiu_report`.
+#
+# Let us do it on purpose. Take a good network's maps of rooms, divide them by 3.75, and score them.
+
+# %%
+sums = []
+for p in pictures:
+    answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers["densedepth-mobilenet-nyu"], p.truth))
+    sums.append(metrics.error_sums(answer / 3.75, truth, truth > 0))
+broken = torch.cat(sums)
+found = {
+    "δ1": metrics.delta(broken, 1),
+    "δ2": metrics.delta(broken, 2),
+    "δ3": metrics.delta(broken, 3),
+    "rel": metrics.abs_rel(broken),
+    "RMSE": metrics.rmse(broken),
+    "log10": metrics.log10(broken),
+}
+print("  ".join(f"{name} {value:.3f}" for name, value in found.items()))
+
+# %% [markdown]
+# The pattern of the report's column, from a network that works. A network trained for roads, shown rooms or scored in other
+# units, looks exactly like this: nothing in its maps need be wrong but their unit. The remedy is a habit: before scoring, print
+# the median of the prediction over the median of the truth. `depthlib evaluate` does it and warns.
+#
+# One more. The report's formula for the log₁₀ error has no absolute value {cite}`ghiorghiu_report`. Then a pixel twice too far and one twice too near cancel:
+# $\log_{10} 2 + \log_{10} \tfrac12 = 0$, a perfect score. The code that it used takes the absolute value; formulas in reports are typed from memory.
+#
+# ## Sharper?
+#
+# "The DenseNet121 model produced slightly sharper estimations, particularly in terms of object contours"
+# {cite}`ghiorghiu_report`. On different pictures, in jet. How would one test that? With a number for sharpness, on the same
+# pictures: the **share of the true edges that is drawn**, as in [transfer learning](transfer_learning). Here for the two networks
+# of which we have maps.
+
+# %%
+for name in ("densedepth-mobilenet-nyu", "densedepth-mobilenet-random"):
+    shares = []
+    for p in pictures:
+        logs = [np.log(np.where(d > 0, d, np.nan)) for d in (p.truth, p.answers[name])]
+        t, q = (d[:, 4:] - d[:, :-4] for d in logs)  # steps across four pixels
+        edge = np.isfinite(t) & (np.abs(t) > 0.2)
+        shares.append((q * t)[edge].sum() / (t[edge] ** 2).sum())
+    print(f"{name:28s} edges drawn: {np.mean(shares):.0%}", end="")
+    print(f", from {min(shares):.0%} to {max(shares):.0%} over the nine")
+
+# %% [markdown]
+# The two ranges overlap, and yet the means may differ: nine pictures again. Whoever claims "sharper" owes such a pair of
+# numbers with a paired interval over the test set. Neither the report nor this page has one for 121 against 169.
+#
+# ## Recap
+#
+# - A DenseNet lays $k$ new channels beside the old ones; the decoder's width follows the encoder's end, and weights follow
+#   the square of it.
+# - Nine pictures, and different ones for each network, cannot see half a per cent. The same 654 for both nearly can.
+# - Jet has edges of its own. Use a map whose lightness is a straight line.
+# - A constant factor leaves a fingerprint in a table: rel and log₁₀ agree on it, and the δ vanish.
+# - "Sharper" is a number, too.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1, by hand
+# :class: exercise
+# DenseNet-201 has blocks of 6, 12, 48 and 32 layers. How many channels has its last map? Roughly how many times the
+# parameters of DenseNet-169's *decoder* will its decoder have?
+# ```
+#
+# ```{admonition} Solution 1
+# :class: dropdown
+# The third block gives $256 + 48 \cdot 32 = 1792$, halved 896, and $896 + 32 \cdot 32 = 1920$. Weights go with the square of
+# the width: $(1920/1664)^2 = 1.33$.
+# ```
+#
+# ```{admonition} Exercise 2, in code
+# :class: exercise
+# A table prints rel $= .50$ and log₁₀ $= .30$ for a network whose predictions are all too small. Complete `factor` so that it
+# returns the factor each of the two figures asks for. Do they agree?
+# ```
+
+
+# %% tags=["raises-exception", "hide-output"]
+def factor(rel: float, log10: float) -> tuple[float, float]:
+    return 1.0, 1.0  # your lines here
+
+
+assert np.allclose(factor(0.5, 0.30103), (2, 2)), "not yet"
+
+# %% [markdown]
+# ```{admonition} Solution 2
+# :class: dropdown
+# From rel $= 1 - 1/c$: $c = 1/(1 - \mathrm{rel})$. From log₁₀ $= \log_{10} c$: $c = 10^{\log_{10}}$. Both give 2: they agree.
+# ```
+
+
+# %% tags=["hide-cell", "nbval-check-output"]
+def factor(rel: float, log10: float) -> tuple[float, float]:
+    return 1 / (1 - rel), 10**log10
+
+
+print("agree:", np.allclose(factor(0.5, 0.30103), (2, 2)))
+
+# %% [markdown]
+# ```{admonition} Exercise 3, open
+# :class: exercise
+# You have GPU time for six trainings. You want to know whether DenseNet-121 or 169 is better for depth. How do you spend
+# them, and what would you report?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Three seeds each, with everything else equal, including the *samples* seen (and say what that means for time: the larger
+# one takes longer). Score all 654 pictures with one protocol fixed beforehand. Report the mean and spread over seeds, and a
+# paired interval over pictures for the means of the three. If the two disagree in sign, say that nothing was shown. One
+# long training each would show the better *numbers* and would not answer the question.
+# ```
+#
+# This is the last chapter so far. [The primer](primer) is there for whatever was assumed on the way.

@@ -1,0 +1,114 @@
+"""Excerpts of long runs that come with the library, so that the book's figures need neither their data nor their hours.
+
+``tools/gallery.py`` makes them from finished runs; each says which results it belongs to.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from depthlib.errors import DepthError
+
+FOLDER = Path(__file__).parent
+CURVES, PICTURES = FOLDER / "curves.json", FOLDER / "nyu_nine.npz"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A test photograph, small, with its true depth and what networks said.
+
+    Attributes:
+        name: the image's number in NYU Depth v2, from 1.
+        rgb: uint8 [H, W, 3].
+        truth: metres, float32 [H, W], 0 = missing.
+        answers: recipe → metres, float32 [H, W].
+        errors: recipe → AbsRel at full size under ``eigen14``, as in :func:`per_image`.
+    """
+
+    name: str
+    rgb: NDArray[np.uint8]
+    truth: NDArray[np.float32]
+    answers: dict[str, NDArray[np.float32]]
+    errors: dict[str, float]
+
+
+def loss_curve(recipe: str) -> list[dict[str, Any]]:
+    """A run's training loss: ``phase``, ``samples`` and ``loss``, as its results have it.
+
+    Raises:
+        DepthError: no curve of that recipe here.
+
+    >>> sorted(loss_curve("densedepth-mobilenet-nyu")[0])
+    ['loss', 'phase', 'samples']
+    """
+    curves = json.loads(CURVES.read_text())
+    if recipe not in curves:
+        raise DepthError(f"gallery: no curve of {recipe!r}; there are {', '.join(curves)}.")
+    return curves[recipe]["curve"]
+
+
+def nine_pictures() -> list[Picture]:
+    """Nine test photographs of NYU Depth v2, drawn by a seed, with the networks' answers.
+
+    >>> len(nine_pictures())
+    9
+    """
+    with np.load(PICTURES) as stored:
+        about = json.loads(str(stored["about"]))
+        found = []
+        for i, name in enumerate(about["names"]):
+            rgb = np.asarray(Image.open(io.BytesIO(stored[f"rgb{i}"].tobytes())).convert("RGB"))
+            answers = {recipe: decode(stored[f"{recipe}{i}"]) for recipe in about["recipes"]}
+            errors = {recipe: float(stored[f"each-{recipe}"][1, about["indices"][i]]) for recipe in about["recipes"]}
+            found.append(Picture(name, rgb, decode(stored[f"truth{i}"]), answers, errors))
+    return found
+
+
+def per_image(recipe: str) -> dict[str, NDArray[np.float32]]:
+    """δ1 and AbsRel of each of the 654 test photographs under ``eigen14``: ``delta1`` and ``abs_rel``, float32 [654].
+
+    Raises:
+        DepthError: no such recipe here.
+
+    >>> per_image("densedepth-mobilenet-nyu")["delta1"].shape
+    (654,)
+    """
+    with np.load(PICTURES) as stored:
+        if f"each-{recipe}" not in stored:
+            known = [key.removeprefix("each-") for key in stored if key.startswith("each-")]
+            raise DepthError(f"gallery: no figures of {recipe!r}; there are {', '.join(known)}.")
+        delta1, abs_rel = stored[f"each-{recipe}"].astype(np.float32)
+    return {"delta1": delta1, "abs_rel": abs_rel}
+
+
+#: Depth is kept as one byte a pixel, even in the logarithm: 0 = missing, 1 … 255 from 0.5 to 10 m, steps of 1.2 %.
+LOW, HIGH = 0.5, 10.0
+
+
+def encode(depth: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Metres [H, W], 0 = missing, as bytes of a PNG.
+
+    >>> metres = np.array([[0.0, 0.5, 3.0, 10.0]])
+    >>> bool(np.allclose(decode(encode(metres)), metres, rtol=0.006))
+    True
+    """
+    known = depth > 0
+    place = np.log(np.where(known, depth, LOW).clip(LOW, HIGH) / LOW) / np.log(HIGH / LOW)
+    levels = np.where(known, 1 + np.rint(254 * place), 0).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "png", optimize=True)
+    return np.frombuffer(file.getvalue(), np.uint8)
+
+
+def decode(content: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The inverse of :func:`encode`, within 0.6 %."""
+    levels = np.asarray(Image.open(io.BytesIO(content.tobytes()))).astype(np.float32)
+    return np.where(levels > 0, LOW * (HIGH / LOW) ** ((levels - 1) / 254), 0).astype(np.float32)

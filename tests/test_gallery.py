@@ -1,0 +1,81 @@
+"""What comes with the library: the network in the box, and the excerpts that the book's figures are made of."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from depthlib import gallery
+from depthlib.checkpoints import BOX, load_model, read_state
+from depthlib.data import open_dataset
+from depthlib.data.nyu import open_nyu
+from depthlib.errors import DepthError
+from depthlib.evaluation import bootstrap_difference, constant, evaluate
+from depthlib.results import read_results, table
+
+ROOT = Path(__file__).parent.parent
+BOXED = ROOT / "results" / "densedepth-mobilenet-rooms" / "cpu-0.json"
+
+
+def test_the_box_is_small_and_half_precision_and_its_card_has_the_runs_numbers():
+    from safetensors.torch import load_file
+
+    assert sum(file.stat().st_size for file in BOX.iterdir()) <= 10_000_000
+    kinds = {t.dtype for t in load_file(BOX / "model.safetensors").values() if t.is_floating_point()}
+    assert kinds == {torch.float16}
+    results, card = read_results(BOXED), (BOX / "README.md").read_text()
+    assert results["data"]["name"] == "rooms" and read_state(BOX, ("recipe",))["recipe"] == results["settings"]
+    for entry in results["metrics"].values():
+        assert table(entry) in card
+    assert results["command"] in card
+
+
+def test_the_box_knows_more_of_unseen_rooms_than_any_constant():
+    rooms = open_dataset("rooms", "test", (240, 320), count=12, keep=True)
+    ours = evaluate(load_model(), rooms, "eigen14")
+    fixed = evaluate(constant(torch.full((1, 1, 1, 1), 2.5)), rooms, "eigen14")
+    difference = bootstrap_difference(ours, fixed, "abs_rel")
+    assert difference.certain and difference.first_is_better
+
+
+def test_half_precision_costs_nothing_that_counts(nyu_root):
+    """The card's numbers are of the fp32 run; on real images the box must give them again."""
+    test = open_nyu(nyu_root, "test")
+    score = evaluate(load_model(), test, "eigen14_median").metrics
+    wanted = read_results(BOXED)["metrics"]["nyu-test/eigen14_median"]["all"]
+    for name, value in wanted.items():
+        assert score[name] == pytest.approx(value, abs=1e-3), name
+
+
+@pytest.mark.parametrize("recipe", ["densedepth-mobilenet-nyu", "densedepth-mobilenet-random"])
+def test_curves_and_figures_are_those_of_the_results(recipe):
+    results = read_results(ROOT / "results" / recipe / "cpu-0.json")
+    assert gallery.loss_curve(recipe) == results["curve"]
+    # all images have equally many pixels here, so a mean of images is the pool
+    each, wanted = gallery.per_image(recipe), results["metrics"]["nyu-test/eigen14"]["all"]
+    for name in ("delta1", "abs_rel"):
+        assert each[name].mean() == pytest.approx(wanted[name], abs=5e-4)
+
+
+def test_the_nine_pictures_are_small_real_and_not_chosen(nyu_root):
+    assert all(path.stat().st_size <= 100_000 for path in (gallery.CURVES, gallery.PICTURES))
+    test = open_nyu(nyu_root, "test")
+    chosen = np.random.default_rng(0).choice(len(test), 9, replace=False)
+    pictures = gallery.nine_pictures()
+    assert [p.name for p in pictures] == [test.names()[i] for i in chosen]
+    for p, i in zip(pictures, chosen, strict=True):
+        truth = test[int(i)]["depth"][0].numpy()
+        assert p.rgb.shape[:2] == p.truth.shape and np.median(p.truth) == pytest.approx(np.median(truth), rel=0.02)
+        for recipe, answer in p.answers.items():
+            rough = np.mean(np.abs(answer - p.truth)[p.truth > 0] / p.truth[p.truth > 0])
+            assert rough == pytest.approx(p.errors[recipe], abs=0.05), (p.name, recipe)
+
+
+def test_unknown_excerpts_are_named():
+    for function in (gallery.loss_curve, gallery.per_image):
+        with pytest.raises(DepthError, match=re.escape("densedepth-mobilenet-nyu")):
+            function("eigen")
+    assert json.loads(gallery.CURVES.read_text())["densedepth-mobilenet-nyu"]["commit"]
