@@ -24,7 +24,7 @@
 # - build a *decoder* with skips, count its parameters, and measure what each skip brings;
 # - say what a loss on metres, on log metres and on reciprocal metres each care about;
 # - read the gradient of a loss at an edge, term by term;
-# - judge what a million borrowed photographs are worth, with an interval.
+# - judge what a million borrowed photographs are worth, with an interval, and say what one seed cannot show.
 #
 # **This page needs** profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. It uses the small
 # network that comes with the library, whose encoder began with ImageNet's weights and which then learned from rendered
@@ -35,6 +35,7 @@ import inspect
 import math
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -94,9 +95,11 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# The first maps are outlines: they say *where* exactly. The last is a mosaic: it says *what*, in large squares, and each
-# of its squares has seen most of the picture. Depth needs both. The mosaic knows that this is a room seen from eye height,
-# with a floor that runs away; the outlines know where the cupboard ends.
+# Most of the room is gone sooner than expected. The first two maps hold outlines, the second the grain of the wood too; at an
+# eighth little but the lamp and the ball is left; the last is a mosaic of large squares. So much for *where*. That the last
+# map says *what* cannot be seen here: it is the one from which the classifier named things, and each of its squares has
+# seen most of the picture. Depth needs both: to know that this is a floor which runs away from us, and where the cupboard
+# ends.
 #
 # ## The decoder: back up, with help
 #
@@ -112,7 +115,7 @@ print(inspect.getsource(Up.forward))
 # `leaky_relu` is $x$ for positive $x$ and $0.2\,x$ for negative ones, so that no gradient dies. Here is the whole network,
 # with the sizes that it really has.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A diagram: five boxes of the encoder going down from one half to one thirty-second, five boxes of the decoder coming back up to one half, and four arrows, the skips, across at equal sizes."}, "figure": {"name": "fig-unet", "caption": "The network in the box. Left: the encoder's maps on the way down. Right: the decoder on the way up. Arrows: the four skips. The height of a box is the map's, its label is channels × rows × columns."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A diagram: five boxes of the encoder going down from one half to one thirty-second, five boxes of the decoder coming back up to one half, and four arrows, the skips, across at equal sizes."}, "figure": {"name": "fig-unet", "caption": "The network in the box. Left: the encoder's maps on the way down. Right: the decoder on the way up, and the answer. Arrows: the four skips, and at the bottom a 1 × 1 convolution, the same mix of channels at every pixel. Taller boxes for larger maps (square root); labels are channels × rows × columns."}}
 sizes = {}
 
 
@@ -139,14 +142,17 @@ for x, column, colour in ((0, down, plots.PALETTE[0]), (3, up, plots.PALETTE[1])
             axis.text(1.75, -i + 0.08, f"skip at 1/{2 ** (i + 1)}", ha="center", fontsize=9)
 axis.annotate("", (2.9, -4), (0.6, -4), arrowprops={"arrowstyle": "->", "color": "#444"})
 axis.text(1.75, -3.92, "1 × 1 convolution", ha="center", fontsize=9)
-axis.set(xlim=(-1.2, 4.8), ylim=(-4.6, 0.7))
+axis.annotate("", (4.75, 0), (4.2, 0), arrowprops={"arrowstyle": "->", "color": "#444"})
+axis.add_patch(plt.Rectangle((4.8, -0.42), 0.5, 0.84, color=plots.PALETTE[2], alpha=0.85))
+axis.text(5.05, -0.62, "1 × 96 × 128", ha="center", fontsize=9)
+axis.set(xlim=(-1.2, 5.6), ylim=(-4.6, 0.7))
 axis.axis("off")
 plt.close(figure)
 figure
 
 # %% [markdown]
-# The answer has half of the picture's rows and columns. Half is enough: true maps are not sharper than that, and a
-# doubling more would quadruple the work at the largest size, where most of it is already.
+# The answer has half of the picture's rows and columns, as in the paper. Channels halve while rows and columns double, so every
+# block costs about the same work; one more would add a quarter to the decoder's, and its maps would take the most memory.
 #
 # **Counted by hand.** A 3×3 convolution from $a$ to $b$ channels has $9ab$ weights and $b$ biases. The paper's first
 # `Up` on DenseNet-169 enlarges 1664 channels, joins the 256 of the skip and makes 832: $9 \cdot 1920 \cdot 832 + 832$, then
@@ -219,12 +225,13 @@ panels |= {name: d[1] for name, d in shown.items() if name != "without 1/4"}
 plots.show(panels, columns=3)
 
 # %% [markdown]
-# Most people expect the sharpest skip to carry the edges. Here neither instrument misses it: this network hardly uses
-# it, and leans on the coarsest one for layout and edges alike. Why? Skips *offer* outlines; only the loss can make a
-# network *want* them. This one learned from a squared error in log metres, where the pixels at an edge are a few per cent of
-# all and a step drawn one pixel beside its place costs twice. A blur is the safe answer. So an architecture drawn
-# like {numref}`fig-unet` proves nothing about what flows along its arrows. The edge term of the paper's loss, further down,
-# is made for just that.
+# Most people expect the sharpest skip to carry the edges. Here neither instrument misses it. (Ours looks across four map pixels; a
+# pixel more or less of blur it would not see.) For layout and for broad edges this network hardly uses the finest skip,
+# and leans on the coarsest. Skips *offer* outlines; a loss must make a network *want* them. This one learned
+# from a squared error in log metres, where edge pixels are a few per cent of all, and where an edge whose place is unsure is
+# drawn cheapest as the mean of both sides: a blur. That may be the reason; the same network trained with the edge term,
+# further down, would tell. Until then, an architecture drawn like {numref}`fig-unet` proves nothing about what flows along
+# its arrows.
 #
 # ## What should the network answer: metres, log metres, reciprocal metres?
 #
@@ -242,8 +249,7 @@ for d in (1.0, 2.0, 8.0):
     print(f"{d:.0f} m:", "  ".join(f"{c:.3f}" for c in costs))
 
 # %% [markdown]
-# **Predict first.** Rooms have more far pixels than near ones. If every pixel is wrong by 10 %, what share of each loss
-# comes from pixels beyond 3 m?
+# **Predict first.** If every pixel of a room is wrong by 10 %, what share of each loss comes from pixels beyond 3 m?
 
 # %% mystnb={"image": {"alt": "Three curves of cost against depth for an error of ten per cent: rising for metres, flat for log metres, falling for reciprocal metres, above a histogram of the depths in rendered rooms."}, "figure": {"caption": "Top: what an absolute error charges for being 10 % too far, each target scaled to 1 at 3 m. Bottom: how often each depth occurs in rendered rooms."}}
 depths = torch.cat([rooms[i]["depth"][rooms[i]["depth"] > 0] for i in range(len(rooms))])
@@ -269,15 +275,18 @@ for name, cost in costs.items():
     print(f"{name:10s} {share:.0%} of the loss from beyond 3 m ({far.float().mean():.0%} of the pixels)")
 
 # %% [markdown]
-# None of the three is wrong. RMSE in metres is the figure that charges like the first; AbsRel and δ charge like the
-# second; a point cloud for a robot's arm is judged near by, like the third. The paper chose the third, with a loss scale
-# on top; this library's own recipe `densedepth-mobilenet-nyu` answers in log metres, so that no depth is favoured.
+# Less than half of the pixels are far. In metres they make more than half of the loss, in reciprocal metres a quarter.
+#
+# None of the three is wrong. RMSE in metres leans on far pixels even more than the first, since it squares: 64 times as much
+# at 8 m as at 1 m. AbsRel and δ treat depths alike, as the second does; a point cloud for a robot's arm is judged near by,
+# like the third. The paper chose the third; this library's own recipe `densedepth-mobilenet-nyu` answers in log metres, so that no depth is favoured.
 # Which target gives the better *numbers* is an experiment and not an opinion: train both with three seeds on the same
 # samples, `depthlib train densedepth-mobilenet-nyu -p model.options.output=reciprocal`. It has not been run here.
 #
 # ## The loss, term by term
 #
-# With $e = \hat y - y$ over the $n$ pixels, {cite:t}`alhashim2018` add three terms:
+# With $e = \hat y - y$ over the $n$ pixels, {cite:t}`alhashim2018` add three terms (this λ is a weight, not the λ of
+# [the other loss](scale_invariant_loss)):
 #
 # $$
 # L = \lambda\,\frac{1}{n}\sum |e| \;+\; \frac{1}{n}\sum \big(|\partial_x e| + |\partial_y e|\big) \;+\;
@@ -286,7 +295,8 @@ for name, cost in costs.items():
 #
 # The first asks for the right value. The second asks for the right *steps*: it is blind to a constant, and a step drawn in
 # the wrong place costs twice, once where it is and once where it should be. The third, *structural similarity*
-# {cite}`wang2004`, compares windows of 11×11: their means, their contrast, and whether they vary together.
+# {cite}`wang2004`, compares windows of 11×11: their means, their contrast, and whether they vary together. It is 1 for equal
+# windows and about 0 for unrelated ones.
 #
 # The bars in the second term are not decoration. Without them steps up and steps down would cancel, the sum would
 # telescope to the picture's two borders, and the term would see no edge at all. Three numbers: $e = 0, 1, 0$ has the steps
@@ -330,23 +340,24 @@ figure
 # %% [markdown]
 # - **pixel** pushes every wrong pixel with the same force, however wrong: down on the near side of the step, up on the far
 #   side. The gradient of $|e|$ is only a sign.
-# - **edge** pushes only where the sign of the step error changes: at the two ends of the blur and at the step itself. There it is
-#   strong. On a blurred ramp the inner pixels feel nothing, since moving one of them makes one neighbouring step better
-#   and the other worse by as much.
-# - **structure** works in windows, so it also pushes pixels beyond the blur, where the prediction is already right, to
-#   bring the window's statistics nearer. That is the price of looking at neighbourhoods.
+# - **edge** pushes where the sign of the step error changes: at the two ends of the blur, where the prediction is right and is
+#   pushed *wrong*, and, twice as strongly, on both sides of the step. On the ramp between it pushes nowhere, since moving one of these pixels makes one
+#   neighbouring step better and the other worse by as much.
+# - **structure** works in windows, so it too pushes pixels that are right, up to six columns beyond the blur. That is the
+#   price of looking at neighbourhoods.
 #
 # A hole in the truth is left out of all three together with everything that touches it: a difference counts only if both
 # its pixels are known, a window only if all 121 are. Otherwise the rim of every hole would be taught as an edge.
 #
 # ## What are a million photographs worth?
 #
-# The same network, the same 795 photographs of NYU Depth v2, the same settings, twice: once with an encoder that began
-# with ImageNet's weights (recipe `densedepth-mobilenet-nyu`), once from random numbers (`densedepth-mobilenet-random`).
+# The same network, the same 795 photographs of NYU Depth v2, twice: once with ImageNet's weights (recipe
+# `densedepth-mobilenet-nyu`), once from random numbers (`densedepth-mobilenet-random`). Two settings must differ with them:
+# the random encoder learns as fast as the decoder, and it keeps its own statistics (see below).
 #
 # **Predict first.** Where will the curve from random weights be when the other one ends: caught up, or behind?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training loss against samples seen for two runs: the one from ImageNet weights falls far below the one from random weights and stays there."}, "figure": {"caption": "Training loss (scale-invariant, log metres) of the two runs on 795 photographs of NYU Depth v2, each point a mean over a sixtieth of the run. From the runs' results files."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Training loss against samples seen for two runs: the one from ImageNet weights falls far below the one from random weights and stays there."}, "figure": {"caption": "Training loss (mean squared error of log metres) of the two runs on 795 photographs of NYU Depth v2, each point a mean over a sixtieth of the run. From the runs' results files."}}
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.2), layout="constrained")
 labels = {"densedepth-mobilenet-nyu": "ImageNet", "densedepth-mobilenet-random": "random weights"}
 for (name, label), colour in zip(labels.items(), plots.PALETTE, strict=False):
@@ -371,22 +382,41 @@ figure
 # | photographs with depth seen | 795 | 795 | none | 795 | 795 |
 # | samples | {result}`densedepth-mobilenet-random/cpu-0::samples_seen::,` | {result}`densedepth-mobilenet-nyu/cpu-0::samples_seen::,` | {result}`densedepth-mobilenet-rooms/cpu-0::samples_seen::,` | as before, and {result}`densedepth-mobilenet-nyu-from-rooms/cpu-0::samples_seen::,` | |
 #
-# Read the first two columns. Both networks saw the same photographs equally often. What one of them had was eyes. It is the
-# cheapest improvement of this book: no new data, no new loss, one line in a recipe.
+# Read the first two columns. Both networks saw the same photographs equally often. What one of them had was eyes: no new
+# data, no new loss, one line in a recipe. Would it hold on other photographs? Draw from these 654, the same for both.
+
+
+# %%
+def gap(first, second, metric="abs_rel", draws=2000):
+    """The paired 95 % interval of first minus second over the test photographs."""
+    d = gallery.per_image(first)[metric] - gallery.per_image(second)[metric]
+    pick = np.random.default_rng(0).integers(0, len(d), (draws, len(d)))
+    low, high = np.quantile(d[pick].mean(1), [0.025, 0.975])
+    return f"AbsRel {d.mean():+.3f}, 95 %: {low:+.3f} to {high:+.3f}"
+
+
+name = "densedepth-mobilenet-"
+print("random − ImageNet:     ", gap(name + "random", name + "nyu"))
+print("ImageNet − rooms first:", gap(name + "nyu", name + "nyu-from-rooms"))
+
+# %% [markdown]
+# The first interval is far from zero. It speaks of these two trainings; another seed of either would move it a little. The
+# second compares the columns "ImageNet, then photographs" and "ImageNet, rooms, photographs": read for yourself whether it
+# holds zero.
 #
 # The third column is stranger. That network (it is the one in the box) **never saw a photograph with a depth map**, only
 # rendered rooms, and answers in metres for real ones. Compare it with [the coarse network](coarse_network)'s table: it
-# does better than our run of that architecture did, trained from nothing on the real photographs themselves. ImageNet taught it what
-# photographs look like, the renderer what depth is, and neither could have done it alone: the same rooms taught
-# Eigen's network little beyond an average layout. What does *not* carry over is size in metres, as far as cameras and rooms differ; here
-# both have the field of view of a Kinect, which is luck arranged by us.
+# does better than our run of the paper's architecture did, trained from nothing on the real photographs themselves.
+# ImageNet taught it photographs, the renderer depth. Whether the renderer alone would do is not shown: the twin from random
+# weights on rooms would tell. Size in metres carries over least. With each map aligned by its median, δ < 1.25 rises from
+# {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` to
+# {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14_median.all.delta1::.3f`. And the rooms were rendered with the field of view of a Kinect, which is luck
+# arranged by us: a telephone's camera will fool it.
 #
-# The fourth column goes on from the third with the photographs. With one seed each, differences of a hundredth between the
-# second and the fourth column may be luck of the training.
-#
-# Two settings make it work on so few pictures, both about *not forgetting*. The encoder learns with a smaller **rate**
-# than the decoder, which starts from nothing. And its **batch normalisation** keeps the statistics that ImageNet gave it
-# (`freeze_statistics`): those of 16 crops would flicker. The random twin cannot keep statistics that it never had, so it
+# Two settings are meant to help on so few pictures, both about *not forgetting*; we did not test them apart. The encoder
+# learns with a smaller **rate** than the decoder, which starts from nothing. And its **batch normalisation** keeps the
+# statistics that ImageNet gave it (`freeze_statistics`). That is a layer which subtracts a mean and divides by a spread, taken
+# either from the pictures of the present batch or, as here, from an earlier training; those of 16 crops would flicker. The random twin cannot keep statistics that it never had, so it
 # uses its own.
 #
 # The fair objection: the twin might need more samples, or other rates, to catch up. The experiment that would tell them
@@ -397,9 +427,10 @@ figure
 # - An encoder is a classifier without its last layer; its maps say *where* when they are large and *what* when small.
 # - A decoder goes back up, and at each size a skip brings the encoder's outlines across.
 # - Absolute error on metres cares for far pixels, on reciprocal metres for near ones, on log metres for all alike.
-# - The edge term pushes only at the ends of a blur; without its absolute values it would push nowhere.
+# - The edge term pushes at the step and at the ends of its blur; without its absolute values, only at the picture's borders.
 # - What a loss does not ask for, a skip does not bring: measure what flows along an arrow before explaining it.
-# - Borrowed eyes are worth more than anything else on this page, and with them rendered rooms teach metres to photographs.
+# - In our one pair of runs, borrowed eyes brought more than any other change; with them, rendered rooms teach much of the
+#   shape of depth in photographs.
 #
 # ## Exercises
 #

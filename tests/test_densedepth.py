@@ -253,7 +253,8 @@ def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_pat
     monkeypatch.delenv("DEPTHLIB_WEIGHTS", raising=False)
     folder = {"name": "folder", "options": {"root": str(pairs)}}
     scored = [{"data": folder, "protocol": "eigen14", "stages": ["all"], "baselines": ["mean"]}]
-    arguments = ["train", "densedepth-mobilenet-nyu", "--profile", "smoke", "-p", f"data={json.dumps(folder)}",
+    small = {**folder, "size": [96, 128]}  # as the network's frame in this profile
+    arguments = ["train", "densedepth-mobilenet-nyu", "--profile", "smoke", "-p", f"data={json.dumps(small)}",
                  "-p", f"evaluate={json.dumps(scored)}"]  # fmt: skip
     assert main([*arguments, "--out", str(tmp_path / "run")]) == 0
     photo = next((pairs / "rgb").iterdir())

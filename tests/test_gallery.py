@@ -50,14 +50,15 @@ def test_half_precision_costs_nothing_that_counts(nyu_root):
         assert score[name] == pytest.approx(value, abs=1e-3), name
 
 
-@pytest.mark.parametrize("recipe", ["densedepth-mobilenet-nyu", "densedepth-mobilenet-random"])
-def test_curves_and_figures_are_those_of_the_results(recipe):
+@pytest.mark.parametrize("name", ["nyu", "random", "rooms", "nyu-from-rooms"])
+def test_curves_and_figures_are_those_of_the_results(name):
+    recipe = f"densedepth-mobilenet-{name}"
     results = read_results(ROOT / "results" / recipe / "cpu-0.json")
     assert gallery.loss_curve(recipe) == results["curve"]
     # all images have equally many pixels here, so a mean of images is the pool
     each, wanted = gallery.per_image(recipe), results["metrics"]["nyu-test/eigen14"]["all"]
-    for name in ("delta1", "abs_rel"):
-        assert each[name].mean() == pytest.approx(wanted[name], abs=5e-4)
+    for figure in ("delta1", "abs_rel"):
+        assert each[figure].mean() == pytest.approx(wanted[figure], abs=5e-4)
 
 
 def test_the_nine_pictures_are_small_real_and_not_chosen(nyu_root):

@@ -140,7 +140,7 @@ def pictures():
     yield "wide.png", Image.fromarray(np.tile(colours[:40], (1, 223, 1))[:, :20000]), {}, (40, 20000)
 
 
-@pytest.mark.parametrize("picture", pictures(), ids=lambda p: p[0])
+@pytest.mark.parametrize("picture", list(pictures()), ids=lambda p: p[0])
 def test_predict_takes_a_picture_of_any_kind_with_the_network_in_the_box(picture, tmp_path):
     name, image, options, size = picture
     image.save(tmp_path / name, **options)

@@ -94,4 +94,4 @@ def test_the_command_line(results, capsys):
     assert main(["table"]) == 0 and "001-1" in capsys.readouterr().out
     assert main(["table", "all", "--results", str(results), "--format", "json"]) == 0
     assert main(["table", "000-3"]) == 2 and "did you mean '000-2'" in capsys.readouterr().err
-    assert main(["run", "table:001-2"]) == 2 and "none of its rows has a recipe" in capsys.readouterr().err
+    assert main(["run", "table:000-1"]) == 2 and "none of its rows has a recipe" in capsys.readouterr().err

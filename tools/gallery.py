@@ -1,6 +1,7 @@
 """Makes the excerpts in depthlib/gallery from finished runs and their results. Needs NYU Depth v2.
 
-python tools/gallery.py runs --recipes densedepth-mobilenet-nyu densedepth-mobilenet-random
+python tools/gallery.py runs --maps densedepth-mobilenet-nyu densedepth-mobilenet-random \
+    --figures densedepth-mobilenet-rooms densedepth-mobilenet-nyu-from-rooms
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ LIMIT = 100_000  # bytes a file
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", help="the folder of runs")
-    parser.add_argument("--recipes", nargs="+", required=True)
+    parser.add_argument("--maps", nargs="+", required=True, help="recipes whose curve, figures and maps are kept")
+    parser.add_argument("--figures", nargs="*", default=[], help="recipes of which only curve and figures are kept")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    results = {r: read_results(results_path("results", r, args.profile, args.seed)) for r in args.recipes}
+    every = [*args.maps, *args.figures]
+    results = {r: read_results(results_path("results", r, args.profile, args.seed)) for r in every}
     curves = {
         name: {"results": f"{name}/{args.profile}-{args.seed}", "commit": found["commit"], "curve": found["curve"]}
         for name, found in results.items()
@@ -43,7 +46,7 @@ def main() -> None:
     chosen = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
     samples = [test[int(i)] for i in chosen]
     about: dict[str, object] = {
-        "names": [s["name"] for s in samples], "indices": chosen.tolist(), "recipes": args.recipes, "seed": args.seed,
+        "names": [s["name"] for s in samples], "indices": chosen.tolist(), "recipes": args.maps, "seed": args.seed,
         "results": {name: entry["results"] for name, entry in curves.items()},
         "source": "NYU Depth v2, Silberman et al. 2012, test split",
     }  # fmt: skip
@@ -54,12 +57,12 @@ def main() -> None:
         picture.resize(SIZE[::-1], Image.Resampling.LANCZOS).save(file, "webp", quality=80, method=6)
         stored[f"rgb{i}"] = np.frombuffer(file.getvalue(), np.uint8)
         stored[f"truth{i}"] = encode(shrink(sample["depth"]))
-    for name in args.recipes:
+    for name in every:
         model = load_model(Path(args.runs) / name / f"{args.profile}-{args.seed}")
         sums = evaluate(model, test, "eigen14", progress=True).sums
         each = [metrics.delta(sums[:, None], 1, "pixels"), metrics.abs_rel(sums[:, None], "pixels")]
         stored[f"each-{name}"] = torch.stack(each).numpy().astype(np.float16)
-        for i, sample in enumerate(samples):
+        for i, sample in enumerate(samples if name in args.maps else []):
             stored[f"{name}{i}"] = encode(shrink(from_model(model)(sample["rgb"][None])[0]))
     np.savez(PICTURES, about=np.array(json.dumps(about)), **stored)
     for file in (CURVES, PICTURES):
