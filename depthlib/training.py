@@ -14,7 +14,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ from depthlib.recipe import DataSpec, Phase, Recipe
 from depthlib.sample import RGBD, Batch, collate
 
 LOG = "log.jsonl"
+SETTLE = 20  # batches from which averaged weights take their batch-norm statistics
 
 
 @dataclass
@@ -362,6 +363,11 @@ def _train_phase(
             accelerator.log({f"{phase.train}/loss": value}, step=done_before + step)
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+            if ema is not None and step + 1 == steps:
+                last = range(max(0, steps - SETTLE), steps)
+                pictures = (augment(_to(batch, device), size, augmentation, recipe.seed, epochs)["rgb"]
+                            for s in last for batch, epochs in load(s)[0])  # fmt: skip
+                _settle_statistics(plain, ema, pictures)
             if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps:
                 save(step + 1)
 
@@ -404,6 +410,31 @@ def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> 
             ema[key].lerp_(value.detach(), 1 - decay)
         else:
             ema[key].copy_(value)
+
+
+@torch.no_grad()
+def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], pictures: Iterable[Tensor]) -> None:
+    """Give averaged weights the batch-norm statistics of their own activations.
+
+    The average of the statistics that the weights had on their way is not theirs: a network that learns from random
+    weights can be worse than useless with it. Frozen statistics stay.
+    """
+    layers = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    if not layers:
+        return
+    kept = {key: value.clone() for key, value in model.state_dict().items()}
+    momenta = [layer.momentum for layer in layers]
+    model.load_state_dict(ema)
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over the batches
+    for rgb in pictures:
+        model(rgb.contiguous(memory_format=torch.channels_last))
+    for key, value in model.state_dict().items():
+        ema[key].copy_(value)
+    model.load_state_dict(kept)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,29 @@ def test_float32_under_autocast():
     torch.testing.assert_close(values, DenseDepthLoss()(prediction.float(), target, target > 0)[0])
 
 
+def test_averaged_weights_have_the_batch_norm_statistics_of_their_own_activations(pairs, tmp_path):
+    """An average of statistics on the way would still be near its start, 0 and 1, after six steps."""
+    from depthlib.data.folder import Folder
+    from depthlib.recipe import load_recipe
+    from depthlib.sample import collate
+    from depthlib.training import train
+
+    folder = {"name": "folder", "size": [96, 128], "options": {"root": str(pairs)}}
+    recipe = load_recipe(
+        "densedepth-mobilenet-random", "smoke",
+        **{"data": folder, "evaluate": [], "phases.0.samples": 48, "phases.0.augment": "centre"},
+    )  # fmt: skip
+    assert recipe.phases[0].ema == 0.995
+    model = train(recipe, tmp_path / "run", progress=False).model
+    convolution, norm = (model.encoder.get_submodule(f"features.0.{i}") for i in range(2))
+    rgb = collate(Folder(pairs, size=(96, 128)).__getitems__(range(8)))["rgb"]
+    with torch.no_grad():
+        seen = convolution((rgb - model.mean) / model.std)
+    mean, variance = seen.mean((0, 2, 3)), seen.var((0, 2, 3))
+    assert ((norm.running_mean - mean).abs() < 0.05 * variance.sqrt()).all()
+    assert torch.allclose(norm.running_var, variance, rtol=0.1)
+
+
 def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_path, monkeypatch, capsys):
     from depthlib.cli import main
 

@@ -22,7 +22,7 @@ from depthlib.evaluation import evaluate, from_model
 from depthlib.gallery import CURVES, PICTURES, encode
 from depthlib.results import read_results, results_path
 
-SIZE = (78, 104)
+SIZE = (72, 96)
 LIMIT = 100_000  # bytes a file
 
 
