@@ -64,7 +64,7 @@ def main() -> None:
         stored[f"each-{name}"] = torch.stack(each).numpy().astype(np.float16)
         for i, sample in enumerate(samples if name in args.maps else []):
             stored[f"{name}{i}"] = encode(shrink(from_model(model)(sample["rgb"][None])[0]))
-    np.savez(PICTURES, about=np.array(json.dumps(about)), **stored)
+    np.savez_compressed(PICTURES, about=np.array(json.dumps(about)), **stored)
     for file in (CURVES, PICTURES):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
