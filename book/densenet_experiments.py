@@ -266,9 +266,8 @@ for name in ("jet", "viridis"):
 #
 # ## A table with another cause: the KITTI column
 #
-# The report's last column is the paper's KITTI network: δ < 1.25 of .0037, rel .7246, log₁₀ .592, RMSE 2.3185 m
-# {cite}`ghiorghiu_report`. The text blames the depth maps of KITTI. [The evaluation](evaluation) guessed at a factor; here we
-# derive it.
+# The report's last column is the paper's KITTI network: δ < 1.25 of .0037, rel .7246, log₁₀ .592, RMSE 2.3185 m {cite}`ghiorghiu_report`.
+# The text blames the depth maps of KITTI. [The evaluation](evaluation) guessed at a factor; here we derive it.
 #
 # Suppose all predictions are too small by one factor $c$: $\hat y = y/c$. Then
 #
@@ -277,8 +276,8 @@ for name in ("jet", "viridis"):
 #
 # Two figures that weigh errors differently ask for nearly the same factor, so the ratios hardly scatter. (Too *large* would need $c =
 # 1.7$ for the first and 3.9 for the second.) The loosest threshold, $1.25^3 = 1.95$, is far below it, so all
-# three δ must be nearly zero: they are. Finally the size: an RMSE of 2.32 m at a rel of .72 belongs to depths of about
-# $2.32/.72 = 3.2$ m {cite}`ghiorghiu_report`. The report says KITTI; three metres say a room.
+# three δ must be nearly zero: they are. Finally the size. An RMSE of 2.32 m at a rel of .72 {cite}`ghiorghiu_report` belongs to depths of
+# about $2.32/.72 = 3.2$ m. The report says KITTI; three metres say a room.
 #
 # Let us do it on purpose. Take a good network's maps of rooms, divide them by 3.75, and score them.
 
@@ -325,8 +324,8 @@ for name in ("densedepth-mobilenet-nyu", "densedepth-mobilenet-random"):
     print(f", from {min(shares):.0%} to {max(shares):.0%} over the nine")
 
 # %% [markdown]
-# The two ranges overlap, and yet the means may differ: nine pictures again. Whoever claims "sharper" owes such a pair of
-# numbers with a paired interval over the test set. Neither the report nor this page has one for 121 against 169.
+# Nine pictures are few, but here the same nine for both are enough to see which is sharper. Whoever claims "sharper" owes such
+# a pair of numbers, with a paired interval over the test set. Neither the report nor this page has one for 121 against 169.
 #
 # ## Recap
 #
