@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "depthlib"
-LEAVES = {"errors", "randomness", "camera", "sample", "typed", "ssim", "files"}
+LEAVES = {"errors", "randomness", "camera", "sample", "typed", "ssim", "files", "filling"}
 ROOMS = {"data", "augment", "models", "losses", "metrics", "structure", "alignment", "protocols"}
 
 
