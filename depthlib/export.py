@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import warnings
 from pathlib import Path
 
 import torch
@@ -55,8 +54,7 @@ def export_onnx(model: DepthModel, path: str | os.PathLike[str]) -> Path:
     example = torch.rand(2, 3, rows, columns, device=device)
     was_training = model.training
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with torch.no_grad():
             program = torch.onnx.export(
                 _Metres(model).eval(), (example,), dynamo=True, dynamic_shapes={"rgb": dynamic}, input_names=["rgb"],
                 output_names=["depth"], verbose=False,

@@ -14,7 +14,6 @@ import shlex
 import subprocess
 import sys
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,8 +187,7 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
     """
-    with torch.device("meta"), warnings.catch_warnings():  # shapes only
-        warnings.filterwarnings("ignore", message=".*non-meta parameter.*")  # weights are read, and go nowhere
+    with torch.device("meta"):  # shapes only
         model = build_model(recipe.model.name, **recipe.model.options)
     make_loss(recipe.loss.name, **recipe.loss.options)
     _same_view("data", recipe.data, model)

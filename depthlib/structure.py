@@ -17,6 +17,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from depthlib.errors import DepthError
+from depthlib.filling import fill_nearest
 from depthlib.ssim import ssim_map
 
 
@@ -75,6 +76,29 @@ def depth_edges(depth: Tensor) -> np.ndarray:
     return canny((array - low) / (high - low), sigma=math.sqrt(2), low_threshold=0.15, high_threshold=0.3)
 
 
+def edge_share(prediction: Tensor, truth: Tensor, mask: Tensor, across: int = 4, least: float = 0.2) -> Tensor:
+    """The share of each map's true depth edges that the prediction draws, float64 [B]; NaN where the truth has none.
+
+    With t the true and q the predicted difference of log depth over ``across`` columns, Σ q·t / Σ t² where |t| > ``least``:
+    1 for the truth, 0 for a map without edges, negative for one that draws them the wrong way round.
+
+    Args:
+        prediction, truth: metres, [B, 1, H, W].
+        mask: bool [B, 1, H, W]; a difference counts where both of its pixels are valid.
+
+    >>> truth = torch.ones(1, 1, 4, 8)
+    >>> truth[..., 4:] = 2
+    >>> round(edge_share(truth.sqrt(), truth, truth > 0).item(), 6)
+    0.5
+    """
+    both = mask[..., across:] & mask[..., :-across]
+    p, g = (torch.where(mask, depth, 1.0).double().log() for depth in (prediction, truth))
+    t, q = (logs[..., across:] - logs[..., :-across] for logs in (g, p))
+    edge = both & (t.abs() > least)
+    products, squares = (torch.where(edge, values, 0.0).sum((1, 2, 3)) for values in (q * t, t * t))
+    return products / squares
+
+
 def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float = 10.0) -> Tensor:
     """Mean distance of the prediction's depth edges from the nearest true edge, pixels, float64 [B].
 
@@ -97,9 +121,7 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
         if not known.any():
             scores.append(math.nan)
             continue
-        nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
-        filled = g.numpy()[tuple(nearest)]
-        true_edges = depth_edges(torch.from_numpy(filled)) & known
+        true_edges = depth_edges(fill_nearest(torch.where(m, g, 0.0)[None])[0]) & known
         if not true_edges.any():
             scores.append(math.nan)
             continue

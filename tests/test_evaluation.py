@@ -10,11 +10,19 @@ from made import Samples
 from depthlib import metrics
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, constant, evaluate, mean_depth_image, mirror_averaged
+from depthlib.evaluation import (
+    bootstrap_difference,
+    constant,
+    evaluate,
+    mean_depth_image,
+    mirror_averaged,
+    paired_interval,
+)
 from depthlib.metrics import TABLE_1, error_sums, table_1
 from depthlib.models import build_model
 from depthlib.prediction import predict, to_rgb
 from depthlib.protocols import EIGEN14, Protocol, get_protocol
+from depthlib.structure import edge_share
 
 #: Eigen et al. 2014, Table 1, column Mean.
 PUBLISHED_MEAN = {
@@ -274,3 +282,31 @@ def test_averaging_with_the_mirror_leaves_silence_silent_and_helps_a_lopsided_pr
     answer = mirror_averaged(lopsided)(torch.rand(2, 3, 4, 12))
     assert answer.shape == (2, 1, 4, 12)
     assert (answer[..., 2:-2] == 1).all() and (answer[..., :2] == 0).all() and (answer[..., -2:] == 0).all()
+
+
+def test_the_share_of_edges_drawn_is_one_for_the_truth_and_blind_to_holes_and_scale():
+    torch.manual_seed(0)
+    truth = torch.ones(2, 1, 6, 16)
+    truth[0, ..., 8:] = 3  # the second map is a flat wall: no edge to draw
+    mask = torch.ones_like(truth, dtype=torch.bool)
+    assert edge_share(truth, truth, mask)[0].item() == pytest.approx(1) and edge_share(truth, truth, mask)[1].isnan()
+    assert edge_share(5 * truth, truth, mask)[0].item() == pytest.approx(1)  # a factor is no edge
+    assert edge_share(1 / truth, truth, mask)[0].item() == pytest.approx(-1)
+    assert edge_share(torch.ones_like(truth), truth, mask)[0].item() == 0
+    holed, known = truth.clone(), mask.clone()
+    holed[0, ..., 7:9], known[0, ..., 7:9] = 0, False  # what is said in a hole does not count
+    assert edge_share(holed, holed, known)[0].item() == pytest.approx(1)
+
+
+def test_a_paired_interval_of_given_figures_is_that_of_the_scores():
+    """Images of equally many pixels: the mean over images is the pool, and both bootstraps draw the same images."""
+    truth = torch.rand(20, 1, 8, 8) + 1
+    data = Samples(
+        dict(rgb=g.expand(3, 8, 8) / 2, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i)
+        for i, g in enumerate(truth)
+    )
+    factors = torch.linspace(0.9, 1.1, 20)[:, None, None, None]
+    scores = [evaluate(lambda rgb, f=f: rgb[:, :1] * 2 * f, data, "full", batch=20) for f in (factors, 1.3)]
+    each = [metrics.abs_rel(score.sums[:, None], "pixels") for score in scores]
+    wanted = bootstrap_difference(*scores, "abs_rel")
+    assert paired_interval(*each) == pytest.approx((wanted.low, wanted.high))

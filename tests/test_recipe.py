@@ -73,6 +73,14 @@ def test_parameters_that_do_not_fit(parameters, words):
         ("name: x\nprofiles: {smok: {seed: 1}}\n", "overrides under smoke, cpu, gpu"),
         ("name: x\nprofiles: {smoke: abc}\n", "overrides under smoke, cpu, gpu"),
         ("name: !!python/name:os.system\n", "not valid YAML"),
+        ("name: x\nbase: eigen-nuy\ndescription: d\noverrides: {}\n", "did you mean 'eigen-nyu'"),
+        ("name: x\nbase: ../recipes/eigen-nyu\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
+        ("name: x\nbase: bad.yaml\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {model.options: 3, width: 1}\n", "no parameter 'width'"),
+        ("name: x\nbase: densedepth-mobilenet-random\ndescription: d\noverrides: {}\n", "has a base itself"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {lamda: 1}\n", "did you mean 'lam'"),
+        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {}\nseed: 1\n", "unknown key 'seed'"),
+        ("name: x\nbase: eigen-nyu\noverrides: {}\n", "'description' is missing"),
     ],
 )
 def test_files_that_are_no_recipe(tmp_path, text, words):
@@ -110,22 +118,3 @@ def test_a_twin_is_its_base_but_for_what_it_says():
     assert base["phases"][0].pop("rates") != twin["phases"][0].pop("rates")
     assert twin == base
     assert load_recipe("densedepth-mobilenet-random", "smoke").phases[0].samples == 32  # profiles come along
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("name: x\nbase: eigen-nuy\ndescription: d\noverrides: {}\n", "did you mean 'eigen-nyu'"),
-        ("name: x\nbase: ../recipes/eigen-nyu\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
-        ("name: x\nbase: bad.yaml\ndescription: d\noverrides: {}\n", "is no recipe of the library"),
-        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {model.options: 3, width: 1}\n", "no parameter 'width'"),
-        ("name: x\nbase: densedepth-mobilenet-random\ndescription: d\noverrides: {}\n", "has a base itself"),
-        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {lamda: 1}\n", "did you mean 'lam'"),
-        ("name: x\nbase: eigen-nyu\ndescription: d\noverrides: {}\nseed: 1\n", "unknown key 'seed'"),
-        ("name: x\nbase: eigen-nyu\noverrides: {}\n", "'description' is missing"),
-    ],
-)
-def test_files_that_are_no_twin(tmp_path, text, words):
-    (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(DepthError, match=words):
-        load_recipe(tmp_path / "bad.yaml")

@@ -243,7 +243,8 @@ def load_encoder(network: nn.Module, name: str, weights: str) -> None:
                 f"{weights}: not the weights of {name}: {key} is {have}, expected {tuple(value.shape)}. "
                 "Use torchvision's key names."
             )
-    network.load_state_dict({k: found[k].to(v.dtype) for k, v in wanted.items() if k in found}, strict=False)
+    if not next(network.parameters()).is_meta:  # shapes only: the weights were checked, there is nothing to fill
+        network.load_state_dict({k: found[k].to(v.dtype) for k, v in wanted.items() if k in found}, strict=False)
 
 
 def _local(name: str) -> dict[str, Tensor] | None:
