@@ -54,7 +54,7 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
     scores: dict[str, dict[str, Score]] = {}
     for spec in recipe.evaluate:
         dataset = open_spec(spec.data)
-        entry = scores.setdefault(f"{spec.data.name}-{spec.data.split}/{spec.protocol}", {})
+        entry = scores.setdefault(f"{dataset.name}-{spec.data.split}/{spec.protocol}", {})
         for stage in spec.stages:
             run.model.begin_phase(stage)
             entry[stage] = evaluate(run.model, dataset, spec.protocol, progress=progress)

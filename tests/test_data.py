@@ -32,9 +32,7 @@ def test_the_labelled_folder_has_the_official_split_and_true_metres(nyu_root):
 
 
 def test_fit_and_validation_divide_the_training_images(nyu_root):
-    parts = {
-        split: {p[0].stem for p in open_nyu(nyu_root, split).pairs} for split in ("fit", "validation", "train", "test")
-    }
+    parts = {split: set(open_nyu(nyu_root, split).names()) for split in ("fit", "validation", "train", "test")}
     assert parts["fit"] | parts["validation"] == parts["train"] and not parts["fit"] & parts["validation"]
     assert not parts["train"] & parts["test"] and 60 <= len(parts["validation"]) <= 100
 

@@ -53,6 +53,23 @@ def test_gradient_is_right_and_vanishes_off_the_mask(maps):
     assert (y.grad[~mask] == 0).all() and (y.grad[mask] != 0).any()
 
 
+def test_the_term_in_metres_is_the_squared_error_in_metres(maps):
+    y, truth, mask = maps
+    plain, both = (ScaleInvariantLogLoss(lam=0.5, metres=m) for m in (0.0, 0.3))
+    extra = both(y, truth, mask)[0] - plain(y, truth, mask)[0]
+    wanted = torch.stack([((y.exp() - truth.exp())[b][mask[b]] ** 2).mean() for b in range(3)])
+    torch.testing.assert_close(extra, 0.3 * wanted)
+    y.requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: both(p, truth, mask)[0], (y,))
+    values, _ = both(torch.where(mask, y, torch.nan), truth, mask)
+    values.sum().backward()
+    assert torch.isfinite(values).all() and (y.grad[~mask] == 0).all() and torch.isfinite(y.grad).all()
+    wild, _ = both(torch.full_like(y, 500.0).float(), truth.float(), mask)
+    assert torch.isfinite(wild).all()  # exp(500) would not be
+    with pytest.raises(DepthError, match="metres is -1"):
+        ScaleInvariantLogLoss(metres=-1)
+
+
 def test_empty_mask_gives_zero_loss_weight_and_gradient_not_nan():
     y = torch.full((2, 1, 3, 3), float("nan"))
     y[1] = 1.0

@@ -9,7 +9,10 @@ from typing import Any
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD
 
-NAMES = ("rooms", "roads", "nyu", "kitti", "middlebury", "motorcycle", "folder", "store")
+NAMES = (
+    "rooms", "roads", "nyu", "nyu_densedepth", "nyu_h5", "kitti", "kitti_selection", "sintel", "synthia", "matterport",
+    "middlebury", "middlebury_disparity", "motorcycle", "folder", "store",
+)  # fmt: skip
 
 
 def data_root() -> Path:
@@ -22,15 +25,14 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     """Open a data set by name, as recipes do.
 
     Args:
-        name: ``rooms`` and ``roads`` (made on the fly), ``nyu`` (labelled NYU Depth v2 under
-            :func:`data_root`), ``kitti`` (raw drives, ``kitti_raw`` there), ``motorcycle`` (one real scene, no download), ``middlebury``, ``folder`` or ``store``
-            (option ``root``).
-        split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed.
+        name: one of :data:`NAMES`; ``depthlib data list`` says what each is and whether it is here. Those that are
+            downloaded lie in the folder of their own name below :func:`data_root`, or where option ``root`` says.
+        split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed; a set without parts takes no notice.
         size: rows and columns.
         options: of the data set; ``keep=True`` holds samples in memory after their first use.
 
     Raises:
-        DepthError: an unknown name, split or option.
+        DepthError: an unknown name, split or option, or data that are not there: says what to put where.
     """
     keep = options.pop("keep", False)
     for given in ("name", "split", "size"):
@@ -47,8 +49,8 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     return dataset
 
 
-def _root(name: str, options: dict[str, Any]) -> Path:
-    root = options.pop("root", None)
+def _root(name: str, options: dict[str, Any], default: str | None = None) -> Path:
+    root = options.pop("root", None if default is None else data_root() / default)
     if not isinstance(root, str | os.PathLike):
         raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
     return Path(root).expanduser()
@@ -70,17 +72,46 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
     if name == "nyu":
         from depthlib.data.nyu import FOLDER, open_nyu
 
-        root = options.pop("root", None) or data_root() / FOLDER
-        return open_nyu(root, split, size or (240, 320), **options)
+        raw = options.get("truth") == "raw" and (data_root() / f"{FOLDER}_raw").is_dir()
+        return open_nyu(_root(name, options, f"{FOLDER}_raw" if raw else FOLDER), split, size or (240, 320), **options)
+    if name == "nyu_densedepth":
+        from depthlib.data.nyu_copies import open_nyu_densedepth
+
+        return open_nyu_densedepth(_root(name, options, name), split, size, **options)
+    if name == "nyu_h5":
+        from depthlib.data.nyu_copies import open_nyu_h5
+
+        return open_nyu_h5(_root(name, options, name), split, size, **options)
     if name == "kitti":
         from depthlib.data.kitti import KittiDrives
 
-        root = options.pop("root", None) or data_root() / "kitti_raw"
-        return KittiDrives(root, split, size=size, **options)
+        return KittiDrives(_root(name, options, "kitti_raw"), split, size=size, **options)
+    if name == "kitti_selection":
+        from depthlib.data.kitti import open_kitti_selection
+
+        return open_kitti_selection(_root(name, options, name), size, **options)
+    if name == "sintel":
+        from depthlib.data.sintel import open_sintel
+
+        return open_sintel(_root(name, options, name), size, **options)
+    if name == "synthia":
+        from depthlib.data.synthia import open_synthia
+
+        return open_synthia(_root(name, options, name), size, **options)
+    if name == "matterport":
+        from depthlib.data.matterport import open_matterport
+
+        return open_matterport(_root(name, options, name), size, **options)
     if name == "middlebury":
         from depthlib.data.middlebury import Middlebury
 
-        return Middlebury(_root(name, options), size=size, **options)
+        return Middlebury(_root(name, options, name), size=size, **options)
+    if name == "middlebury_disparity":
+        from depthlib.data.middlebury import MiddleburyDisparity
+
+        if size is not None:
+            raise DepthError("middlebury_disparity: disparities are in pixels of their own size; leave size out.")
+        return MiddleburyDisparity(_root(name, options, "middlebury"), **options)
     if name == "motorcycle":
         from depthlib.data.middlebury import Motorcycle
 

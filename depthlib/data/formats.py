@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,20 @@ from depthlib.files import write_whole
 OFFICIAL_SPLIT = "c48f3720ac4236933889bb3b3a9915aa9208c7d220c949d2bf1bcf570fa49534"
 
 
-def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+class Source(Protocol):
+    """What is read: a :class:`~pathlib.Path`, or a member of an archive that answers like one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_bytes(self) -> bytes: ...
+
+    def is_file(self) -> bool: ...
+
+    def stat(self) -> Any: ...
+
+
+def read_rgb(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
     """A colour image as uint8 [H, W, 3], upright.
 
     Grey, palette and CMYK files are converted, 16-bit grey keeps its upper eight bits, and a rotation that the camera
@@ -46,7 +60,7 @@ def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
     return np.asarray((upright or image).convert("RGB"))
 
 
-def read_depth_png(path: str | os.PathLike[str], scale: float = 1000.0) -> NDArray[np.float32]:
+def read_depth_png(path: str | os.PathLike[str] | Source, scale: float = 1000.0) -> NDArray[np.float32]:
     """A 16-bit PNG as float32 metres [H, W], 0 = missing: metres = value / scale.
 
     Args:
@@ -65,6 +79,95 @@ def read_depth_png(path: str | os.PathLike[str], scale: float = 1000.0) -> NDArr
     if values.min() < 0 or values.max() > 65535:
         raise DepthError(f"{path}: values {values.min()} … {values.max()} do not fit 16 bits; export it as uint16.")
     return (values / np.float32(scale)).astype(np.float32)
+
+
+def read_grey8(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
+    """A single-channel 8-bit picture as uint8 [H, W]: old Middlebury's disparities, DenseDepth's training depths.
+
+    Raises:
+        DepthError: missing, cut short, of several channels or 16 bits.
+    """
+    with _open_image(path) as image:
+        if image.mode != "L":
+            raise DepthError(f"{path}: mode {image.mode!r}; expected a single channel of 8 bits.")
+        return np.asarray(image)
+
+
+def read_depth8_png(path: str | os.PathLike[str] | Source, farthest: float = 10.0) -> NDArray[np.float32]:
+    """An 8-bit map as float32 metres [H, W], 0 = missing: metres = value / 255 · ``farthest``, in steps of 4 cm indoors.
+
+    Raises:
+        DepthError: as :func:`read_grey8`.
+    """
+    return (read_grey8(path) * np.float32(farthest / 255)).astype(np.float32)
+
+
+def read_grey_rgb16_png(path: str | os.PathLike[str] | Source, scale: float = 100.0) -> NDArray[np.float32]:
+    """A 16-bit colour PNG with three equal channels as float32 metres [H, W], 0 = missing: SYNTHIA's depth, centimetres.
+
+    Pillow reads such a file as eight bits a channel and so loses the lower byte; OpenCV does not.
+
+    Raises:
+        DepthError: missing, cut short, of 8 bits, or with channels that differ; or OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise DepthError(
+            f"{path}: a 16-bit colour PNG needs OpenCV: pip install 'depthlib-course[synthia]'."
+        ) from error
+    content = _read_bytes(path)
+    size = re.match(rb"\x89PNG\r\n\x1a\n....IHDR(.{4})(.{4})", content, re.DOTALL)
+    if size is None or int.from_bytes(size[1]) * int.from_bytes(size[2]) > 1 << 26:
+        raise DepthError(f"{path}: not a PNG, or one of more than 67 million pixels; expected depth in centimetres.")
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise DepthError(f"{path}: cannot be read as a PNG, perhaps cut short. Copy it again.")
+    if values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] != 3:
+        raise DepthError(f"{path}: {values.shape} of {values.dtype}; expected three equal channels of 16 bits.")
+    if (values[..., :1] != values).any():
+        raise DepthError(f"{path}: its channels differ, so it is a picture, not SYNTHIA's depth.")
+    return (values[..., 0] / np.float32(scale)).astype(np.float32)
+
+
+def read_sintel_camera(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """The intrinsics [3, 3] of a Sintel camera file (``.cam``): the tag, nine and twelve doubles.
+
+    Raises:
+        DepthError: missing, without Sintel's tag, of another length, or no camera.
+    """
+    content = _read_bytes(path)
+    if len(content) != 4 + 8 * 21 or np.frombuffer(content[:4], "<f4")[0] != SINTEL_TAG:
+        raise DepthError(f"{path}: {len(content)} bytes; expected Sintel's tag {SINTEL_TAG} and 21 doubles.")
+    K = np.frombuffer(content[4:76], "<f8").reshape(3, 3)
+    if not np.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0 or K[2].tolist() != [0, 0, 1]:
+        raise DepthError(f"{path}: {K.tolist()} are no intrinsics; expected focal lengths above 0. Copy it again.")
+    return K
+
+
+def read_h5_frame(path: str | os.PathLike[str] | Source) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A frame of the sparse-to-dense repackaging (``.h5``): colour uint8 [H, W, 3] and metres float32 [H, W].
+
+    Raises:
+        DepthError: missing, no HDF5, or without ``rgb`` [3, H, W] uint8 and ``depth`` [H, W] of at most 4096 a side.
+    """
+    import h5py  # late: costs import time
+
+    content = io.BytesIO(_read_bytes(path))
+    try:
+        with h5py.File(content, "r") as file:
+            rgb, depth = file["rgb"], file["depth"]
+            right = rgb.dtype == np.uint8 and rgb.shape == (3, *depth.shape) and depth.dtype.kind == "f"
+            if not right or max(depth.shape) > 4096:  # looked at before a byte of it is unpacked
+                raise DepthError(
+                    f"{path}: rgb {rgb.shape} of {rgb.dtype} and depth {depth.shape} of {depth.dtype}; expected [3, H, W] of "
+                    "uint8 and [H, W] of floats, at most 4096 a side."
+                )
+            return rgb[()].transpose(1, 2, 0), depth[()].astype(np.float32)
+    except (OSError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise DepthError(
+            f"{path}: cannot be read as HDF5 with rgb and depth ({' '.join(str(error).split())}). Copy it again."
+        ) from error
 
 
 def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], scale: float = 1000.0) -> None:
@@ -109,18 +212,18 @@ def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return np.frombuffer(body, f"{order}f4").reshape(height, width)[::-1].astype(np.float32)
 
 
-DPT_TAG = 202021.25
+SINTEL_TAG = 202021.25
 
 
-def read_dpt(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+def read_dpt(path: str | os.PathLike[str] | Source) -> NDArray[np.float32]:
     """A Sintel depth map (``.dpt``) as float32 metres [H, W]; its sky is huge, not missing.
 
     Raises:
         DepthError: missing, without Sintel's tag, or of another length than it says.
     """
     content = _read_bytes(path)
-    if len(content) < 12 or np.frombuffer(content[:4], "<f4")[0] != DPT_TAG:
-        raise DepthError(f"{path}: not a Sintel depth map; expected it to begin with the number {DPT_TAG}.")
+    if len(content) < 12 or np.frombuffer(content[:4], "<f4")[0] != SINTEL_TAG:
+        raise DepthError(f"{path}: not a Sintel depth map; expected it to begin with the number {SINTEL_TAG}.")
     width, height = (int(n) for n in np.frombuffer(content[4:12], "<i4"))
     if width < 1 or height < 1 or len(content) != 12 + 4 * width * height:
         raise DepthError(f"{path}: {len(content)} bytes for {width}x{height} floats. Copy it again.")
@@ -130,7 +233,7 @@ def read_dpt(path: str | os.PathLike[str]) -> NDArray[np.float32]:
 def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None:
     """Write [H, W] as a Sintel depth map, atomically."""
     array = np.asarray(depth, dtype="<f4")
-    header = np.array([DPT_TAG], "<f4").tobytes() + np.array(array.shape[::-1], "<i4").tobytes()
+    header = np.array([SINTEL_TAG], "<f4").tobytes() + np.array(array.shape[::-1], "<i4").tobytes()
     write_whole(path, lambda partial: partial.write_bytes(header + array.tobytes()))
 
 
@@ -184,9 +287,9 @@ def read_velodyne(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return points.astype(np.float32)
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
+def _read_bytes(path: str | os.PathLike[str] | Source) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return (Path(path) if isinstance(path, str | os.PathLike) else path).read_bytes()
     except OSError as error:
         raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
 
@@ -239,9 +342,9 @@ def _whole(values: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _open_image(path: str | os.PathLike[str]) -> Image.Image:
+def _open_image(path: str | os.PathLike[str] | Source) -> Image.Image:
     try:
-        image = Image.open(path)
+        image = Image.open(path if isinstance(path, str | os.PathLike) else io.BytesIO(_read_bytes(path)))
         image.load()
     except FileNotFoundError as error:
         raise DepthError(f"{path}: not found.") from error

@@ -15,9 +15,10 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from depthlib.data.folder import resize_sample
 from depthlib.data.formats import read_depth_png, read_rgb, read_velodyne
+from depthlib.data.pairs import Pair, Pairs, resize_sample, whole
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check, check_size
 
@@ -177,8 +178,6 @@ class KittiDrives:
         DepthError: no drive or frame, a file that is not there, a list that cannot be read.
     """
 
-    name = "kitti"
-
     def __init__(
         self,
         root: str | os.PathLike[str],
@@ -189,6 +188,7 @@ class KittiDrives:
         size: tuple[int, int] | None = None,
     ) -> None:
         self.root, self.truth = Path(root), truth
+        self.name = "kitti" if truth == "scan" else f"kitti-{truth}"
         self.size = None if size is None else check_size(size, str(root))
         if truth not in ("scan", "annotated"):
             raise DepthError(f"KITTI: truth is {truth!r}; expected scan or annotated.")
@@ -266,6 +266,45 @@ class KittiDrives:
     def fingerprint(self) -> str:
         """A hash of the frames shown, how their truth is made, and the size."""
         return hashlib.sha256(repr((self.names(), self.truth, self.size)).encode()).hexdigest()[:16]
+
+
+def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Pairs:
+    """KITTI's own validation part for depth, cropped to 352x1216: a thousand frames with annotated depth.
+
+    Args:
+        root: holds ``val_selection_cropped``, or is it: ``image``, ``groundtruth_depth`` and ``intrinsics``.
+        size: rows and columns; by default as on disk.
+
+    Raises:
+        DepthError: the folder is not there, a picture without depth or intrinsics.
+
+    Source: Uhrig et al. 2017.
+    """
+    root = Path(root)
+    folder = next((p for p in (root, root / "val_selection_cropped", root / "depth_selection" / "val_selection_cropped")
+                   if (p / "image").is_dir()), None)  # fmt: skip
+    if folder is None:
+        raise DepthError(
+            f"{root}: no val_selection_cropped/image in it. Unpack KITTI's data_depth_selection archive there."
+        )
+    pairs = []
+    for path in sorted((folder / "image").glob("*.png")):
+        truth = path.name.replace("_sync_image_", "_sync_groundtruth_depth_")
+        pairs.append(
+            Pair(path.stem, path, folder / "groundtruth_depth" / truth, path.name.split("_sync_")[0] + "_sync")
+        )
+
+    def given(pair: Pair, height: int, width: int) -> Tensor:
+        path = folder / "intrinsics" / f"{pair.name}.txt"
+        try:
+            K = np.array(path.read_text().split(), dtype=np.float64).reshape(3, 3)
+        except (OSError, ValueError) as error:
+            raise DepthError(f"{path}: cannot be read as nine numbers ({error}). Unpack the archive again.") from error
+        if not np.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
+            raise DepthError(f"{path}: {K.tolist()} are no intrinsics; expected focal lengths above 0.")
+        return torch.tensor(K, dtype=torch.float32)
+
+    return Pairs("kitti-selection", root, whole(pairs, root), lambda path: read_depth_png(path, 256), size, given)
 
 
 def _drives(root: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Middlebury stereo scenes of the 2014 kind: disparity with a calibration, so metres; and one that comes with scikit-image.
 
 Source: Scharstein et al. 2014; Z = f · B / (d + doffs), with d and f in pixels, B in millimetres, infinite d unknown.
-The older sets (2001 to 2006) have disparities and no calibration: their metres cannot be known.
+The older sets (2001 to 2006) have disparities and no calibration: their metres cannot be known, and the disparity is kept.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from depthlib import camera
-from depthlib.data.folder import resize_sample
-from depthlib.data.formats import read_pfm, read_rgb
+from depthlib.data.formats import read_grey8, read_pfm, read_rgb
+from depthlib.data.pairs import byte_count, colours, resize_sample
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check, check_size
 
@@ -133,6 +133,92 @@ class Middlebury:
         """A hash of the names and byte counts of the disparities, and of the size."""
         facts = [(scene.name, (scene / "disp0.pfm").stat().st_size) for scene in self.scenes]
         return hashlib.sha256(repr((facts, self.size)).encode()).hexdigest()[:16]
+
+
+#: Scenes of 2001 and 2003 by name and (rows, columns): how many grey levels a pixel of disparity is.
+SCALES = {
+    **{(name, (375, 450)): 4 for name in ("cones", "teddy")},
+    ("tsukuba", (288, 384)): 16,
+    ("venus", (383, 434)): 8, ("map", (216, 284)): 8, ("sawtooth", (380, 434)): 8, ("poster", (383, 435)): 8,
+    ("bull", (381, 433)): 8, ("barn1", (381, 432)): 8, ("barn2", (381, 430)): 8,
+}  # fmt: skip
+#: A picture and the disparity that belongs to it, in the names that the sets use.
+STEREO_NAMES = (("im2", "disp2"), ("im3", "disp3"), ("view1", "disp1"), ("scene1.row3.col3", "truedisp.row3.col3"))
+
+
+class MiddleburyDisparity:
+    """Scenes of 2001 to 2006: 8-bit disparities without a calibration, so pixels and no metres.
+
+    Every sample has ``disparity`` [1, H, W] in pixels, 0 = unknown, and ``depth`` that is missing everywhere.
+
+    Args:
+        root: holds one folder a scene, with ``im2.png`` and ``disp2.png`` or their kin of :data:`STEREO_NAMES`.
+        scale: grey levels in a pixel of disparity; by default that of the scene's name and size (:data:`SCALES`).
+
+    Raises:
+        DepthError: no scene; on reading, a scene whose scale is not known, a disparity that is not 8 bit.
+
+    Source: Scharstein and Szeliski 2002, 2003; Hirschmüller and Scharstein 2007.
+    """
+
+    name = "middlebury-disparity"
+
+    def __init__(self, root: str | os.PathLike[str], scale: int | None = None) -> None:
+        self.root, self.scale = Path(root), scale
+        if scale is not None and (type(scale) is not int or not 1 <= scale <= 255):
+            raise DepthError(
+                f"{root}: scale is {scale!r}; expected grey levels in a pixel of disparity, from 1 to 255."
+            )
+        scenes = sorted(path for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+        self.scenes = [(scene.name, *found) for scene in scenes if (found := _stereo(scene)) is not None]
+        if not self.scenes:
+            raise DepthError(f"{root}: no scene in it; expected folders with im2.png and disp2.png, or im3 and disp3.")
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> Sample:
+        name, left, truth = self.scenes[index]
+        rgb, levels = colours(read_rgb(left)), read_grey8(truth)
+        height, width = levels.shape
+        if tuple(rgb.shape[-2:]) != (height, width):
+            raise DepthError(
+                f"{truth}: {height}x{width} where the picture is {tuple(rgb.shape[-2:])}. Unpack the scene again."
+            )
+        scale = self.scale or SCALES.get((name.lower(), (height, width)))
+        if scale is None:
+            raise DepthError(
+                f"{truth}: the scale of {name!r} at {height}x{width} is not known; say it by option scale: "
+                "4 for quarter-size sets of 2003, 3, 2 and 1 for the third, half and full sizes of 2005 and 2006."
+            )
+        disparity = torch.from_numpy(levels.astype(np.float32) / scale)[None]
+        return Sample(
+            rgb=rgb, depth=torch.zeros_like(disparity), K=camera.from_field_of_view(height, width, 60.0), name=name,
+            dataset=self.name, index=index, disparity=disparity,
+        )  # fmt: skip
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """The scenes' names."""
+        return [name for name, _, _ in self.scenes]
+
+    def fingerprint(self) -> str:
+        """A hash of the names and byte counts of the disparities, and of the scale."""
+        facts = [(name, byte_count(truth)) for name, _, truth in self.scenes]
+        return hashlib.sha256(repr((facts, self.scale)).encode()).hexdigest()[:16]
+
+
+def _stereo(scene: Path) -> tuple[Path, Path] | None:
+    for left, truth in STEREO_NAMES:
+        found = [
+            next((path for suffix in endings if (path := scene / f"{stem}{suffix}").is_file()), None)
+            for stem, endings in ((left, (".png", ".ppm", ".jpg")), (truth, (".png", ".pgm")))
+        ]
+        if found[0] and found[1]:
+            return found[0], found[1]
+    return None
 
 
 class Motorcycle:

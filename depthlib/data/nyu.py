@@ -3,7 +3,7 @@
 Three forms are read, with the same samples: the official ``nyu_depth_v2_labeled.mat`` (HDF5, 2.8 GB), a
 prepared folder (``rgb/0001.jpg``, ``depth/0001.png`` in millimetres, ``splits.mat``) and a store made from
 either by ``data_scripts/prepare_nyu_labelled.py``. Depth is the in-painted ``depths`` of the labelled set, the
-one that the published tables score.
+one that the published tables score, or by choice ``rawDepths``, with the sensor's holes.
 
 Source: Silberman, Hoiem, Kohli, Fergus 2012. Research use only, under the data set's own terms.
 """
@@ -19,8 +19,9 @@ import numpy as np
 import torch
 
 from depthlib import camera
-from depthlib.data.folder import Folder, resize_sample
+from depthlib.data.folder import Folder
 from depthlib.data.formats import read_splits
+from depthlib.data.pairs import resize_sample
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD, Sample, check, check_size
@@ -51,7 +52,13 @@ def split_indices(splits: dict[str, np.ndarray], split: str) -> list[int]:
     raise DepthError(f"NYU: split is {split!r}; expected one of {', '.join(SPLITS)}.")
 
 
-def open_nyu(root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] = (240, 320)) -> RGBD:
+#: Which depth: array in the .mat, folder of a prepared set, and the name that results carry.
+TRUTHS = {"filled": ("depths", "depth", "nyu"), "raw": ("rawDepths", "raw_depth", "nyu-raw")}
+
+
+def open_nyu(
+    root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] = (240, 320), truth: str = "filled"
+) -> RGBD:
     """Open whichever form of the labelled set lies in ``root``.
 
     Args:
@@ -59,15 +66,25 @@ def open_nyu(root: str | os.PathLike[str], split: str = "train", size: tuple[int
         split: ``train`` (795), ``test`` (654), ``fit`` (720) and ``validation`` (75, held out of the training
             images), or ``all`` (1449).
         size: rows and columns; the paper halves 480x640.
+        truth: ``filled`` (holes in-painted, what is usually scored) or ``raw`` (as the sensor saw it, 0 in its holes). A
+            store holds one of the two; a prepared folder has the second as ``raw_depth/``.
 
     Raises:
         DepthError: none of the three is there, or what is there is damaged.
     """
     root = Path(root)
+    if truth not in TRUTHS:
+        raise DepthError(f"NYU: truth is {truth!r}; expected filled or raw.")
+    _, folder, name = TRUTHS[truth]
     splits = root / "splits.mat"
     indices = split_indices(read_splits(splits), split) if root.is_dir() else []
     if (root / "meta.json").exists():
         store = Store(root, indices)
+        if store.name != name:
+            raise DepthError(
+                f"{root}: a store of {store.name!r}, but truth={truth} was asked for. Prepare it: "
+                f"`python data_scripts/prepare_nyu_labelled.py --truth {truth}`."
+            )
         if tuple(store.meta["size"]) != tuple(size):
             raise DepthError(
                 f"{root}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
@@ -76,11 +93,11 @@ def open_nyu(root: str | os.PathLike[str], split: str = "train", size: tuple[int
         return store
     if (root / "rgb").is_dir():
         names = [f"{i + 1:04d}" for i in indices]
-        probe = Folder(root, names=names[:1], name="nyu")[0]  # K belongs to the size on disk
+        probe = Folder(root, names=names[:1], depth=folder, name=name)[0]  # K belongs to the size on disk
         height, width = probe["rgb"].shape[-2:]
-        return Folder(root, size=size, K=camera.nyu_v2(height, width), names=names, name="nyu")
+        return Folder(root, size=size, K=camera.nyu_v2(height, width), names=names, depth=folder, name=name)
     if (root / MAT).exists():
-        return NyuMat(root / MAT, indices, size)
+        return NyuMat(root / MAT, indices, size, truth)
     raise DepthError(
         f"{root}: NYU Depth v2 is not there. Expected meta.json (a store), rgb/ and depth/, or {MAT}, with splits.mat. "
         "`python data_scripts/prepare_nyu_labelled.py` fetches and prepares it; or set DEPTHLIB_DATA."
@@ -94,32 +111,33 @@ class NyuMat:
         path: ``nyu_depth_v2_labeled.mat`` or an excerpt in its layout.
         indices: 0-based frames to show; by default all in the file.
         size: rows and columns of the samples.
+        truth: ``filled`` or ``raw``, see :func:`open_nyu`.
 
     Raises:
-        DepthError: not HDF5, cut short, or without ``images`` and ``depths`` of the expected shape.
+        DepthError: not HDF5, cut short, or without ``images`` and ``depths`` (``rawDepths``) of the expected shape.
     """
-
-    name = "nyu"
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         indices: Sequence[int] | None = None,
         size: tuple[int, int] = (480, 640),
+        truth: str = "filled",
     ) -> None:
         import h5py  # late: costs import time
 
+        array, _, self.name = TRUTHS[truth]
         self.path, self.size = Path(path), check_size(size, str(path))
         if not self.path.is_file():
             raise DepthError(f"{path}: not found.")
         try:
             self._file = h5py.File(self.path, "r")
-            self._images, self._depths = self._file["images"], self._file["depths"]
+            self._images, self._depths = self._file["images"], self._file[array]
             count = self._images.shape[0]
             kinds = (self._images.dtype, self._depths.dtype)
         except (OSError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             raise DepthError(
-                f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and depths "
+                f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and {array} "
                 f"({' '.join(str(error).split())}). Perhaps the download was cut short: fetch it again."
             ) from error
         if kinds != (np.uint8, np.float32) or count < 1:
@@ -164,4 +182,6 @@ class NyuMat:
 
     def fingerprint(self) -> str:
         """A hash of the file's size, the frames shown and the size asked for."""
-        return hashlib.sha256(repr((self.path.stat().st_size, self.indices, self.size)).encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            repr((self.path.stat().st_size, self.indices, self.size, self.name)).encode()
+        ).hexdigest()[:16]

@@ -1,0 +1,99 @@
+"""Files inside archives, read where they lie: nothing is unpacked, so no member can end up outside a folder."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from depthlib.errors import DepthError
+
+LARGEST = 1 << 26  # bytes of a member: a picture and its map are far smaller, a bomb is not
+_opened: dict[tuple[object, ...], zipfile.ZipFile] = {}  # one a process: a fork must not share a file's position
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file within a zip or tar, with the part of :class:`~pathlib.Path` that readers use."""
+
+    archive: Path
+    path: str
+    size: int
+    offset: int | None = None  # where a tar's member begins; None in a zip
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    def __str__(self) -> str:
+        return f"{self.archive}:{self.path}"
+
+    def is_file(self) -> bool:
+        return True  # it was listed
+
+    def stat(self) -> SimpleNamespace:
+        return SimpleNamespace(st_size=self.size)
+
+    def read_bytes(self) -> bytes:
+        """Its content.
+
+        Raises:
+            DepthError: larger than any picture, or damaged.
+        """
+        if self.size > LARGEST:
+            raise DepthError(
+                f"{self}: {self.size / 1e6:.0f} MB; no picture or map is so large. Do not trust this archive."
+            )
+        try:
+            if self.offset is None:
+                with _zip(self.archive).open(self.path) as file:
+                    content = file.read(self.size + 1)
+            else:
+                with open(self.archive, "rb") as file:
+                    file.seek(self.offset)
+                    content = file.read(self.size)
+        except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            raise DepthError(f"{self}: cannot be read ({error}). Fetch the archive again.") from error
+        except Exception as error:  # zlib.error is no subclass of the above
+            raise DepthError(f"{self}: damaged ({error}). Fetch the archive again.") from error
+        if len(content) != self.size:
+            raise DepthError(f"{self}: {len(content)} bytes, its archive says {self.size}. Fetch the archive again.")
+        return content
+
+
+def members(archive: Path) -> dict[str, Member]:
+    """The plain files of a zip or an uncompressed tar by path; links and devices are left out.
+
+    Raises:
+        DepthError: missing, or neither.
+    """
+    try:
+        if archive.suffix == ".zip":
+            listed = {
+                i.filename: Member(archive, i.filename, i.file_size) for i in _zip(archive).infolist() if not i.is_dir()
+            }
+        else:
+            with tarfile.open(archive, "r:") as file:
+                listed = {i.name: Member(archive, i.name, i.size, i.offset_data) for i in _plain(file)}
+    except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        raise DepthError(
+            f"{archive}: cannot be read as {'a zip' if archive.suffix == '.zip' else 'an uncompressed tar'} ({error}). "
+            "Fetch it again."
+        ) from error
+    return {path.removeprefix("./"): member for path, member in listed.items()}
+
+
+def _plain(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    return (info for info in file if info.isreg() and not info.issparse())
+
+
+def _zip(archive: Path) -> zipfile.ZipFile:
+    now = archive.stat()
+    key = (os.getpid(), archive, now.st_mtime_ns, now.st_size)
+    if key not in _opened:
+        _opened[key] = zipfile.ZipFile(archive)
+    return _opened[key]

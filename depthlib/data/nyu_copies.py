@@ -1,0 +1,131 @@
+"""NYU Depth v2 as people really have it: three repackagings of its raw frames.
+
+- DenseDepth's archive (``nyu_data.zip``, or its ``data`` folder): 50,688 training pairs with depth in **8 bits**, where 255
+  is 10 m, and the 654 test pairs in **16 bits**, millimetres. Both are called png.
+- The sparse-to-dense archive: ``train|val/SCENE/NNNNN.h5`` with ``rgb`` [3, 480, 640] and ``depth`` in metres. Its ``val``
+  is the official test part.
+- The same files in tars, ``train-000000.tar``, ``val-000000.tar``, as hubs of data sets serve them.
+
+All are made of the training scenes and the official test images, so they may be trained on and reported as such.
+
+Source: Alhashim and Wonka 2018; Ma and Karaman 2018.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthlib import camera
+from depthlib.data.archives import Member, members
+from depthlib.data.formats import Source, read_depth8_png, read_depth_png, read_h5_frame
+from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.errors import DepthError
+
+SPLITS = ("train", "test")
+
+
+def open_nyu_densedepth(
+    root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] | None = None
+) -> Pairs:
+    """DenseDepth's pairs, from the zip as it is or from what it unpacks to.
+
+    Args:
+        root: ``nyu_data.zip``, a folder with it, or one with ``data/nyu2_train.csv``.
+        split: ``train`` (8-bit depth) or ``test`` (the 654).
+        size: rows and columns; by default 480x640.
+
+    Raises:
+        DepthError: neither is there, the list of pairs cannot be read, or names a file that is not there.
+    """
+    root = Path(root)
+    _check_split("nyu_densedepth", split)
+    archive = root if root.suffix == ".zip" else root / "nyu_data.zip"
+    table = f"data/nyu2_{split}.csv"
+    if archive.is_file():
+        inside = members(archive)
+        if table not in inside:
+            raise DepthError(f"{archive}: holds no {table}; expected DenseDepth's nyu_data.zip.")
+        text = inside[table].read_bytes()
+    else:
+        inside = {}
+        if not (root / table).is_file():
+            raise DepthError(
+                f"{root}: neither nyu_data.zip nor {table} in it. Put DenseDepth's archive there, as it is."
+            )
+        text = (root / table).read_bytes()
+    pairs = []
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text.decode("utf-8-sig"))) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DepthError(f"{root}: {table} cannot be read ({error}). Fetch the archive again.") from error
+    for count, row in enumerate(rows, 1):
+        if len(row) != 2 or any(".." in path.split("/") or path.startswith("/") for path in row):
+            raise DepthError(
+                f"{root}: {table}, line {count}: {','.join(row)[:80]!r}; expected PICTURE,DEPTH below data/."
+            )
+        rgb, depth = (_found(inside, archive, root, path) for path in row)
+        folder = row[0].split("/")[-2]
+        scene = folder.removesuffix("_out") if split == "train" else ""
+        pairs.append(Pair(f"{folder}-{Path(row[0]).stem}", rgb, depth, scene))
+    metres = read_depth8_png if split == "train" else read_depth_png
+    return Pairs("nyu-densedepth", root, whole(pairs, root), metres, size, _camera, split)
+
+
+def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> Source:
+    if not inside:
+        return root / path
+    if path not in inside:
+        raise DepthError(f"{archive}: {path} is listed, and is not in it. Fetch the archive again.")
+    return inside[path]
+
+
+class _H5Frames(Pairs):
+    """Pairs whose picture and map are one file."""
+
+    def read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return read_h5_frame(pair.rgb)
+
+
+def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] | None = None) -> Pairs:
+    """The sparse-to-dense frames, from a tree of ``.h5`` files or from tars of them.
+
+    Args:
+        root: holds ``train`` and ``val``, or ``train-*.tar`` and ``val-*.tar``.
+        split: ``train``, or ``test`` (the archive's ``val``: the official 654 test images).
+        size: rows and columns; by default 480x640.
+
+    Raises:
+        DepthError: no frame found; on reading, what is wrong with a file.
+    """
+    root = Path(root)
+    _check_split("nyu_h5", split)
+    part = "train" if split == "train" else "val"
+    files: dict[str, Source] = {
+        path.relative_to(root / part).as_posix(): path for path in (root / part).rglob("*.h5") if path.is_file()
+    }
+    for archive in sorted(root.glob(f"{part}-*.tar")):
+        files |= {path: member for path, member in members(archive).items() if path.endswith(".h5")}
+    pairs = []
+    for path, file in sorted(files.items()):
+        *folders, number = path.removesuffix(".h5").split("/")
+        scene = folders[-1] if folders else ""
+        pairs.append(Pair("-".join((scene, number)) if scene else number, file, file, scene))
+    if not pairs:
+        raise DepthError(f"{root}: neither {part}/SCENE/*.h5 nor {part}-*.tar with such files in it.")
+    return _H5Frames("nyu-h5", root, pairs, lambda path: read_h5_frame(path)[1], size, _camera, split)
+
+
+def _check_split(name: str, split: str) -> None:
+    if split not in SPLITS:
+        raise DepthError(f"{name}: split is {split!r}; expected train or test.")
+
+
+def _camera(pair: Pair, height: int, width: int) -> Tensor:
+    return camera.nyu_v2(height, width)

@@ -1,0 +1,156 @@
+"""Pictures and depth maps that are files: what most data sets are, once it is said which file belongs to which.
+
+A reader lists its pairs and says how a map becomes metres; reading, checking and resizing are done here, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthlib import camera
+from depthlib.data.formats import Source, read_rgb
+from depthlib.errors import DepthError
+from depthlib.sample import Sample, check, check_size
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One frame: where its picture and its map lie, its name, its place."""
+
+    name: str
+    rgb: Source
+    depth: Source
+    scene: str = ""
+
+
+#: K [3, 3] of a pair's picture of this many rows and columns on disk.
+Camera = Callable[[Pair, int, int], Tensor]
+
+
+def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
+    """A sample at another size: colour by area average (antialiased), depth nearest, K along with them."""
+    height, width = sample["depth"].shape[-2:]
+    if (height, width) == tuple(size):
+        return sample
+    rgb = F.interpolate(sample["rgb"][None], size, mode="bilinear", align_corners=False, antialias=True)[0]
+    depth = F.interpolate(sample["depth"][None], size, mode="nearest-exact")[0]
+    K = camera.resize(sample["K"], size[0] / height, size[1] / width)
+    return {**sample, "rgb": rgb.clamp(0, 1), "depth": depth, "K": K}
+
+
+def colours(rgb: NDArray[np.uint8]) -> Tensor:
+    """Bytes [H, W, 3] as float32 [3, H, W] in [0, 1]."""
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).to(torch.float32) / 255
+
+
+def sixty_degrees(pair: Pair, height: int, width: int) -> Tensor:
+    """K of a camera that sees 60° across: for pictures of whose camera nothing is known."""
+    return camera.from_field_of_view(height, width, 60.0)
+
+
+class Pairs:
+    """A data set of pairs of files.
+
+    Args:
+        name: of the data set.
+        root: where it lies, for messages.
+        pairs: what it holds, in order.
+        metres: a map's file → float32 metres [H, W], 0 = missing.
+        size: rows and columns to resize to; by default as on disk.
+        K: the intrinsics of each picture.
+        how: options that change what is read; they become part of the fingerprint.
+
+    Raises:
+        DepthError: no pairs; on reading, whatever is wrong with a file: damaged, another size than its partner, not metres.
+
+    Shapes and units: :class:`depthlib.sample.Sample`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        pairs: Sequence[Pair],
+        metres: Callable[[Source], NDArray[np.float32]],
+        size: tuple[int, int] | None = None,
+        K: Camera = sixty_degrees,
+        how: object = None,
+    ) -> None:
+        if not pairs:
+            raise DepthError(f"{root}: no pairs of a picture and a depth map in it.")
+        self.name, self.root, self.pairs = name, root, list(pairs)
+        self.size = None if size is None else check_size(size, str(root))
+        self._metres, self._K, self._how = metres, K, how
+
+    def read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """A pair's picture [H, W, 3] and metres [H, W], 0 = missing, as on disk."""
+        return read_rgb(pair.rgb), self._metres(pair.depth)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        pair = self.pairs[index]
+        picture, metres = self.read(pair)
+        rgb, depth = colours(picture), torch.from_numpy(metres)[None]
+        if rgb.shape[-2:] == depth.shape[-2:][::-1] and rgb.shape[-1] != rgb.shape[-2]:
+            raise DepthError(
+                f"{pair.depth}: depth is {depth.shape[-2]}x{depth.shape[-1]} where the image is "
+                f"{rgb.shape[-2]}x{rgb.shape[-1]} (height x width): it is transposed. Save it rows first."
+            )
+        K = self._K(pair, *rgb.shape[-2:])
+        sample = Sample(rgb=rgb, depth=depth, K=K, name=pair.name, dataset=self.name, index=index)
+        if pair.scene:
+            sample["scene"] = pair.scene
+        sample = check(sample, str(pair.depth))
+        return sample if self.size is None else resize_sample(sample, self.size)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return [pair.name for pair in self.pairs]
+
+    def fingerprint(self) -> str:
+        """A hash of the names and byte counts of all files shown, and of the options."""
+        digest = hashlib.sha256(repr((self.size, self._how)).encode())
+        for pair in self.pairs:
+            for path in (pair.rgb, pair.depth):
+                digest.update(f"{path.name}:{byte_count(path)}\n".encode())
+        return digest.hexdigest()[:16]
+
+
+def byte_count(source: Source) -> int:
+    """How long a file is, without reading it.
+
+    Raises:
+        DepthError: it is gone.
+    """
+    try:
+        return source.stat().st_size
+    except OSError as error:
+        raise DepthError(f"{source}: was there when the data set was opened, and is gone.") from error
+
+
+def whole(pairs: Sequence[Pair], root: Path) -> list[Pair]:
+    """The pairs, if every file of theirs is there.
+
+    Raises:
+        DepthError: one is missing: names it, and says how many are.
+    """
+    lost = [path for pair in pairs for path in (pair.rgb, pair.depth) if not path.is_file()]
+    if lost:
+        raise DepthError(
+            f"{lost[0]}: not there, one of {len(lost)} files missing below {root}. Unpack the data set again, colour and depth."
+        )
+    return list(pairs)

@@ -1,0 +1,67 @@
+"""MPI Sintel's depth: frames of an animated film with exact depth and cameras, as its archives unpack.
+
+``training/clean|final/SCENE/frame_NNNN.png``, ``training/depth/SCENE/frame_NNNN.dpt`` and
+``training/camdata_left/SCENE/frame_NNNN.cam``, 436x1024 pixels.
+
+Source: Butler, Wulff, Stanley, Black 2012; the depth of Wulff et al. 2012 in the units of the film, taken as metres.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from depthlib.data.formats import Source, read_dpt, read_sintel_camera
+from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.errors import DepthError
+
+FARTHEST = 100.0
+
+
+def open_sintel(
+    root: str | os.PathLike[str],
+    size: tuple[int, int] | None = None,
+    render: Literal["clean", "final"] = "final",
+    farthest: float = FARTHEST,
+) -> Pairs:
+    """The 23 training scenes (the test scenes have no public depth).
+
+    Args:
+        root: holds ``training``.
+        size: rows and columns; by default as on disk.
+        render: ``final`` has blur, fog and motion; ``clean`` has none.
+        farthest: what lies beyond is missing. The film's sky is a surface ten thousands of metres away.
+
+    Raises:
+        DepthError: no such folder, an unknown render, frames without depth or camera.
+    """
+    root = Path(root)
+    if render not in ("clean", "final"):
+        raise DepthError(f"Sintel: render is {render!r}; expected clean or final.")
+    if not 0 < farthest <= FARTHEST:
+        raise DepthError(f"Sintel: farthest is {farthest!r}; expected metres above 0, at most {FARTHEST:g}.")
+    training = root / "training"
+    pairs = [
+        Pair(f"{p.parent.name}-{p.stem}", p, training / "depth" / p.parent.name / f"{p.stem}.dpt", p.parent.name)
+        for p in sorted((training / render).glob("*/frame_*.png"))
+    ]
+    if not pairs:
+        raise DepthError(
+            f"{training / render}: no SCENE/frame_NNNN.png in it. Unpack Sintel's depth archive and its images there."
+        )
+
+    def metres(path: Source) -> NDArray[np.float32]:
+        depth = read_dpt(path)
+        return np.where(np.isfinite(depth) & (depth <= farthest), depth, 0).astype(np.float32)
+
+    def camera(pair: Pair, height: int, width: int) -> Tensor:
+        path = training / "camdata_left" / pair.scene / f"{Path(pair.rgb.name).stem}.cam"
+        return torch.tensor(read_sintel_camera(path), dtype=torch.float32)
+
+    return Pairs("sintel", root, whole(pairs, root), metres, size, camera, (render, farthest))
