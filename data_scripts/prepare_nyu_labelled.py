@@ -6,23 +6,25 @@
                                                                      nyu_depth_v2_labeled.mat, or rgb/ and depth/,
                                                                      with splits.mat beside
     python data_scripts/prepare_nyu_labelled.py --mirror http://localhost:8000
+    python data_scripts/prepare_nyu_labelled.py --truth raw          with the sensor's holes (rawDepths), into a store of
+                                                                     its own, nyu_depth_v2_labeled_raw
 
-The store appears in $DEPTHLIB_DATA/nyu_depth_v2_labeled (or --to) when it is complete. Downloads go on where they
-were cut off and are checked. The data are for research under their own terms: see
-the data set's page. They are never part of this project.
+The store appears in $DEPTHLIB_DATA/nyu_depth_v2_labeled (or --to) when it is complete. Downloads and the store itself go
+on where they were cut off; downloads are checked. The data are for research under their own terms: see the data set's
+page. They are never part of this project.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import os
 import sys
 from pathlib import Path
 
 from depthlib.data import data_root
 from depthlib.data.downloads import Source, fetch
-from depthlib.data.nyu import FOLDER, MAT, open_nyu
-from depthlib.data.store import write_store
+from depthlib.data.nyu import FOLDER, MAT, TRUTHS, open_nyu
+from depthlib.data.preparation import write_store
 from depthlib.errors import DepthError
 
 LICENCE = "NYU Depth v2 (Silberman et al. 2012): research use, under the data set's own terms; not redistributable."
@@ -52,22 +54,28 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--to", type=Path, help="the store's folder (default: $DEPTHLIB_DATA/nyu_depth_v2_labeled)")
     parser.add_argument("--size", type=int, nargs=2, default=(240, 320), metavar=("ROWS", "COLUMNS"))
+    parser.add_argument(
+        "--truth", choices=sorted(TRUTHS), default="filled", help="in-painted depth (default) or the sensor's"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+    )
     parser.add_argument("--mirror", action="append", default=[], metavar="URL",
                         help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
     args = parser.parse_args(arguments)
-    target = args.to or data_root() / FOLDER
+    target = args.to or data_root() / (FOLDER if args.truth == "filled" else f"{FOLDER}_raw")
     try:
         if (target / "meta.json").exists():
-            print(f"{target}: prepared already ({len(open_nyu(target, 'all', tuple(args.size)))} images)")
+            ready = open_nyu(target, "all", tuple(args.size), args.truth)
+            print(f"{target}: prepared already ({len(ready)} images)")
             return 0
         source = args.source or data_root() / "downloads"
         if args.source is None:
             for item in SOURCES:
                 fetch(item, source, [f"{mirror.rstrip('/')}/{item.name}" for mirror in args.mirror])
-        dataset = open_nyu(source, "all", tuple(args.size))
-        write_store(dataset, target, licence=LICENCE)
-        shutil.copyfile(source / "splits.mat", target / "splits.mat")
-        print(f"{target}: {len(dataset)} images of {args.size[0]}x{args.size[1]}; set DEPTHLIB_DATA={target.parent}")
+        dataset = open_nyu(source, "all", tuple(args.size), args.truth)
+        prepared = write_store(dataset, target, LICENCE, jobs=args.jobs, beside=[source / "splits.mat"])
+        print(f"{target}: {prepared.kept} images of {args.size[0]}x{args.size[1]}; set DEPTHLIB_DATA={target.parent}")
     except DepthError as error:
         print(f"prepare_nyu_labelled: {error}", file=sys.stderr)
         return 2

@@ -11,21 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from depthlib import __version__
+from depthlib.cli_arguments import parse_parameters, parse_size
 from depthlib.errors import DepthError
 
 # torch and everything else heavy is imported inside the commands, so that --help answers at once
-
-
-def _parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25") -> dict[str, str]:
-    parameters = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise DepthError(f"{flag} {pair}: expected name=value, such as {flag} {example}.")
-        if name == "profile":
-            raise DepthError(f"{flag} {pair}: the profile has its own option: --profile {value}.")
-        parameters[name] = value
-    return parameters
 
 
 def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]:
@@ -34,7 +23,7 @@ def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]
     from depthlib.recipe import default_profile, load_recipe, run_folder
 
     profile = args.profile or default_profile()
-    parameters = _parameters(args.parameter)
+    parameters = parse_parameters(args.parameter)
     recipe = load_recipe(args.recipe, profile, **parameters)
     out = Path(args.out) if args.out else run_folder(recipe, profile)
     if args.results:  # now, not after hours of training
@@ -140,9 +129,9 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.reporting import FORMATS
     from depthlib.typed import read_yaml
 
-    pairs = _parameters(args.option, "--option", "root=my_pairs")
+    pairs = parse_parameters(args.option, "--option", "root=my_pairs")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
-    size = _size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
+    size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
@@ -197,13 +186,6 @@ def _predictor(args: argparse.Namespace) -> Any:
     if args.scale is not None and not maps:
         return adapters.scaled(predictor, args.scale)
     return predictor
-
-
-def _size(text: str) -> tuple[int, int]:
-    rows, _, columns = text.partition("x")
-    if not (rows.isdigit() and columns.isdigit()):
-        raise DepthError(f"--size {text}: expected rows x columns, such as 480x640.")
-    return int(rows), int(columns)
 
 
 def protocols(args: argparse.Namespace) -> int:
@@ -396,7 +378,7 @@ def _parser() -> argparse.ArgumentParser:
         "--against",
         default="nyu",
         metavar="DATA",
-        help="a data set: rooms, roads, nyu, kitti, middlebury, motorcycle, folder or store (default: nyu)",
+        help="a name of `depthlib data list` (default: nyu)",
     )
     sub.add_argument("--split", default="test")
     sub.add_argument(
@@ -410,6 +392,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set")
     sub.add_argument("--format", choices=("text", "json", "markdown", "latex"), default="text")
+
+    from depthlib.cli_data import add_data
+
+    add_data(add)
 
     sub = add("table", table, "A table of the papers, published numbers beside ours.",
               "  depthlib table\n  depthlib table 001-1\n  depthlib run table:001-1 --profile gpu\n")  # fmt: skip

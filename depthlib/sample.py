@@ -20,6 +20,7 @@ key            shape (sample)      meaning
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -158,19 +159,20 @@ def check_size(size: Any, source: str) -> tuple[int, int]:
 
 def check_depth(depth: Tensor, source: str) -> Tensor:
     """Return a depth map if it can be metres with 0 = missing; see :func:`check`."""
-    if not torch.isfinite(depth).all():
+    if depth.numel() == 0:
+        raise DepthError(f"{source}: an empty map, {tuple(depth.shape)}.")
+    low, high = (end.item() for end in depth.aminmax())  # one pass; NaN comes through
+    if not math.isfinite(low) or not math.isfinite(high):
         bad = int((~torch.isfinite(depth)).sum())
         raise DepthError(f"{source}: {bad} depth values are NaN or infinite; mark missing depth with 0.")
-    if (depth < 0).any():
+    if low < 0:
         raise DepthError(
-            f"{source}: smallest depth is {depth.min():.4g} m; depth is distance along the axis, 0 = missing. "
+            f"{source}: smallest depth is {low:.4g} m; depth is distance along the axis, 0 = missing. "
             "Negative values are often disparity, or points behind the camera: convert or set them to 0."
         )
-    known = depth[depth > 0]
-    if known.numel() == 0:
+    if high == 0:
         raise DepthError(f"{source}: every depth is 0 (missing); expected some metres. Wrong file or channel?")
-    median = known.median().item()
-    if median > METRES_MEDIAN_LIMIT:
+    if high > METRES_MEDIAN_LIMIT and (median := depth[depth > 0].median().item()) > METRES_MEDIAN_LIMIT:
         raise DepthError(
             f"{source}: median depth is {median:.4g} m; expected under {METRES_MEDIAN_LIMIT:.0f} m. "
             "It looks like millimetres: give the scale, such as depth_scale=1000."

@@ -47,7 +47,9 @@ def test_importing_the_library_is_cheap():
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = ("torchvision", "torchmetrics", "accelerate", "scipy", "h5py", "matplotlib", "plotly", "papermill", "PIL")
     assert not [name for name in new if name.split(".")[0] in heavy]
-    assert [name for name in new if name.startswith("depthlib")] == ["depthlib", "depthlib.cli", "depthlib.errors"]
+    assert [name for name in new if name.startswith("depthlib")] == [
+        "depthlib", "depthlib.cli", "depthlib.cli_arguments", "depthlib.errors",
+    ]  # fmt: skip
 
 
 def test_plots_are_extras_imported_where_used():

@@ -16,7 +16,8 @@ from depthlib.data import open_dataset
 from depthlib.data.folder import Folder
 from depthlib.data.formats import read_depth_png, read_splits, write_depth_png
 from depthlib.data.nyu import NyuMat, open_nyu
-from depthlib.data.store import InMemory, Store, write_store
+from depthlib.data.preparation import write_store
+from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
 
 
@@ -142,7 +143,7 @@ def test_a_mat_that_is_cut_short_or_transposed_is_refused(tmp_path):
 
 def test_a_store_holds_what_was_put_in_and_is_read_only(pairs, tmp_path):
     source = Folder(pairs)
-    store = Store(write_store(source, tmp_path / "store", licence="made for a test", progress=False))
+    store = Store(write_store(source, tmp_path / "store", licence="made for a test", progress=False).folder)
     assert len(store) == 8 and store.meta["licence"] == "made for a test"
     for a, b in zip(source.__getitems__(range(8)), store.__getitems__(range(8)), strict=True):
         torch.testing.assert_close(a["rgb"], b["rgb"])
@@ -164,7 +165,7 @@ def test_a_store_is_whole_or_absent(pairs, tmp_path):
 
 
 def test_a_store_whose_arrays_do_not_fit_its_description_is_refused(pairs, tmp_path):
-    folder = write_store(Folder(pairs), tmp_path / "store", progress=False)
+    folder = write_store(Folder(pairs), tmp_path / "store", progress=False).folder
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "count": 9}))
     with pytest.raises(DepthError, match="Prepare it again"):

@@ -203,7 +203,7 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["export", "{photo}"], "no checkpoint there"),
         (["export", "{run}", "--out", "/proc/nowhere/x.onnx"], "cannot be written"),
         (["export", "{run}", "--out", "."], "is a folder"),
-        (["evaluate", "{run}/none.onnx"], "no such file"),
+        (["evaluate", "{run}/none.onnx", "--against", "rooms", "--option", "count=1"], "no such file"),
         (["evaluate", "{run}", "--kind", "disparity"], "answers in metres"),
         (["evaluate", "{run}", "--against", "store"], "option root"),
         (["evaluate", "{run}", "--option", "root"], "--option root: expected name=value"),

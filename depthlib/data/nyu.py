@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from depthlib.data.pairs import resize_sample
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD, Sample, check, check_size
+
+if TYPE_CHECKING:
+    import h5py
 
 SPLITS = ("train", "test", "fit", "validation", "all")
 FOLDER = "nyu_depth_v2_labeled"
@@ -130,11 +134,13 @@ class NyuMat:
         self.path, self.size = Path(path), check_size(size, str(path))
         if not self.path.is_file():
             raise DepthError(f"{path}: not found.")
+        self._array = array
+        self._open: dict[int, h5py.File] = {}
         try:
-            self._file = h5py.File(self.path, "r")
-            self._images, self._depths = self._file["images"], self._file[array]
-            count = self._images.shape[0]
-            kinds = (self._images.dtype, self._depths.dtype)
+            with h5py.File(self.path, "r") as file:
+                shapes = file["images"].shape, file[array].shape
+                kinds = file["images"].dtype, file[array].dtype
+                count = shapes[0][0]
         except (OSError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             raise DepthError(
                 f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and {array} "
@@ -144,9 +150,9 @@ class NyuMat:
             raise DepthError(
                 f"{path}: {count} images of {kinds[0]} and depths of {kinds[1]}; expected uint8 and float32. Fetch the file again."
             )
-        if self._images.shape != (count, 3, 640, 480) or self._depths.shape != (count, 640, 480):
+        if shapes != ((count, 3, 640, 480), (count, 640, 480)):
             raise DepthError(
-                f"{path}: images {self._images.shape} and depths {self._depths.shape}; expected (N, 3, 640, 480) "
+                f"{path}: images {shapes[0]} and depths {shapes[1]}; expected (N, 3, 640, 480) "
                 "and (N, 640, 480), as MATLAB writes them."
             )
         self.indices = list(range(count)) if indices is None else list(indices)
@@ -160,11 +166,23 @@ class NyuMat:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def _file(self) -> h5py.File:
+        """The file, opened once in each process: an open one can neither be sent to another nor shared with a fork."""
+        import h5py
+
+        if os.getpid() not in self._open:
+            self._open = {os.getpid(): h5py.File(self.path, "r")}
+        return self._open[os.getpid()]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
     def __getitem__(self, index: int) -> Sample:
         i = self.indices[index]
         try:
-            image, depth = self._images[i], self._depths[i]
-        except (OSError, TypeError) as error:
+            file = self._file()
+            image, depth = file["images"][i], file[self._array][i]
+        except (OSError, TypeError, KeyError, RuntimeError) as error:
             raise DepthError(f"{self.path}: frame {i + 1} cannot be read ({error}). Fetch the file again.") from error
         rgb = torch.from_numpy(image).permute(0, 2, 1).to(torch.float32) / 255  # [3, 640, 480] → [3, 480, 640]
         sample = Sample(

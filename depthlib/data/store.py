@@ -1,8 +1,9 @@
 """The store: a prepared data set as memory-mapped arrays, and the same encoding held in memory.
 
 A folder with ``meta.json`` (schema, count, size, units, fingerprint, licence), ``rgb.npy`` uint8 [N, H, W, 3],
-``depth.npy`` uint16 millimetres [N, H, W] (0 = missing) and ``index.json`` (name, scene and K of each sample).
-Opened read-only as memory maps, so several processes share one copy and memory stays flat.
+``depth.npy`` [N, H, W], uint16 millimetres or float16 metres (0 = missing), and ``index.json`` (name, scene and K of each
+sample). Opened read-only as memory maps, so several processes share one copy and memory stays flat. Made by
+:func:`depthlib.data.preparation.write_store`.
 """
 
 from __future__ import annotations
@@ -10,112 +11,67 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder
 from depthlib.sample import RGBD, Sample, check_depth
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
-UNITS = {"rgb": "uint8", "depth": "uint16 millimetres, 0 = missing"}
 
 
-def encode(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Colour as uint8 [H, W, 3] and depth as uint16 millimetres [H, W]; beyond 65.535 m becomes missing."""
+class DepthEncoding(NamedTuple):
+    """How a store keeps depth: the array's type, and the unit as ``meta.json`` names it."""
+
+    dtype: np.dtype[Any]
+    unit: str
+
+
+DEPTHS = {
+    "uint16": DepthEncoding(np.dtype(np.uint16), "uint16 millimetres, 0 = missing"),
+    "float16": DepthEncoding(np.dtype(np.float16), "float16 metres, 0 = missing"),
+}
+
+
+def encode(sample: Sample, depth: str = "uint16") -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Colour as uint8 [H, W, 3]; depth [H, W] as uint16 millimetres, beyond 65.535 m missing, or as float16 metres."""
     rgb = (sample["rgb"].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    millimetres = (sample["depth"][0] * MILLIMETRES).round()
+    metres = sample["depth"][0].cpu()
+    if depth == "float16":
+        return rgb, metres.numpy().astype(np.float16)
+    millimetres = (metres * MILLIMETRES).round()
     millimetres = torch.where(millimetres <= 65535, millimetres, 0.0)
-    return rgb, millimetres.cpu().numpy().astype(np.uint16)
+    return rgb, millimetres.numpy().astype(np.uint16)
 
 
-def decode(rgb: NDArray[np.uint8], depth: NDArray[np.uint16]) -> tuple[torch.Tensor, torch.Tensor]:
+def decode(rgb: NDArray[np.uint8], depth: NDArray[Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """The inverse of :func:`encode`: rgb [3, H, W] in [0, 1], depth [1, H, W] metres."""
     colour = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).to(torch.float32).div_(255)
-    metres = torch.from_numpy(depth.astype(np.float32)).div_(MILLIMETRES)[None]
-    return colour, metres
+    metres = torch.from_numpy(depth.astype(np.float32))[None]
+    return colour, metres if depth.dtype == np.float16 else metres.div_(MILLIMETRES)
 
 
-def write_store(dataset: RGBD, folder: str | os.PathLike[str], licence: str = "", progress: bool = True) -> Path:
-    """Write a data set as a store; the folder appears only when it is complete.
-
-    Args:
-        dataset: any data set of this library, all samples of one size.
-        folder: where the store will be; must not exist.
-        licence: the terms under which the data may be used, kept in ``meta.json``.
-
-    Raises:
-        DepthError: the folder exists or cannot be written, or samples differ in size.
-    """
-    target = Path(folder)
-    if target.exists():
-        raise DepthError(f"{target}: exists already. Remove it or choose another folder; a store is never overwritten.")
-    writable_folder(target.parent)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        first = dataset[0]
-        height, width = first["depth"].shape[-2:]
-        count = len(dataset)
-        needed, free = count * height * width * 5, shutil.disk_usage(partial).free
-        if needed > free:  # a memory map that meets a full disk kills the process
-            raise DepthError(f"{target}: needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free some space.")
-        rgb = np.lib.format.open_memmap(partial / "rgb.npy", "w+", np.uint8, (count, height, width, 3))
-        depth = np.lib.format.open_memmap(partial / "depth.npy", "w+", np.uint16, (count, height, width))
-        index: list[dict[str, Any]] = []
-        digest = hashlib.sha256()
-        step = 16
-        for start in tqdm(range(0, count, step), desc=f"writing {target.name}", disable=not progress, unit="batch"):
-            for sample in dataset.__getitems__(range(start, min(start + step, count))):
-                if sample["depth"].shape[-2:] != (height, width):
-                    raise DepthError(
-                        f"{sample['name']}: {tuple(sample['depth'].shape[-2:])}, but the store's first sample is "
-                        f"{(height, width)}. Give the data set one size."
-                    )
-                i = len(index)
-                rgb[i], depth[i] = encode(sample)
-                digest.update(rgb[i].tobytes())
-                digest.update(depth[i].tobytes())
-                index.append({"name": sample["name"], "scene": sample.get("scene", ""), "K": sample["K"].tolist()})
-        rgb.flush()
-        depth.flush()
-        digest.update(json.dumps(index).encode())
-        (partial / "index.json").write_text(json.dumps(index))
-        meta = {
-            "schema": SCHEMA,
-            "name": dataset.name,
-            "count": count,
-            "size": [height, width],
-            "units": UNITS,
-            "fingerprint": digest.hexdigest()[:16],
-            "licence": licence,
-        }
-        (partial / "meta.json").write_text(json.dumps(meta, indent=1))
-        os.replace(partial, target)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise DepthError(
-            f"{target}: cannot be written ({error.strerror}). Free some space or choose another folder."
-        ) from error
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return target
+def content_hash(rgb: NDArray[Any], depth: NDArray[Any], index: list[dict[str, Any]]) -> str:
+    """A hash of everything a store holds."""
+    digest = hashlib.sha256()
+    for colour, metres in zip(rgb, depth, strict=True):
+        digest.update(colour.tobytes())
+        digest.update(metres.tobytes())
+    digest.update(json.dumps(index).encode())
+    return digest.hexdigest()[:16]
 
 
 class Store:
     """A store opened read-only.
 
     Args:
-        folder: made by :func:`write_store`.
+        folder: made by :func:`depthlib.data.preparation.write_store`.
         indices: the part of it to show, by default all.
 
     Raises:
@@ -143,10 +99,12 @@ class Store:
                 f"{self.folder}: meta.json or index.json lacks an entry or holds one of another kind ({error!r}). "
                 "Prepare it again."
             ) from error
-        if not whole or units != UNITS or self._rgb.dtype != np.uint8 or self._depth.dtype != np.uint16:
+        known = [{"rgb": "uint8", "depth": kept.unit} for kept in DEPTHS.values() if kept.dtype == self._depth.dtype]
+        if not whole or units not in known or self._rgb.dtype != np.uint8:
             raise DepthError(
-                f"{self.folder}: rgb is {self._rgb.dtype} and depth {self._depth.dtype} in units {units}; expected {UNITS} "
-                "and a name, scene and 3x3 K for each sample. Prepare it again."
+                f"{self.folder}: rgb is {self._rgb.dtype} and depth {self._depth.dtype} in units {units}; expected uint8 and "
+                f"{' or '.join(kept.unit for kept in DEPTHS.values())}, and a name, scene and 3x3 K for each sample. "
+                "Prepare it again."
             )
         if self._depth.shape != shape or self._rgb.shape != (*shape, 3) or len(self._index) != shape[0]:
             raise DepthError(
@@ -184,12 +142,7 @@ class Store:
         Raises:
             DepthError: the content has changed.
         """
-        digest = hashlib.sha256()
-        for rgb, depth in zip(self._rgb, self._depth, strict=True):
-            digest.update(rgb.tobytes())
-            digest.update(depth.tobytes())
-        digest.update(json.dumps(self._index).encode())
-        if digest.hexdigest()[:16] != self.meta["fingerprint"]:
+        if content_hash(self._rgb, self._depth, self._index) != self.meta["fingerprint"]:
             raise DepthError(
                 f"{self.folder}: the content does not have the fingerprint of meta.json. Prepare it again."
             )

@@ -1,0 +1,42 @@
+"""What commands are given as text: settings as name=value, sizes as rows x columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from depthlib.errors import DepthError
+
+
+def parse_parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25") -> dict[str, str]:
+    """Repeated ``NAME=VALUE`` as a dict.
+
+    Raises:
+        DepthError: no equals sign, or the profile, which has its own option.
+
+    >>> parse_parameters(["lam=0.25"])
+    {'lam': '0.25'}
+    """
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise DepthError(f"{flag} {pair}: expected name=value, such as {flag} {example}.")
+        if name == "profile":
+            raise DepthError(f"{flag} {pair}: the profile has its own option: --profile {value}.")
+        parameters[name] = value
+    return parameters
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Rows and columns.
+
+    Raises:
+        DepthError: anything but two whole numbers.
+
+    >>> parse_size("480x640")
+    (480, 640)
+    """
+    rows, _, columns = text.partition("x")
+    if not (rows.isdigit() and columns.isdigit()):
+        raise DepthError(f"--size {text}: expected rows x columns, such as 480x640.")
+    return int(rows), int(columns)

@@ -1,0 +1,144 @@
+"""``depthlib data …``: what data sets there are, what is here, a look at one, a store of one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from depthlib.cli_arguments import parse_parameters, parse_size
+from depthlib.errors import DepthError
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:
+    from depthlib.data import open_dataset
+    from depthlib.data.catalogue import entry
+    from depthlib.typed import read_yaml
+
+    known = entry(args.name)
+    pairs = parse_parameters(args.option, "--option", "root=my_pairs")
+    options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
+    return open_dataset(args.name, args.split or known.splits[0], size, **options)
+
+
+def show_list(args: argparse.Namespace) -> int:
+    """Every data set, and whether it is here."""
+    from depthlib.data import data_root
+    from depthlib.data.catalogue import CATALOGUE, found
+
+    print(f"looked for in {data_root()}\n")
+    for name, known in CATALOGUE.items():
+        here = "by root" if known.needs else "missing" if isinstance(found(name), DepthError) else "here"
+        print(f"{name:22}{here:9}{known.what}")
+    print("\n`depthlib data info NAME` says how to get one.")
+    return 0
+
+
+def info(args: argparse.Namespace) -> int:
+    """All about one data set."""
+    from depthlib.data.catalogue import entry, found, place
+
+    known = entry(args.name)
+    opened = found(args.name) if not known.needs else None
+    rows = {
+        "what": known.what, "content": known.content, "terms": known.terms, "page": known.page,
+        "parts": ", ".join(known.splits), "place": str(place(args.name) or ""), "layout": known.layout,
+    }  # fmt: skip
+    for key, value in rows.items():
+        if value:
+            print(f"{key:9}{value}")
+    if opened is None:
+        print(f"here     say where: --option root={known.needs['root']}")
+    elif isinstance(opened, DepthError):
+        print(f"here     no: {opened}")
+    else:
+        print(f"here     {len(opened)} samples ({known.splits[0]}), fingerprint {opened.fingerprint()}")
+    return 0
+
+
+def preview(args: argparse.Namespace) -> int:
+    """The first samples as one picture."""
+    from depthlib.files import writable_folder
+
+    out = Path(args.out)
+    if out.suffix.lower() not in (".png", ".jpg", ".pdf", ".svg"):
+        raise DepthError(f"--out {args.out}: expected a picture's name, such as preview.png.")
+    if args.count < 1:
+        raise DepthError(f"--count {args.count}: expected at least 1.")
+    writable_folder(out.parent, "Choose another place with --out.")
+    if args.name == "middlebury_disparity":
+        raise DepthError("middlebury_disparity: has disparities and no metres, so there is no depth to draw.")
+    data = _open(args, parse_size(args.size))
+    samples = [data[i] for i in range(min(args.count, len(data)))]
+    from depthlib import plots
+
+    figure = plots.contact_sheet(samples, columns=min(args.count, 4))
+    figure.savefig(out, dpi=110)
+    for sample in samples:
+        depth = sample["depth"]
+        known = depth[depth > 0]
+        print(
+            f"{sample['name']:32} {depth.shape[-2]}x{depth.shape[-1]}  {known.min():6.2f} to {known.max():6.2f} m  "
+            f"{len(known) / depth.numel():4.0%} known"
+        )
+    print(f"{out}: {len(samples)} of {len(data)} samples")
+    return 0
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """Write a data set as a store."""
+    from depthlib.data import data_root
+    from depthlib.data.catalogue import entry
+    from depthlib.data.preparation import write_store
+
+    known = entry(args.name)
+    if args.jobs < 1:
+        raise DepthError(f"--jobs {args.jobs}: expected at least 1.")
+    split = args.split or known.splits[0]
+    rows, columns = size = parse_size(args.size)
+    data = _open(args, size)
+    target = Path(args.to) if args.to else data_root() / "stores" / f"{args.name}-{split}-{rows}x{columns}"
+    depth = args.depth or ("float16" if known.far else "uint16")
+    print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged))
+    print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")
+    return 0
+
+
+def add_data(add: Add) -> None:
+    """The command and its own commands."""
+    sub = add("data", lambda args: show_list(args), "What data sets there are, what is here, a look at one, a store of one.",
+              "  depthlib data list\n  depthlib data info nyu_h5\n  depthlib data preview rooms --out rooms.png\n"
+              "  depthlib data prepare nyu_densedepth --jobs 8 --drop-damaged\n")  # fmt: skip
+    commands = sub.add_subparsers(metavar="COMMAND")
+    for name, function, text in (
+        ("list", show_list, "Every data set, and whether it is here."),
+        ("info", info, "What one is, its terms, where to get it, what is missing."),
+        ("preview", preview, "The first samples as one picture, with their depths."),
+        ("prepare", prepare, "Write one as a store: memory-mapped, fast to read; goes on where it was interrupted."),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        if name == "list":
+            continue
+        command.add_argument("name", help="a name of `depthlib data list`")
+        if name == "info":
+            continue
+        command.add_argument("--split", help="which part (default: the first that `info` names)")
+        command.add_argument("--size", default="240x320", metavar="HxW", help="rows and columns (default: 240x320)")
+        command.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                             help="an option of the data set, such as root=my_pairs; repeatable")  # fmt: skip
+        if name == "preview":
+            command.add_argument("--count", type=int, default=8, help="how many samples (default: 8)")
+            command.add_argument("--out", default="preview.png", metavar="FILE", help="default: preview.png")
+        else:
+            command.add_argument("--to", metavar="FOLDER", help="default: $DEPTHLIB_DATA/stores/NAME-SPLIT-HxW")
+            command.add_argument("--depth", choices=("uint16", "float16"),
+                                 help="millimetres up to 65 m, or half precision (default: what the set needs)")  # fmt: skip
+            command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+                                 help="processes (default: one a core)")  # fmt: skip
+            command.add_argument("--drop-damaged", action="store_true",
+                                 help="leave out frames that cannot be read, and name them, instead of stopping")  # fmt: skip

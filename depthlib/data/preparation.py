@@ -1,0 +1,232 @@
+"""Writing a store: in parallel, resumed where it was interrupted, whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from depthlib.data.store import DEPTHS, SCHEMA, content_hash, encode
+from depthlib.errors import DepthError
+from depthlib.files import writable_folder
+from depthlib.sample import RGBD
+
+BATCH = 64  # samples that are read, written and noted as done together: worth sending a data set to a process for
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of it: the store's folder, how many samples it holds, and which were left out and why."""
+
+    folder: Path
+    kept: int
+    dropped: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.folder}: {self.kept} samples"]
+        if self.dropped:
+            lines.append(f"{len(self.dropped)} left out:")
+            lines += [f"  {name}: {why}" for name, why in self.dropped]
+        return "\n".join(lines)
+
+
+def write_store(
+    dataset: RGBD,
+    folder: str | os.PathLike[str],
+    licence: str = "",
+    depth: str = "uint16",
+    jobs: int = 1,
+    drop_damaged: bool = False,
+    beside: Sequence[Path] = (),
+    progress: bool = True,
+) -> Prepared:
+    """Write a data set as a store; the folder appears only when it is complete.
+
+    What is being written gathers beside it in ``.NAME.partial``. A run that was interrupted goes on from there when it is
+    started again on the same data; bad input removes it.
+
+    Args:
+        dataset: any data set of this library, all samples of one size.
+        folder: where the store will be; must not exist.
+        licence: the terms under which the data may be used, kept in ``meta.json``.
+        depth: ``uint16`` millimetres (up to 65.5 m, what lies beyond is missing) or ``float16`` metres (roads).
+        jobs: processes that read at the same time; within ``joblib.parallel_config("dask")`` they are a cluster's.
+        drop_damaged: leave out samples that cannot be read, instead of stopping at the first.
+        beside: files that are copied into the store, such as a list of the official split.
+
+    Raises:
+        DepthError: the folder exists or cannot be written, another process is writing it, samples differ in size, one
+            cannot be read (without ``drop_damaged``), or none can.
+    """
+    target = Path(folder)
+    if depth not in DEPTHS:
+        raise DepthError(f"{target}: depth is {depth!r}; expected uint16 (millimetres) or float16 (metres).")
+    if target.exists():
+        raise DepthError(f"{target}: exists already. Remove it or choose another folder; a store is never overwritten.")
+    writable_folder(target.parent)
+    partial = target.parent / f".{target.name}.partial"
+    try:
+        with FileLock(f"{partial}.lock", timeout=0):
+            try:
+                return _write(dataset, target, partial, licence, depth, jobs, drop_damaged, beside, progress)
+            except DepthError:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+            except OSError as error:
+                raise DepthError(
+                    f"{target}: cannot be written ({error.strerror}). Free some space and run again: what was written is "
+                    f"kept in {partial.name}."
+                ) from error
+            finally:
+                Path(f"{partial}.lock").unlink(missing_ok=True)
+    except Timeout as error:
+        raise DepthError(f"{target}: another process is writing it. Wait for it, or choose another folder.") from error
+
+
+def _write(
+    dataset: RGBD, target: Path, partial: Path, licence: str, depth: str, jobs: int, drop_damaged: bool,
+    beside: Sequence[Path], progress: bool,
+) -> Prepared:  # fmt: skip
+    count = len(dataset)
+    height, width = _size(dataset, drop_damaged)
+    plan = {
+        "schema": SCHEMA, "data": dataset.fingerprint(), "count": count, "size": [height, width], "depth": depth,
+        "drop_damaged": drop_damaged,
+    }  # fmt: skip
+    if not partial.is_dir() or _read_json(partial / "plan.json") != plan:
+        shutil.rmtree(partial, ignore_errors=True)
+        needed, free = count * height * width * 5, shutil.disk_usage(target.parent).free
+        if needed > free:  # a memory map that meets a full disk kills the process
+            raise DepthError(f"{target}: needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free some space.")
+        partial.mkdir()
+        _map(partial / "rgb.npy", np.uint8, (count, height, width, 3))
+        _map(partial / "depth.npy", DEPTHS[depth].dtype, (count, height, width))
+        (partial / "plan.json").write_text(json.dumps(plan))
+    rgb = np.load(partial / "rgb.npy", mmap_mode="r+")
+    maps = np.load(partial / "depth.npy", mmap_mode="r+")
+    done = _done(partial / "done.jsonl")
+    todo = [range(i, min(i + BATCH, count)) for i in range(0, count, BATCH) if i not in done]
+    with (
+        open(partial / "done.jsonl", "a", encoding="utf-8") as log,
+        tqdm(
+            total=count,
+            initial=count - sum(map(len, todo)),
+            desc=f"writing {target.name}",
+            disable=not progress,
+            unit="image",
+        ) as bar,
+    ):
+        batches = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+            delayed(_read)(dataset, indices, (height, width), depth, drop_damaged) for indices in todo
+        )
+        for start, arrays, entries in batches:
+            for i, pair in arrays.items():
+                rgb[i], maps[i] = pair
+            log.write(json.dumps([start, entries]) + "\n")
+            log.flush()
+            done[start] = entries
+            bar.update(len(entries))
+    entries = [entry for start in sorted(done) for entry in done[start]]
+    dropped = tuple((entry["name"], entry["dropped"]) for entry in entries if "dropped" in entry)
+    kept = [i for i, entry in enumerate(entries) if "dropped" not in entry]
+    if not kept:
+        raise DepthError(f"{target}: none of {count} samples can be read. The first: {dropped[0][1]}")
+    if dropped:
+        rgb, maps = (_without(partial / name, kept) for name in ("rgb.npy", "depth.npy"))
+    index = [entries[i] for i in kept]
+    rgb.flush()
+    maps.flush()
+    (partial / "index.json").write_text(json.dumps(index))
+    meta = {
+        "schema": SCHEMA, "name": dataset.name, "count": len(index), "size": [height, width],
+        "units": {"rgb": "uint8", "depth": DEPTHS[depth].unit}, "fingerprint": content_hash(rgb, maps, index),
+        "licence": licence, "dropped": len(dropped),
+    }  # fmt: skip
+    (partial / "meta.json").write_text(json.dumps(meta, indent=1))
+    for path in beside:
+        shutil.copyfile(path, partial / path.name)
+    for name in ("plan.json", "done.jsonl"):
+        (partial / name).unlink()
+    os.replace(partial, target)
+    return Prepared(target, len(index), dropped)
+
+
+def _size(dataset: RGBD, drop_damaged: bool) -> tuple[int, int]:
+    """Rows and columns of the first sample that can be read."""
+    if len(dataset) == 0:
+        raise DepthError(f"{dataset.name}: holds no samples, so there is nothing to write.")
+    for i in range(len(dataset)):
+        try:
+            height, width = dataset[i]["depth"].shape[-2:]
+            return height, width
+        except DepthError:
+            if not drop_damaged or i == len(dataset) - 1:
+                raise
+    raise AssertionError("not reached")
+
+
+def _read(
+    dataset: RGBD, indices: Sequence[int], size: tuple[int, int], depth: str, drop_damaged: bool
+) -> tuple[int, dict[int, tuple[Any, Any]], list[dict[str, Any]]]:
+    """A batch in a process of its own: where it begins, its arrays by index, and what the index will say of each."""
+    arrays: dict[int, tuple[Any, Any]] = {}
+    entries: list[dict[str, Any]] = []
+    for i in indices:
+        try:
+            sample = dataset[i]
+            if sample["depth"].shape[-2:] != size:
+                raise DepthError(
+                    f"{sample['name']}: {tuple(sample['depth'].shape[-2:])}, but the store's first sample is {size}. "
+                    "Give the data set one size."
+                )
+        except DepthError as error:
+            if not drop_damaged:
+                raise
+            entries.append({"name": dataset.names()[i], "dropped": str(error)})
+            continue
+        arrays[i] = encode(sample, depth)
+        entries.append({"name": sample["name"], "scene": sample.get("scene", ""), "K": sample["K"].tolist()})
+    return indices[0], arrays, entries
+
+
+def _map(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+    return np.lib.format.open_memmap(path, "w+", dtype, shape)
+
+
+def _without(path: Path, kept: list[int]) -> np.ndarray:
+    """The array at this path with these rows only."""
+    whole = np.load(path, mmap_mode="r")
+    smaller = _map(path.with_suffix(".kept"), whole.dtype, (len(kept), *whole.shape[1:]))
+    for row, i in enumerate(kept):
+        smaller[row] = whole[i]
+    os.replace(path.with_suffix(".kept"), path)
+    return smaller
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None  # an interruption in its first moment: begin again
+
+
+def _done(path: Path) -> dict[int, list[dict[str, Any]]]:
+    """Batches that are whole: a line each, the last of which may be cut."""
+    found = {}
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            try:
+                start, entries = json.loads(line)
+            except ValueError:
+                continue
+            found[start] = entries
+    return found

@@ -1,0 +1,127 @@
+"""Writing a store: interrupted and resumed it is the same, damaged frames are named, several processes agree."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from made import Samples, make_pairs
+
+from depthlib.data.folder import Folder
+from depthlib.data.preparation import BATCH, write_store
+from depthlib.data.store import Store
+from depthlib.errors import DepthError
+from depthlib.sample import Sample
+
+
+def frames(count, far=1.0):
+    rng = np.random.default_rng(0)
+    return Samples(
+        [
+            Sample(
+                rgb=torch.from_numpy(rng.integers(0, 256, (3, 8, 10)) / 255).float(),
+                depth=torch.from_numpy(rng.uniform(1, 9, (1, 8, 10))).float() * far,
+                K=torch.eye(3) * (i + 1), name=f"f{i:03d}", dataset="made", index=i, scene=f"s{i // 10}",
+            )
+            for i in range(count)
+        ]
+    )  # fmt: skip
+
+
+COUNT = 3 * BATCH + 7
+
+
+class Interrupted(Samples):
+    """Stops as if by a key at one sample, until it is let through; remembers what was read."""
+
+    stops = True
+
+    def __getitem__(self, index):
+        if index == 2 * BATCH + 3 and self.stops:
+            raise KeyboardInterrupt
+        self.read = [*getattr(self, "read", []), index]
+        return super().__getitem__(index)
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+    data = Interrupted(frames(COUNT).samples)
+    with pytest.raises(KeyboardInterrupt):
+        write_store(data, tmp_path / "store", progress=False)
+    assert not (tmp_path / "store").exists()
+    lines = (tmp_path / ".store.partial/done.jsonl").read_text().splitlines()
+    assert [json.loads(line)[0] for line in lines] == [0, BATCH]
+    with open(tmp_path / ".store.partial/done.jsonl", "a") as log:
+        log.write(f'[{2 * BATCH}, [{{"name": "cut')  # killed while it wrote a line
+    data.stops, data.read = False, []
+    again = write_store(data, tmp_path / "store", progress=False)
+    assert min(data.read[1:]) == 2 * BATCH and again.kept == COUNT  # the first reading asks for the size
+    whole = write_store(frames(COUNT), tmp_path / "whole", progress=False)
+    assert Store(again.folder).fingerprint() == Store(whole.folder).fingerprint()
+    Store(again.folder).verify()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["store", "whole"]
+
+
+def test_what_was_left_of_other_data_is_not_taken_for_these(tmp_path):
+    data = Interrupted(frames(COUNT).samples)
+    with pytest.raises(KeyboardInterrupt):
+        write_store(data, tmp_path / "store", progress=False)
+    write_store(frames(20), tmp_path / "store", progress=False)
+    assert len(Store(tmp_path / "store")) == 20
+    Store(tmp_path / "store").verify()
+
+
+def test_damaged_frames_are_left_out_by_name_or_stop_the_run(tmp_path):
+    pairs = make_pairs(tmp_path / "pairs")
+    for name in ("0000", "0005"):
+        (pairs / "depth" / f"{name}.png").write_bytes(b"broken")
+    with pytest.raises(DepthError, match=r"0000\.png"):
+        write_store(Folder(pairs), tmp_path / "store", progress=False)
+    prepared = write_store(Folder(pairs), tmp_path / "store", progress=False, drop_damaged=True)
+    assert prepared.kept == 6 and [name for name, _ in prepared.dropped] == ["0000", "0005"]
+    assert "2 left out:\n  0000: " in str(prepared) and "perhaps cut short" in str(prepared)
+    store = Store(prepared.folder)
+    store.verify()
+    assert store.names() == ["0001", "0002", "0003", "0004", "0006", "0007"] and store.meta["dropped"] == 2
+    for stored, read in zip(store.__getitems__(range(6)), (Folder(pairs)[i] for i in (1, 2, 3, 4, 6, 7)), strict=True):
+        torch.testing.assert_close(stored["rgb"], read["rgb"])
+        torch.testing.assert_close(stored["depth"], read["depth"])
+    for path in (pairs / "depth").iterdir():
+        path.write_bytes(b"broken")
+    with pytest.raises(DepthError, match=r"0007\.png"):
+        write_store(Folder(pairs), tmp_path / "none", progress=False, drop_damaged=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pairs", "store"]
+
+
+def test_two_processes_write_what_one_writes(tmp_path):
+    pairs = make_pairs(tmp_path / "pairs")
+    one, two = (write_store(Folder(pairs), tmp_path / str(jobs), jobs=jobs, progress=False) for jobs in (1, 2))
+    assert Store(one.folder).fingerprint() == Store(two.folder).fingerprint()
+
+
+def test_far_depths_in_half_precision(tmp_path):
+    near, far = frames(3), frames(3, far=12.0)
+    store = Store(write_store(far, tmp_path / "roads", depth="float16", progress=False).folder)
+    for kept, true in zip(store.__getitems__(range(3)), far.samples, strict=True):
+        assert kept["depth"].max() > 65.6  # millimetres in 16 bits would have lost it
+        torch.testing.assert_close(kept["depth"], true["depth"], rtol=2**-11, atol=0)
+    cut = Store(write_store(far, tmp_path / "cut", progress=False).folder)[0]["depth"]
+    assert (cut[far[0]["depth"] > 65.535] == 0).all() and cut.max() <= 65.535
+    with pytest.raises(DepthError, match="depth is 'float32'"):
+        write_store(near, tmp_path / "x", depth="float32", progress=False)
+    (tmp_path / "roads/depth.npy").unlink()
+    np.save(tmp_path / "roads/depth.npy", np.zeros((3, 8, 10), np.uint16))
+    with pytest.raises(DepthError, match="Prepare it again"):
+        Store(tmp_path / "roads")  # millimetres where meta.json says metres
+
+
+def test_a_store_that_is_being_written_is_left_alone(tmp_path):
+    from filelock import FileLock
+
+    with FileLock(tmp_path / ".store.partial.lock"), pytest.raises(DepthError, match="another process is writing it"):
+        write_store(frames(3), tmp_path / "store", progress=False)
+
+
+def test_nothing_to_write(tmp_path):
+    with pytest.raises(DepthError, match="holds no samples"):
+        write_store(Samples([]), tmp_path / "store", progress=False)
+    assert not list(tmp_path.iterdir())
