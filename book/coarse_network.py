@@ -232,8 +232,8 @@ print("area covered, as top, left, bottom, right:", model.region)
 #
 # The paper changes every training picture at random, each time it is seen (§3.4). Five transforms: **scale** by
 # $s \in [1, 1.5]$ with depth divided by $s$, **rotation** by up to 5°, a random **crop** to 228×304, a **colour** factor
-# from .8 to 1.2 on each channel, and a **flip** with probability one half {cite}`eigen2014`. Let us look at them one by
-# one on one rendered room. *Rendered* means made by this library: boxes and cylinders with exact depth, not a photograph.
+# from .8 to 1.2 on each channel, and a **flip** with probability one half {cite}`eigen2014`. Which of them a camera could have
+# taken is measured in {doc}`augmentation`; here we look at what this network is given, on one rendered room. *Rendered* means made by this library: boxes and cylinders with exact depth, not a photograph.
 
 # %%
 COUNT = 8 if SMOKE else 100

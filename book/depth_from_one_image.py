@@ -573,4 +573,4 @@ print(check(solution))
 #   metres enter only through a known size or height.
 # - The same picture fits every world scale. A network bets on scale, and part of its error is that bet.
 #
-# Next: {doc}`a loss that knows this <scale_invariant_loss>`.
+# Next: {doc}`how to make many pictures of one <augmentation>`, and which of them a camera could have taken.

@@ -5,7 +5,7 @@ is interpolated once (bilinear) and depth once (nearest neighbour, never mixing 
 by the scale; K follows every transform.
 
 Every parameter is keyed by (seed, epoch, sample index): see `depthlib.randomness`.
-Chapter: `book/coarse_network.py` (and the chapter on augmentation).
+Chapter: `book/augmentation.py`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,25 @@ class Transform:
     flip: Tensor  # bool
     colour: Tensor
     order: Tensor  # of the colour channels, int64 [B, 3]
+
+
+def fixed(
+    count: int, scale: float = 1.0, degrees: float = 0.0, top: float = 0.0, left: float = 0.0, flip: bool = False
+) -> Transform:
+    """The same transform for ``count`` samples, to look at one kind alone; colours stay.
+
+    Args:
+        degrees: in-plane rotation.
+        top, left: of the crop, in pixels of the scaled image.
+
+    >>> fixed(2, scale=1.5).scale
+    tensor([1.5000, 1.5000])
+    """
+    one = torch.ones(count)
+    return Transform(
+        scale * one, math.radians(degrees) * one, top * one, left * one, torch.full((count,), flip), torch.ones(count, 3),
+        torch.arange(3).expand(count, 3),
+    )  # fmt: skip
 
 
 def draw(

@@ -75,10 +75,18 @@ def _run_table(args: argparse.Namespace) -> int:
         raise DepthError(
             "--out: a table has several runs; each goes to its own folder. Set DEPTHLIB_RUNS to move them."
         )
+    refused = {}
     for number, recipe in enumerate(recipes, 1):
         print(f"\n{recipe}: {number} of {len(recipes)}")
-        run(argparse.Namespace(**{**vars(args), "recipe": recipe, "results": args.results or "results"}))
-    return table(argparse.Namespace(name=name, results=args.results or "results", format="markdown"))
+        try:
+            run(argparse.Namespace(**{**vars(args), "recipe": recipe, "results": args.results or "results"}))
+        except DepthError as error:  # a set of 400 GB that is not here must not keep the other rows from being made
+            refused[recipe] = error
+            print(f"{recipe}: {error}", file=sys.stderr)
+    table(argparse.Namespace(name=name, results=args.results or "results", format="markdown"))
+    if refused:
+        raise DepthError(f"table {name}: {len(refused)} of {len(recipes)} recipes did not run: {', '.join(refused)}.")
+    return 0
 
 
 def table(args: argparse.Namespace) -> int:

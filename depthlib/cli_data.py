@@ -91,7 +91,7 @@ def preview(args: argparse.Namespace) -> int:
 
 def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
-    from depthlib.data import data_root
+    from depthlib.data import prepared_store
     from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
 
@@ -99,9 +99,11 @@ def prepare(args: argparse.Namespace) -> int:
     if args.jobs < 1:
         raise DepthError(f"--jobs {args.jobs}: expected at least 1.")
     split = args.split or known.splits[0]
-    rows, columns = size = parse_size(args.size)
+    size = parse_size(args.size)
     data = _open(args, size)
-    target = Path(args.to) if args.to else data_root() / "stores" / f"{args.name}-{split}-{rows}x{columns}"
+    target = Path(args.to) if args.to else prepared_store(args.name, split, size)
+    for why, count in getattr(data, "dropped", {}).items():
+        print(f"left out: {count} {why}")
     depth = args.depth or ("float16" if known.far else "uint16")
     print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged))
     print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")

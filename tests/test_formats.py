@@ -1,7 +1,12 @@
 """On-disk encodings: there and back, the genuine files, and bytes that nobody should trust."""
 
+import io
 import math
+import tarfile
+import zipfile
 
+import cv2
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from depthlib.data import formats, kitti
+from depthlib.data.archives import members
 from depthlib.errors import DepthError
 
 FLOATS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-100, 1e5, width=32))
@@ -104,10 +110,51 @@ def test_depth_is_the_cameras_z_and_not_the_scanners_x(scan):
     assert np.median(bottom) < 12 < np.median(top)
 
 
+def test_of_two_points_in_a_pixel_the_nearest_or_the_one_seen_with_the_picture():
+    """The camera stands on the axis and the scanner turns: straight ahead is when the picture is taken."""
+    matrix = np.array([[5.0, -100.0, 0, 0], [4.0, 0, -100.0, 0], [1.0, 0, 0, 0]])
+    points = np.array([[10.0, 0.001, 0], [8.0, 0.003, 0], [6.0, -0.002, 0]])  # one pixel, at three times
+    for conflicts, wanted in (("nearest", 6.0), ("time", 10.0)):
+        depth = kitti.project_scan(points, matrix, (10, 12), conflicts)
+        assert depth.max() == wanted and (depth > 0).sum() == 1
+
+
 READERS = {
     "x.dpt": formats.read_dpt, "x.pfm": formats.read_pfm, "x.pgm": formats.read_kinect_pgm, "x.bin": formats.read_velodyne,
     "x.png": formats.read_depth_png, "sun.png": formats.read_sun_depth_png, "x.jpg": formats.read_rgb,
-    "calib.txt": kitti.read_calibration, "splits.mat": formats.read_splits,
+    "calib.txt": kitti.read_calibration, "splits.mat": formats.read_splits, "x.h5": formats.read_h5_frame,
+    "x.cam": formats.read_sintel_camera, "grey.png": formats.read_grey8, "synthia.png": formats.read_grey_rgb16_png,
+    "x.zip": lambda path: [member.read_bytes() for member in members(path).values()],
+    "x.tar": lambda path: [member.read_bytes() for member in members(path).values()],
+}  # fmt: skip
+
+
+def _h5(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("rgb", data=np.arange(36, dtype=np.uint8).reshape(3, 3, 4), compression="gzip")
+        file.create_dataset("depth", data=np.ones((3, 4), np.float32), compression="gzip")
+
+
+def _zip(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/b.txt", "depth" * 20)
+
+
+def _tar(path):
+    with tarfile.open(path, "w") as file:
+        info = tarfile.TarInfo("a/b.txt")
+        info.size = 5
+        file.addfile(info, io.BytesIO(b"depth"))
+
+
+#: Good files of our own making, for formats of which no genuine one is at hand.
+MADE = {
+    "x.dpt": lambda path: formats.write_dpt(path, np.arange(12, dtype=np.float32).reshape(3, 4)),
+    "x.pfm": lambda path: formats.write_pfm(path, np.arange(12, dtype=np.float32).reshape(3, 4)),
+    "x.h5": _h5, "x.zip": _zip, "x.tar": _tar,
+    "x.cam": lambda path: path.write_bytes(np.float32(202021.25).tobytes() + np.eye(3).tobytes() + bytes(96)),
+    "grey.png": lambda path: Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(path),
+    "synthia.png": lambda path: cv2.imwrite(str(path), np.full((3, 4, 3), 700, np.uint16)),
 }  # fmt: skip
 
 
@@ -126,7 +173,7 @@ def test_any_bytes_are_read_or_refused_by_name(tmp_path_factory, name, content):
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("x.dpt", None), ("x.pfm", None), ("x.pgm", "nyu_raw/NYU_depth.pgm"), ("x.png", "kitti_depth/16.png"),
+        *((name, None) for name in MADE), ("x.pgm", "nyu_raw/NYU_depth.pgm"), ("x.png", "kitti_depth/16.png"),
         ("sun.png", "sunrgbd/SUN_depth.png"), ("x.jpg", "sunrgbd/SUN_color.jpg"),
         ("calib.txt", "kitti_object/calib_000007.txt"),
     ],
@@ -139,8 +186,7 @@ def test_a_good_file_cut_short_or_with_a_flipped_bit_is_read_or_refused_by_name(
     folder = tmp_path_factory.mktemp("fuzz")
     path = folder / name
     if source is None:
-        write = formats.write_dpt if name.endswith("dpt") else formats.write_pfm
-        write(path, np.arange(12, dtype=np.float32).reshape(3, 4))
+        MADE[name](path)
     else:
         path.write_bytes((genuine / source).read_bytes())
     content = bytearray(path.read_bytes())

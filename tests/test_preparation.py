@@ -125,3 +125,18 @@ def test_nothing_to_write(tmp_path):
     with pytest.raises(DepthError, match="holds no samples"):
         write_store(Samples([]), tmp_path / "store", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_evened_scenes_have_equally_many_and_lose_nobody(tmp_path):
+    folder = write_store(frames(37), tmp_path / "store", progress=False).folder  # scenes of 10, 10, 10 and 7
+    data = Store(folder, even=8)
+    shown = [sample["scene"] for sample in data.__getitems__(range(len(data)))]
+    assert {scene: shown.count(scene) for scene in shown} == {"s0": 8, "s1": 8, "s2": 8, "s3": 8}
+    assert len(set(data.names())) == 31  # eight different ones of each long scene, all seven of the short one
+    assert Store(folder, even=8).names() == data.names() and data.fingerprint() != Store(folder).fingerprint()
+    assert len(set(Store(folder, even=40).names())) == 37
+    with pytest.raises(DepthError, match="even is 0"):
+        Store(folder, even=0)
+    plain = write_store(Samples([{**frames(1)[0], "scene": ""}]), tmp_path / "plain", progress=False).folder
+    with pytest.raises(DepthError, match="do not know their scene"):
+        Store(plain, even=2)

@@ -10,7 +10,7 @@ from depthlib.errors import DepthError
 from depthlib.sample import RGBD
 
 NAMES = (
-    "rooms", "roads", "nyu", "nyu_densedepth", "nyu_h5", "kitti", "kitti_selection", "sintel", "synthia", "matterport",
+    "rooms", "roads", "nyu", "nyu_densedepth", "nyu_h5", "nyu_raw", "kitti", "kitti_selection", "sintel", "synthia", "matterport",
     "middlebury", "middlebury_disparity", "motorcycle", "folder", "store",
 )  # fmt: skip
 
@@ -19,6 +19,11 @@ def data_root() -> Path:
     """Where data sets are looked for: ``$DEPTHLIB_DATA``, else ``~/.cache/depthlib/data``."""
     named = os.environ.get("DEPTHLIB_DATA")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "depthlib" / "data"
+
+
+def prepared_store(name: str, split: str, size: tuple[int, int]) -> Path:
+    """Where ``depthlib data prepare`` puts a part of a data set at a size."""
+    return data_root() / "stores" / f"{name}-{split}-{size[0]}x{size[1]}"
 
 
 def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None = None, **options: Any) -> RGBD:
@@ -82,6 +87,20 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
         from depthlib.data.nyu_copies import open_nyu_h5
 
         return open_nyu_h5(_root(name, options, name), split, size, **options)
+    if name == "nyu_raw":
+        from depthlib.data.nyu import FOLDER
+        from depthlib.data.nyu_raw import NyuRaw
+
+        labelled = options.pop("labelled", data_root() / FOLDER)
+        prepared = prepared_store(name, split, size or (240, 320))
+        if "root" not in options and prepared.is_dir():
+            return _open("store", split, size, {"root": prepared, **options})
+        if "even" in options:
+            raise DepthError(
+                f"{prepared}: not there, and scenes are evened in a store. Prepare it: `depthlib data prepare nyu_raw "
+                "--drop-damaged` reads the raw recordings once."
+            )
+        return NyuRaw(_root(name, options, name), labelled, size=size, **options)
     if name == "kitti":
         from depthlib.data.kitti import KittiDrives
 

@@ -73,6 +73,11 @@ CATALOGUE: dict[str, Entry] = {
         "https://github.com/fangchangma/sparse-to-dense", "nyu_h5", "train/SCENE/*.h5 and val/…, or tars of them: train-*.tar",
         ("train", "test"),
     ),
+    "nyu_raw": Entry(
+        "NYU's raw recordings, aligned and masked as Eigen et al. did; training scenes only", "about 120,000 frames; 428 GB",
+        RESEARCH, "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html", "nyu_raw",
+        "SCENE/r-*.ppm and d-*.pgm; the official labelled .mat and splits.mat in nyu_depth_v2_labeled",
+    ),
     "kitti": Entry(
         "KITTI's raw drives with laser scans or accumulated depth", "28 test drives of Eigen et al. and all others; 175 GB",
         "CC BY-NC-SA 3.0", "https://www.cvlibs.net/datasets/kitti/raw_data.php", "kitti_raw",

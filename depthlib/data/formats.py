@@ -130,7 +130,7 @@ def read_grey_rgb16_png(path: str | os.PathLike[str] | Source, scale: float = 10
     return (values[..., 0] / np.float32(scale)).astype(np.float32)
 
 
-def read_sintel_camera(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+def read_sintel_camera(path: str | os.PathLike[str] | Source) -> NDArray[np.float64]:
     """The intrinsics [3, 3] of a Sintel camera file (``.cam``): the tag, nine and twelve doubles.
 
     Raises:
@@ -164,7 +164,9 @@ def read_h5_frame(path: str | os.PathLike[str] | Source) -> tuple[NDArray[np.uin
                     "uint8 and [H, W] of floats, at most 4096 a side."
                 )
             return rgb[()].transpose(1, 2, 0), depth[()].astype(np.float32)
-    except (OSError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except DepthError:
+        raise
+    except Exception as error:  # h5py raises many kinds on damaged bytes, down to OverflowError
         raise DepthError(
             f"{path}: cannot be read as HDF5 with rgb and depth ({' '.join(str(error).split())}). Copy it again."
         ) from error
@@ -237,7 +239,7 @@ def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None
     write_whole(path, lambda partial: partial.write_bytes(header + array.tobytes()))
 
 
-def read_kinect_pgm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+def read_kinect_pgm(path: str | os.PathLike[str] | Source) -> NDArray[np.float32]:
     """A raw Kinect frame of NYU Depth v2 (16-bit PGM) as float32 metres [H, W], 0 = missing.
 
     The files are little-endian although PGM says big, so the bytes are swapped back. Metres are 351.3 / (1092.5 − v), as in

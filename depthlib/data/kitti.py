@@ -83,14 +83,17 @@ def camera_from_scanner(
 
 
 def project_scan(
-    points: NDArray[np.floating], matrix: NDArray[np.float64], size: tuple[int, int]
+    points: NDArray[np.floating], matrix: NDArray[np.float64], size: tuple[int, int], conflicts: str = "nearest"
 ) -> NDArray[np.float32]:
-    """A scan as sparse depth, float32 metres [H, W], 0 = no point; the nearest point of a pixel wins.
+    """A scan as sparse depth, float32 metres [H, W], 0 = no point.
 
     Args:
         points: [N, 3] or [N, 4] in the scanner's frame.
         matrix: from :func:`camera_from_scanner`, [3, 4].
         size: rows and columns.
+        conflicts: which of several points in one pixel stays. ``nearest``: the closest, as in the later literature.
+            ``time``: the one recorded closest to the picture, as in Eigen et al. 2014, §4.2. The camera shoots when the
+            scanner points forward, so that is the point of the smallest angle to the car's axis.
 
     Pixel coordinates are rounded minus 1, as KITTI's own development kit counts them. Points behind the scanner's
     front plane (x < 0) are left out first.
@@ -106,11 +109,12 @@ def project_scan(
     depth = pixels[:, 2]
     front = depth > 0
     depth = depth[front]
+    late = np.abs(np.arctan2(ahead[front, 1], ahead[front, 0])) if conflicts == "time" else depth
     u = np.round(pixels[front, 0] / depth).astype(np.int64) - 1
     v = np.round(pixels[front, 1] / depth).astype(np.int64) - 1
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    place, depth = v[inside] * width + u[inside], depth[inside]
-    order = np.argsort(-depth, kind="stable")  # written last stays: the nearest
+    place, depth, late = v[inside] * width + u[inside], depth[inside], late[inside]
+    order = np.argsort(-late, kind="stable")  # written last stays: the nearest, or the first seen
     out = np.zeros(height * width, dtype=np.float32)
     out[place[order]] = depth[order]
     return out.reshape(height, width)
@@ -168,8 +172,9 @@ class KittiDrives:
             ``DATE/DRIVE/image_02/data/NUMBER.png …`` (BTS). There is no fall-back: numbers on other frames do not compare.
         truth: ``scan`` projects the frame's own laser scan; ``annotated`` reads KITTI's accumulated maps,
             ``annotated/DRIVE/proj_depth/groundtruth/image_02/NUMBER.png`` below the root, and leaves out frames without
-            one (45 of the 697; :attr:`dropped` counts them).
+            one (45 of the 697; ``dropped`` counts them).
         cameras: 2 for the left colour camera, 3 for the right; ``train`` may use both.
+        conflicts: of a scan's points in one pixel, see :func:`project_scan`.
         size: rows and columns; a scan is projected at that size, so that no point is lost by resizing.
 
     Source: Geiger et al. 2013; the split of Eigen, Puhrsch, Fergus 2014, §4.1.2.
@@ -185,9 +190,12 @@ class KittiDrives:
         frames: str | os.PathLike[str] | None = None,
         truth: Literal["scan", "annotated"] = "scan",
         cameras: Sequence[int] = (2,),
+        conflicts: Literal["nearest", "time"] = "nearest",
         size: tuple[int, int] | None = None,
     ) -> None:
-        self.root, self.truth = Path(root), truth
+        self.root, self.truth, self.conflicts = Path(root), truth, conflicts
+        if conflicts not in ("nearest", "time"):
+            raise DepthError(f"KITTI: conflicts is {conflicts!r}; expected nearest or time.")
         self.name = "kitti" if truth == "scan" else f"kitti-{truth}"
         self.size = None if size is None else check_size(size, str(root))
         if truth not in ("scan", "annotated"):
@@ -208,13 +216,14 @@ class KittiDrives:
             ]
         else:
             raise DepthError(f"KITTI: split is {split!r}; expected train or test.")
-        self.dropped = 0
+        self.dropped: dict[str, int] = {}
         if truth == "annotated":
             known = [frame for frame in self.frames if self._annotation(frame).is_file()]
-            self.dropped, self.frames = len(self.frames) - len(known), known
-            if split == "test" and self.dropped > 45:
+            lost, self.frames = len(self.frames) - len(known), known
+            self.dropped["frames without an annotated map"] = lost
+            if split == "test" and lost > 45:
                 raise DepthError(
-                    f"{root}/annotated: no map for {self.dropped} of the {len(known) + self.dropped} frames; KITTI itself "
+                    f"{root}/annotated: no map for {lost} of the {len(known) + lost} frames; KITTI itself "
                     "lacks 45 of Eigen's 697. Unpack the whole archive; numbers on fewer frames do not compare."
                 )
         if not self.frames:
@@ -253,7 +262,7 @@ class KittiDrives:
         # pixel centres to pixel centres; `project_scan` takes the kit's count from 1 away after this
         sx, sy = columns / width, rows / height
         shrink = np.array([[sx, 0, (1 - sx) / 2], [0, sy, (1 - sy) / 2], [0, 0, 1]])
-        sample["depth"] = torch.from_numpy(project_scan(scan, shrink @ matrix, (rows, columns)))[None]
+        sample["depth"] = torch.from_numpy(project_scan(scan, shrink @ matrix, (rows, columns), self.conflicts))[None]
         return check(sample, str(path))
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
@@ -265,7 +274,7 @@ class KittiDrives:
 
     def fingerprint(self) -> str:
         """A hash of the frames shown, how their truth is made, and the size."""
-        return hashlib.sha256(repr((self.names(), self.truth, self.size)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.names(), self.truth, self.conflicts, self.size)).encode()).hexdigest()[:16]
 
 
 def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Pairs:

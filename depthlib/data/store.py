@@ -67,18 +67,53 @@ def content_hash(rgb: NDArray[Any], depth: NDArray[Any], index: list[dict[str, A
     return digest.hexdigest()[:16]
 
 
+def evened(scenes: Sequence[str], each: int) -> list[int]:
+    """Indices with ``each`` samples of every scene: a draw without repetition, or every sample several times and the rest drawn.
+
+    Eigen et al. 2014, §4.1.1, make a list of 1200 a scene of their 120,000 frames. They call its length 220,000, although
+    249 scenes of 1200 would be 298,800; how they treated short scenes is not said.
+
+    Args:
+        scenes: the scene of each sample.
+
+    Raises:
+        DepthError: fewer than one a scene, or samples that do not know their scene.
+
+    >>> [["a", "a", "a", "b"][i] for i in evened(["a", "a", "a", "b"], 2)]
+    ['a', 'a', 'b', 'b']
+    """
+    if type(each) is not int or each < 1:
+        raise DepthError(f"even is {each!r}; expected samples a scene, 1 or more.")
+    if not all(scenes):
+        raise DepthError("even: some samples do not know their scene, so scenes cannot be evened.")
+    groups: dict[str, list[int]] = {}
+    for i, scene in enumerate(scenes):
+        groups.setdefault(scene, []).append(i)
+    rng = np.random.default_rng(0)
+    chosen: list[int] = []
+    for scene in sorted(groups):
+        whole, rest = divmod(each, len(groups[scene]))
+        drawn = rng.permutation(groups[scene])[:rest].tolist()
+        chosen += sorted(groups[scene] * whole + drawn)
+    return chosen
+
+
 class Store:
     """A store opened read-only.
 
     Args:
         folder: made by :func:`depthlib.data.preparation.write_store`.
         indices: the part of it to show, by default all.
+        even: show so many samples of every scene, so that a place filmed for long does not count for more (see
+            :func:`evened`).
 
     Raises:
         DepthError: not a store, another schema, or arrays that do not fit ``meta.json``.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], indices: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], indices: Sequence[int] | None = None, even: int | None = None
+    ) -> None:
         self.folder = Path(folder)
         try:
             self.meta = json.loads((self.folder / "meta.json").read_text())
@@ -115,6 +150,10 @@ class Store:
         for i in self.indices:
             if not 0 <= i < shape[0]:
                 raise DepthError(f"{self.folder}: holds samples 0 to {shape[0] - 1}, sample {i} was asked for.")
+
+        if even is not None:
+            scenes = [self._index[i]["scene"] for i in self.indices]
+            self.indices = [self.indices[i] for i in evened(scenes, even)]
 
     def __len__(self) -> int:
         return len(self.indices)
