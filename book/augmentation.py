@@ -51,8 +51,8 @@ plt.rcParams.update(plots.STYLE)
 # > **Is there a camera, in some world, that would have taken the changed picture and measured the changed depths?**
 #
 # If there is, the pair teaches something true. If there is none, it teaches a small lie, which may still be worth it. In
-# rendered rooms we can ask the camera itself. Here are some rooms and the five transforms of
-# {cite:t}`eigen2014`, with the values drawn for one epoch.
+# rendered rooms we can ask the camera itself. Here are some rooms, and what is drawn for the
+# first of them when it is shown once, for four of the five transforms of {cite:t}`eigen2014`. The fifth multiplies each colour by a factor.
 
 # %%
 rooms = make_rooms(6, range(COUNT))
@@ -60,10 +60,11 @@ K = camera.nyu_v2(HEIGHT, WIDTH)
 seen = render(rooms, K, height=HEIGHT, width=WIDTH, sensor=False)
 batch = {"rgb": seen.rgb, "depth": seen.depth, "K": seen.K}
 drawn = draw(NYU, (HEIGHT, WIDTH), (228, 304), seed=0, epoch=0, indices=range(COUNT))
-for name in ("scale", "angle", "top", "left", "flip"):
-    print(f"{name:6s}", getattr(drawn, name)[0].item())
+print(f"scale {drawn.scale[0]:.2f}, turn {math.degrees(drawn.angle[0]):+.1f} degrees")
+print(f"cut at row {drawn.top[0]:.0f}, column {drawn.left[0]:.0f}")
+print("mirrored:", bool(drawn.flip[0]))
 
-# %% mystnb={"image": {"alt": "One rendered room as picture and as depth, five times: as it is, mirrored, turned by five degrees, enlarged by one and a half, and cut to the right."}, "figure": {"caption": "One room, as it is and after each transform alone. Hatched depth is missing: the camera has not seen what is there. The enlarged room's depths have been divided by 1.5, so it is nearer."}}
+# %% mystnb={"image": {"alt": "One rendered room as picture and as depth, five times: as it is, mirrored, turned by five degrees, enlarged by one and a half, and cut to the right."}, "figure": {"caption": "One room, as it is and after each transform alone. Hatched depth is missing: the camera has not seen what is there, and the picture repeats its border. The enlarged room's depths have been divided by 1.5, so it is nearer."}}
 one = {key: value[:1] for key, value in batch.items()}
 ways = {
     "as it is": fixed(1),
@@ -78,9 +79,9 @@ panels |= {f"{name} ": pair["depth"][0] for name, pair in changed.items()}
 plots.show(panels, columns=5)
 
 # %% [markdown]
-# All five come from one matrix a picture. Scaling, turning, cutting and mirroring are composed first and the picture is
-# resampled **once**, so that it is not blurred four times. And the camera matrix $K$ follows each of them, by the rules of
-# [depth from one image](depth_from_one_image).
+# All four come from one matrix a picture. Scaling, turning, cutting and mirroring are composed first and the picture is
+# interpolated **once**, so that it is not blurred four times. And the camera matrix $K$ follows each of them. Cutting and resizing are
+# in [depth from one image](depth_from_one_image); a mirror puts the centre at $c_x' = W - 1 - c_x$; a turn about the centre leaves $K$ as it is.
 #
 # ## Ask the camera
 #
@@ -126,7 +127,7 @@ table = {"turned by 5°": off(turned["depth"], look(K, roll(-5)))}
 print("median {:.2%}, 95th percentile {:.2%}".format(*table["turned by 5°"]))
 
 # %% [markdown]
-# Not quite. A turned pixel falls between four others, and its depth is taken from the nearest of them, half a pixel away
+# Not quite. A turned pixel falls between four others, and its depth is taken from the nearest of them, half a pixel each way
 # at most; a slanted wall is a little deeper there. This is the floor of the instrument: whatever stays near it is exact.
 #
 # **Cutting** moves the window over the picture. Two cameras could be meant. One has the same lens off its centre, as $K$ says
@@ -150,7 +151,8 @@ for name in list(table)[1:]:
     print("{:30s} median {:.2%}, 95th {:.2%}".format(name, *table[name]))
 
 # %% [markdown]
-# With the shifted $K$ the cut is exact: nothing was resampled. Taken as a turned camera, it is off by
+# With the shifted $K$ the cut is exact: nothing was interpolated. But the network has only seen axes in the middle, so it
+# will tend to the second reading. Taken as a turned camera, the cut is off by
 # many times the floor, since depth is measured along the axis and the axis has moved. This is what the paper means by "slightly warped"
 # {cite:p}`eigen2014`. The authors keep it, since it helped.
 #
@@ -206,28 +208,27 @@ table["enlarged 1.5, longer lens"] = readings["not divided, longer lens"][-1]
 table["enlarged 1.5, divided, as a walk"] = readings["divided, against a walk"][-1]
 table["enlarged 1.5, not divided, as a walk"] = readings["not divided, against a walk"][-1]
 
-# %% mystnb={"image": {"alt": "Relative error against the scale from 1 to 1.5, three pairs of lines. Undivided depths against a walk rise steeply, divided ones several times less, and the longer lens stays at the bottom."}, "figure": {"name": "fig-scale", "caption": "Relative error of the depths against a camera that is really there, over the scale. Solid: median. Dashed: one pixel in twenty is worse."}}
+# %% mystnb={"image": {"alt": "Log ratio against the scale from 1.05 to 1.5, three pairs of lines. Undivided depths against a walk rise steeply, divided ones several times less in the median and a third less in the worst twentieth, and the longer lens stays at the bottom."}, "figure": {"name": "fig-scale", "caption": "Log ratio of the depths to those of a camera that is really there, over the scale. Solid: median. Dashed: one pixel in twenty is worse."}}
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for number, (name, found) in enumerate(readings.items()):
     middle_error, worst = torch.stack(found).T
     axes.plot(scales, middle_error, "o-", color=f"C{number}", label=name)
     axes.plot(scales, worst, "--", color=f"C{number}")
-axes.set(xlabel="scale s", ylabel="relative error")
-axes.yaxis.set_major_formatter("{x:.0%}")
+axes.set(xlabel="scale s", ylabel="|log ratio| of the depths")
 axes.legend(frameon=False)
 plt.close(figure)
 figure
 
 # %% [markdown]
-# Not dividing is far worse: a network would be told that a thing that looks larger is as far as before, and would unlearn size
-# as a cue. Dividing removes most of it. The rest is what the sentence leaves out: little near $s = 1$, growing with $s$, and for
+# Not dividing is far worse: a network would be told that a thing that looks larger is as far as before, and might unlearn size
+# as a cue. Dividing removes most of the median. The rest is what the sentence leaves out: little near $s = 1$, growing with $s$, and for
 # one pixel in twenty more than half as large as without dividing. Read as a longer lens, with the depths as they were, the pair is
 # exact at every scale. But the network would then have to know the lens, and it is never told.
 #
 # Where are the errors? In the figure below, the camera walked for the median. What is nearer than that should have come
 # nearer still (red), what is farther has been pulled too near (blue).
 
-# %% mystnb={"image": {"alt": "A depth map after scaling by one and a half beside that of a camera that walked forward, and their difference: near things too far, the far wall too near, the middle right."}, "figure": {"caption": "Scaled by 1.5 with depths divided, against a camera that really walked. Right: log ratio; 0 only at the one distance for which the walk was made."}}
+# %% mystnb={"image": {"alt": "Map of the log ratio of scaled to walked depth: a near wall at the left is red, the far wall pale blue, and the edges of a chair are dark."}, "figure": {"caption": "Scaled by 1.5 with depths divided, against a camera that really walked: log ratio, 0 only at the one distance for which the walk was made. Dark rims: surfaces that the walk covered or uncovered."}}
 plots.error_map(large["depth"][0], closer[0], title="scaled against walked")
 
 # %% [markdown]
@@ -236,7 +237,7 @@ plots.error_map(large["depth"][0], closer[0], title="scaled against walked")
 # The third reading has no error at all: a world in which everything is at the same $X$ and $Y$ and $s$ times nearer. Let us
 # look at that world from above.
 
-# %% mystnb={"image": {"alt": "Floor plans of one room: the original, the one that a walking camera sees, and the squeezed one, in which the corner between two walls is no longer square."}, "figure": {"name": "fig-plan", "caption": "One room from above, the camera at the origin looking up. Middle: after a walk, the same room, nearer. Right: what the pair scaled by 1.5 says: the same width, two thirds of the depth."}}
+# %% mystnb={"image": {"alt": "Floor plans of one room: the original, the one that a walking camera sees, and the squeezed one, in which the corner between two walls is no longer square."}, "figure": {"name": "fig-plan", "caption": "One room from above, the camera below the frame at 0 m, looking up. Middle: after a walk, the same room, nearer. Right: what the pair scaled by 1.5 says: the same width, two thirds of the depth."}}
 plans = {
     "as it is": (batch["depth"][:1], K),
     "after a walk": (closer[:1], K),
@@ -255,19 +256,19 @@ figure
 # %% [markdown]
 # The squeezed room is as wide as before and two thirds as deep. A corner of 90° whose walls run at 45° to the axis opens to
 # $2 \arctan 1.5$, which is more than 112°; chairs become slices. It is a consistent world, its pictures obey the pinhole
-# equation, and nobody lives in it. A network that is fed such pairs learns that rooms may be flatter than they are. With $s$ up
-# to 1.15, as the recipes of [transfer learning](transfer_learning) use it, the squeeze is mild; with 1.5 it is not.
+# equation, and nobody lives in it. A network that is fed such pairs is told that rooms may be flatter than they are. With $s$ up
+# to 1.15, as some recipes of [transfer learning](transfer_learning) use it, the squeeze is mild; with 1.5 it is not.
 #
-# ## All of them together
+# ## The six measured cases
 
-# %% mystnb={"image": {"alt": "Bars of the median and 95th percentile of the relative error for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Left of the dotted line there is only resampling."}}
+# %% mystnb={"image": {"alt": "Bars of the median and 95th percentile of the log ratio for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Bars that end left of the dotted line are resampling only; the cut is exact, and its bar ends at the edge of the axis."}}
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 names = list(table)[::-1]
 middle_error, worst = torch.stack([table[name] for name in names]).clamp_min(1e-5).T
 axes.barh(names, middle_error, color="C0")
 axes.plot(worst, names, "o", color="C1")
 axes.axvline(table["turned by 5°"][0] * 1.5, ls=":", color="0.4")
-axes.set(xscale="log", xlabel="relative error of depth", xlim=(1e-5, 2))
+axes.set(xscale="log", xlabel="|log ratio| of the depths", xlim=(1e-5, 2))
 plt.close(figure)
 figure
 
@@ -305,10 +306,10 @@ for mode in ("nearest", "bilinear"):
 
 # %% [markdown]
 # The count for `nearest` is not zero: on a steep slanted wall a true depth may lie well between its neighbours. The
-# difference between the two is what interpolation invents. It is small, and it sits exactly where it does harm: along
+# difference between the two is what interpolation invents. It is small, and it sits where it would do harm: along
 # the edges of things, which [the fine network](fine_network) is meant to learn.
 
-# %% mystnb={"image": {"alt": "Points of one turned room near a depth edge, seen from above: with nearest depths two clean surfaces, with interpolated depths a curtain of points between them."}, "figure": {"caption": "The turned room from above, the band of rows around its middle. Nearest: surfaces. Interpolated: curtains of points between them, where there is only air."}}
+# %% mystnb={"image": {"alt": "Points of one turned room seen from above: with nearest depths thin surfaces, with interpolated depths sprays of points between them."}, "figure": {"caption": "The turned room from above, rows 80 to 199. Nearest: surfaces. Interpolated: sprays of points between them, where there is only air."}}
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
 for place, (mode, (moved, _)) in zip(axes, flying.items(), strict=True):
     x, y, z = camera.unproject(moved[:1], K)[0][:, 80:200, 10:-10].flatten(1)
@@ -321,8 +322,8 @@ figure
 # %% [markdown]
 # ## The same draw, whoever asks
 #
-# What is drawn for a sample depends on three numbers only: the seed, the epoch and the sample's place in the data set. It
-# does not depend on how many workers read, in which order, or after which interruption. So a run that was resumed sees
+# What is drawn for a sample depends on three numbers only: the run's seed, the epoch (how many times the data have been passed through) and the sample's place in the data set. It
+# does not depend on how many processes read, in which order, or after which interruption. So a run that was resumed sees
 # exactly what it would have seen.
 
 # %% tags=["nbval-check-output"]
@@ -330,16 +331,16 @@ together = draw(NYU, (240, 320), (228, 304), seed=3, epoch=7, indices=[10, 11, 1
 alone = draw(NYU, (240, 320), (228, 304), seed=3, epoch=7, indices=[11])
 later = draw(NYU, (240, 320), (228, 304), seed=3, epoch=8, indices=[11])
 print("sample 11 alone as in company:", bool(together.scale[1] == alone.scale[0]))
-print("and in the next epoch:", bool(later.scale[0] == alone.scale[0]))
+print("the same in the next epoch:", bool(later.scale[0] == alone.scale[0]))
 
 # %% [markdown]
 # ## Recap
 #
-# - Ask of each transform which camera, in which world, would have taken the pair. Mirror, in-plane turn and colour: an ordinary one.
+# - Ask of each transform which camera, in which world, would have taken the pair. In-plane turn and colour: an ordinary one. Mirror: one in a mirrored world.
 # - A cut is a lens off its centre, exactly; as a turned camera it is slightly wrong.
 # - Scaling with depth divided by $s$ is exact only for a squeezed world. A walking camera agrees at one distance alone.
 # - Depth is taken from the nearest pixel: an average of two surfaces lies on neither.
-# - Each claim was tested by moving a camera. A new augmentation deserves the same test before it is used.
+# - The turn, the cut and the scaling were tested by moving a camera, the mirror by its points. A new augmentation deserves such a test before it is used.
 #
 # ## Exercises
 #
@@ -367,7 +368,10 @@ def enlarged_K(K, s, height, width):
     return K  # your lines here
 
 
-assert enlarged_K(K, 1.5, HEIGHT, WIDTH)[0, 0] == 1.5 * K[0, 0], "not yet: the lens grows"
+asked = enlarged_K(K, 1.5, HEIGHT, WIDTH)
+assert asked[0, 0] == 1.5 * K[0, 0], "not yet: the lens grows"
+wanted_cx = 1.5 * (K[0, 2] + 0.5) - 0.5 - WIDTH / 4
+assert torch.isclose(asked[0, 2], wanted_cx), "not yet: resize, then cut"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -393,7 +397,8 @@ print(torch.allclose(enlarged_K(K, 1.5, HEIGHT, WIDTH), found))
 #
 # ```{admonition} Discussion
 # :class: dropdown
-# A camera held upside down takes such pictures, so every pair would be true. But almost no user holds it so, and the
+# A camera held upside down in a mirrored world takes such pictures (a half turn and a left-right mirror make an up-down mirror), so
+# every pair would be consistent. But almost no user holds it so, and the
 # strongest cue indoors is that the floor is below: the lower a point in the picture, the nearer. Half of the training
 # would then be spent on unlearning it. For a drone, an endoscope or a robot arm, whose cameras roll freely, it is right.
 # So "is it exact?" is only the first question. The second is whether the changed pictures are among those that will be asked.

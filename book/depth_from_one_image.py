@@ -573,4 +573,4 @@ print(check(solution))
 #   metres enter only through a known size or height.
 # - The same picture fits every world scale. A network bets on scale, and part of its error is that bet.
 #
-# Next: {doc}`how to make many pictures of one <augmentation>`, and which of them a camera could have taken.
+# Next: {doc}`where such pairs of picture and depth come from <datasets>`, and what is wrong with them.

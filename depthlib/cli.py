@@ -448,6 +448,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DepthError as error:
         print(f"depthlib: {error}", file=sys.stderr)
         return 2
+    except PermissionError as error:
+        print(f"depthlib: {error.filename}: may not be read or written by you ({error.strerror}).", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # `depthlib table all | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -37,6 +37,6 @@ def parse_size(text: str) -> tuple[int, int]:
     (480, 640)
     """
     rows, _, columns = text.partition("x")
-    if not (rows.isdigit() and columns.isdigit()):
+    if not all(n.isascii() and n.isdigit() and len(n) < 6 for n in (rows, columns)):
         raise DepthError(f"--size {text}: expected rows x columns, such as 480x640.")
     return int(rows), int(columns)

@@ -21,6 +21,9 @@ def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:
 
     known = entry(args.name)
     pairs = parse_parameters(args.option, "--option", "root=my_pairs")
+    for own in ("name", "split", "size"):
+        if own in pairs:
+            raise DepthError(f"--option {own}: {own} is no option; it has its own place on the line.")
     options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
     return open_dataset(args.name, args.split or known.splits[0], size, **options)
 
@@ -62,7 +65,7 @@ def info(args: argparse.Namespace) -> int:
 
 def preview(args: argparse.Namespace) -> int:
     """The first samples as one picture."""
-    from depthlib.files import writable_folder
+    from depthlib.files import writable_folder, write_whole
 
     out = Path(args.out)
     if out.suffix.lower() not in (".png", ".jpg", ".pdf", ".svg"):
@@ -77,7 +80,7 @@ def preview(args: argparse.Namespace) -> int:
     from depthlib import plots
 
     figure = plots.contact_sheet(samples, columns=min(args.count, 4))
-    figure.savefig(out, dpi=110)
+    write_whole(out, lambda partial: figure.savefig(partial, format=out.suffix[1:], dpi=110))
     for sample in samples:
         depth = sample["depth"]
         known = depth[depth > 0]

@@ -66,9 +66,9 @@ def fill_cross_bilateral(rgb: Tensor, depth: Tensor, reach: float = 5.0, likenes
     colour keeps the two sides' depths apart.
     """
     known, grey = _known(depth), _grey(rgb, depth)
-    for name, value in (("reach", reach), ("likeness", likeness)):
-        if not 0 < value < math.inf:
-            raise DepthError(f"filling: {name} is {value!r}; expected a number above 0.")
+    for name, value, least, most in (("reach", reach, 0.5, 100.0), ("likeness", likeness, 1e-3, 10.0)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise DepthError(f"filling: {name} is {value!r}; expected a number from {least:g} to {most:g}.")
     metres = np.where(known, depth[0].double().numpy(), 0)
     height, width = known.shape
     rows, columns = np.nonzero(~known)
@@ -121,9 +121,12 @@ def fill_colorization(rgb: Tensor, depth: Tensor, alpha: float = 1.0) -> Tensor:
     from scipy.sparse import identity
     from scipy.sparse.linalg import splu
 
-    known, W = _known(depth).ravel(), _neighbour_weights(_grey(rgb, depth))
-    if not 0 < alpha < math.inf:
-        raise DepthError(f"filling: alpha is {alpha!r}; expected a number above 0, 1 in the toolbox.")
+    known, grey = _known(depth).ravel(), _grey(rgb, depth)
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 1e-3 <= alpha <= 1e6:
+        raise DepthError(f"filling: alpha is {alpha!r}; expected a number from 0.001 to a million, 1 in the toolbox.")
+    if known.size == 1:  # no neighbour to be like
+        return depth.clone()
+    W = _neighbour_weights(grey)
     metres = np.where(known, depth[0].double().numpy().ravel(), 0)
     held, holes = np.flatnonzero(known), np.flatnonzero(~known)
     from_all, x = W[held], metres.copy()

@@ -42,7 +42,7 @@ def read_yaml(text: str, source: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DepthError(f"{source}: not valid YAML ({' '.join(str(error).split())}).") from error
 
 

@@ -41,6 +41,9 @@ def test_info_of_each(name, capsys, tmp_path):
     [
         (["info", "sintl"], "did you mean 'sintel'"),
         (["preview", "rooms", "--out", "picture"], "expected a picture's name"),
+        (["preview", "rooms", "--option", "name=x"], "name is no option"),
+        (["preview", "rooms", "--size", "²x3"], "rows x columns"),
+        (["preview", "rooms", "--option", "count=2001-99-99"], "not valid YAML"),
         (["preview", "rooms", "--count", "0"], "--count 0"),
         (["preview", "rooms", "--size", "240"], "rows x columns"),
         (["preview", "folder"], "option root is None"),

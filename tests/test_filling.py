@@ -92,3 +92,8 @@ def test_what_cannot_be_filled():
         fill_colorization(rgb, depth, alpha=0)
     with pytest.raises(DepthError, match="reach is -1"):
         fill_cross_bilateral(rgb, depth, reach=-1)
+    with pytest.raises(DepthError, match="reach is 0.02"):  # weights that underflow would never fill anything
+        fill_cross_bilateral(rgb, depth, reach=0.02)
+    with pytest.raises(DepthError, match=r"alpha is 1e\+308"):
+        fill_colorization(rgb, depth, alpha=1e308)
+    assert fill_colorization(rgb[:, :1, :1], 2 * depth[:, :1, :1]).item() == 2

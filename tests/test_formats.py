@@ -201,6 +201,23 @@ def test_a_good_file_cut_short_or_with_a_flipped_bit_is_read_or_refused_by_name(
         assert name in str(error)
 
 
+def test_a_flipped_bit_in_a_png_is_never_other_metres(tmp_path):
+    """Decoders skip the checksums; a map of other metres without a word would be the worst of all."""
+    good = tmp_path / "good.png"
+    formats.write_depth_png(good, np.linspace(1, 9, 240 * 320, dtype=np.float32).reshape(240, 320))
+    wanted, content = formats.read_depth_png(good), good.read_bytes()
+    rng = np.random.default_rng(0)
+    for place, bit in zip(rng.integers(0, len(content), 150), rng.integers(0, 8, 150), strict=True):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << bit
+        (tmp_path / "flipped.png").write_bytes(damaged)
+        try:
+            found = formats.read_depth_png(tmp_path / "flipped.png")
+        except DepthError:
+            continue
+        assert np.array_equal(found, wanted)
+
+
 def test_headers_that_promise_gigabytes_are_refused_before_anything_is_reserved(tmp_path):
     for name, content in (
         ("x.dpt", np.array([202021.25], "<f4").tobytes() + np.array([2**30, 2**30], "<i4").tobytes()),

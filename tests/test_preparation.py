@@ -92,6 +92,36 @@ def test_damaged_frames_are_left_out_by_name_or_stop_the_run(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pairs", "store"]
 
 
+def test_a_run_that_ended_while_it_left_damaged_frames_out_begins_again(tmp_path, monkeypatch):
+    from depthlib.data import preparation
+
+    pairs = make_pairs(tmp_path / "pairs")
+    (pairs / "depth/0005.png").write_bytes(b"broken")
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "content_hash", lambda *content: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_store(Folder(pairs), tmp_path / "store", progress=False, drop_damaged=True)
+    prepared = write_store(Folder(pairs), tmp_path / "store", progress=False, drop_damaged=True)
+    Store(prepared.folder).verify()
+    assert prepared.kept == 7
+
+
+def test_a_map_that_would_be_empty_in_the_store_is_damaged(tmp_path):
+    data = frames(3)
+    data.samples[1] = {**data.samples[1], "depth": torch.full((1, 8, 10), 80.0)}  # beyond 16 bits of millimetres
+    with pytest.raises(DepthError, match="f001, as it would be stored: every depth is 0"):
+        write_store(data, tmp_path / "store", progress=False)
+    assert write_store(data, tmp_path / "store", progress=False, drop_damaged=True).kept == 2
+
+
+def test_memory_keeps_far_depths_too():
+    from depthlib.data.store import InMemory
+
+    far = frames(2, far=9.0)
+    assert far[0]["depth"].max() > 65.6  # where 16 bits of millimetres end
+    assert InMemory(far)[0]["depth"].max().item() == pytest.approx(far[0]["depth"].max().item(), rel=1e-3)
+
+
 def test_two_processes_write_what_one_writes(tmp_path):
     pairs = make_pairs(tmp_path / "pairs")
     one, two = (write_store(Folder(pairs), tmp_path / str(jobs), jobs=jobs, progress=False) for jobs in (1, 2))

@@ -86,6 +86,12 @@ def test_sintel_in_metres_with_its_cameras_and_without_its_sky(sintel):
             "frame_0001.cam: 172 bytes",
         ),
         (lambda r: (r / "training/camdata_left/alley_1/frame_0001.cam").unlink(), "cam: cannot be read"),
+        (
+            lambda r: (r / "training/camdata_left/alley_1/frame_0001.cam").write_bytes(
+                np.float32(202021.25).tobytes() + np.diag([1e300, 1e300, 1]).tobytes() + bytes(96)
+            ),
+            "its camera is .*expected finite numbers",
+        ),
         (lambda r: (r / "training/depth/alley_1/frame_0001.dpt").write_bytes(b"PIE " * 9), "not a Sintel depth map"),
         (lambda r: (r / "training/depth/alley_1/frame_0001.dpt").write_bytes(b"PIEH" * 9), "36 bytes for 1212500304x"),
         (lambda r: picture(r / "training/final/alley_1/frame_0001.png", 20, 31), "RGB is 20x31 but depth is 20x30"),
@@ -161,6 +167,8 @@ def test_matterport_quarters_of_a_millimetre_and_rows_counted_from_below(house):
         ("intrinsics_matrix 25", "#", "line 7: .*a scan before any intrinsics_matrix"),
         ("matrix 25", "matrix -25", "line 6: .*above 0"),
         ("matrix 25", "matrix nan", "line 6: .*above 0"),
+        ("matrix 25 0", "matrix 25", "line 6: .*nine numbers must follow"),
+        ("abc_i1_0.jpg", "abc_i0_0.jpg", "is listed twice"),
         ("scan abc_d1_0.png", "scan ../../../../secret.png", "line 9: .*leads out of its folder"),
         ("color_directory undistorted_color_images", "color_directory ..", "line 4: .*leads out of its folder"),
         ("scan abc_d1_0.png abc_i1_0.jpg", "scan", "lost|line 9|not there"),

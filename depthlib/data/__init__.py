@@ -93,7 +93,7 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
 
         labelled = options.pop("labelled", data_root() / FOLDER)
         prepared = prepared_store(name, split, size or (240, 320))
-        if "root" not in options and prepared.is_dir():
+        if "even" in options and "root" not in options and prepared.is_dir():
             return _open("store", split, size, {"root": prepared, **options})
         if "even" in options:
             raise DepthError(

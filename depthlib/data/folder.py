@@ -74,7 +74,7 @@ class Folder(Pairs):
             lambda path: read_depth_png(path, depth_scale),
             size,
             sixty_degrees if given is None else lambda pair, height, width: given,
-            depth_scale,
+            depth_scale if given is None else (depth_scale, given.tolist()),
         )
 
 

@@ -43,7 +43,10 @@ def read_rgb(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
         DepthError: the file is missing, no image, cut short, or of a kind without a fixed range.
     """
     with _open_image(path) as image:
-        return upright_rgb(image, str(path))
+        try:
+            return upright_rgb(image, str(path))
+        except (SyntaxError, ValueError) as error:  # what Pillow raises on notes (EXIF) that are garbage
+            raise DepthError(f"{path}: its notes on the camera are damaged ({error}). Save it again.") from error
 
 
 def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
@@ -157,7 +160,8 @@ def read_h5_frame(path: str | os.PathLike[str] | Source) -> tuple[NDArray[np.uin
     try:
         with h5py.File(content, "r") as file:
             rgb, depth = file["rgb"], file["depth"]
-            right = rgb.dtype == np.uint8 and rgb.shape == (3, *depth.shape) and depth.dtype.kind == "f"
+            inside = not any(part.external or part.is_virtual for part in (rgb, depth))  # no other file is read
+            right = inside and rgb.dtype == np.uint8 and rgb.shape == (3, *depth.shape) and depth.dtype.kind == "f"
             if not right or max(depth.shape) > 4096:  # looked at before a byte of it is unpacked
                 raise DepthError(
                     f"{path}: rgb {rgb.shape} of {rgb.dtype} and depth {depth.shape} of {depth.dtype}; expected [3, H, W] of "
@@ -346,7 +350,11 @@ def _whole(values: Any) -> NDArray[np.int64]:
 
 def _open_image(path: str | os.PathLike[str] | Source) -> Image.Image:
     try:
-        image = Image.open(path if isinstance(path, str | os.PathLike) else io.BytesIO(_read_bytes(path)))
+        source = path if isinstance(path, str | os.PathLike) else io.BytesIO(_read_bytes(path))
+        image = Image.open(source)
+        if image.format == "PNG":  # reading alone does not look at the checksums: a flipped bit would be other metres
+            image.verify()
+            image = Image.open(source)
         image.load()
     except FileNotFoundError as error:
         raise DepthError(f"{path}: not found.") from error

@@ -37,6 +37,8 @@ def open_matterport(root: str | os.PathLike[str], size: tuple[int, int] | None =
     pairs, cameras = [], {}
     for conf in sorted(root.rglob("undistorted_camera_parameters/*.conf")):
         for pair, K in _frames(conf):
+            if pair.name in cameras:
+                raise DepthError(f"{conf}: frame {pair.name} is listed twice below {root}. Keep one copy of the house.")
             pairs.append(pair)
             cameras[pair.name] = K
     if not pairs:
@@ -70,6 +72,8 @@ def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:
             if words[0] in folders:
                 folders[words[0]] = _inside(words[1])
             elif words[0] == "intrinsics_matrix":
+                if len(words) != 10:
+                    raise ValueError("nine numbers must follow")
                 fx, _, cx, _, fy, cy = (float(word) for word in words[1:7])
                 if not (torch.isfinite(torch.tensor([fx, fy, cx, cy])).all() and fx > 0 and fy > 0):
                     raise ValueError("focal lengths must be above 0")

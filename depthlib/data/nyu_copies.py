@@ -66,7 +66,7 @@ def open_nyu_densedepth(
     except (UnicodeDecodeError, csv.Error) as error:
         raise DepthError(f"{root}: {table} cannot be read ({error}). Fetch the archive again.") from error
     for count, row in enumerate(rows, 1):
-        if len(row) != 2 or any(".." in path.split("/") or path.startswith("/") for path in row):
+        if len(row) != 2 or "/" not in row[0] or any(".." in path.split("/") or path.startswith("/") for path in row):
             raise DepthError(
                 f"{root}: {table}, line {count}: {','.join(row)[:80]!r}; expected PICTURE,DEPTH below data/."
             )

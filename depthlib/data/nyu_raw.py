@@ -197,8 +197,8 @@ class NyuRaw(Pairs):
         for (_, depth), index in zip(depths, matched, strict=True):
             if index is None:
                 self.dropped["depth frames without a picture of their own"] += 1
-            elif min(depth.stat().st_size, pictures[index][1].stat().st_size) == 0:
-                self.dropped["empty files"] += 1
+            elif not all(path.is_file() and path.stat().st_size for path in (depth, pictures[index][1])):
+                self.dropped["empty files, or links to nowhere"] += 1
             else:
                 pairs.append(Pair(f"{scene.name}-{depth.stem}", pictures[index][1], depth, scene.name))
         self.dropped["pictures without a depth frame"] += len(pictures) - sum(i is not None for i in matched)

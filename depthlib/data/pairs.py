@@ -19,7 +19,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.data.formats import Source, read_rgb
 from depthlib.errors import DepthError
-from depthlib.sample import Sample, check, check_size
+from depthlib.sample import Sample, check, check_depth, check_size
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,16 @@ class Pairs:
                 f"{rgb.shape[-2]}x{rgb.shape[-1]} (height x width): it is transposed. Save it rows first."
             )
         K = self._K(pair, *rgb.shape[-2:])
+        if not torch.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
+            raise DepthError(f"{pair.rgb}: its camera is {K.tolist()}; expected finite numbers, focal lengths above 0.")
         sample = Sample(rgb=rgb, depth=depth, K=K, name=pair.name, dataset=self.name, index=index)
         if pair.scene:
             sample["scene"] = pair.scene
         sample = check(sample, str(pair.depth))
-        return sample if self.size is None else resize_sample(sample, self.size)
+        if self.size is not None:
+            sample = resize_sample(sample, self.size)
+            check_depth(sample["depth"], f"{pair.depth} at {self.size[0]}x{self.size[1]}")  # sparse maps may lose all
+        return sample
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from depthlib.data.store import DEPTHS, SCHEMA, content_hash, encode
+from depthlib.data.store import DEPTHS, SCHEMA, content_hash, decode, encode
 from depthlib.errors import DepthError
 from depthlib.files import writable_folder
-from depthlib.sample import RGBD
+from depthlib.sample import RGBD, check_depth
 
 BATCH = 64  # samples that are read, written and noted as done together: worth sending a data set to a process for
 
@@ -81,6 +82,11 @@ def write_store(
             except DepthError:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
+            except BrokenProcessPool as error:
+                raise DepthError(
+                    f"{target}: a process that read was killed, perhaps for its memory. Run again with fewer jobs: what was "
+                    f"written is kept in {partial.name}."
+                ) from error
             except OSError as error:
                 raise DepthError(
                     f"{target}: cannot be written ({error.strerror}). Free some space and run again: what was written is "
@@ -102,7 +108,7 @@ def _write(
         "schema": SCHEMA, "data": dataset.fingerprint(), "count": count, "size": [height, width], "depth": depth,
         "drop_damaged": drop_damaged,
     }  # fmt: skip
-    if not partial.is_dir() or _read_json(partial / "plan.json") != plan:
+    if _read_json(partial / "plan.json") != plan or _rows(partial) != [count, count]:
         shutil.rmtree(partial, ignore_errors=True)
         needed, free = count * height * width * 5, shutil.disk_usage(target.parent).free
         if needed > free:  # a memory map that meets a full disk kills the process
@@ -183,6 +189,8 @@ def _read(
     for i in indices:
         try:
             sample = dataset[i]
+            encoded = encode(sample, depth)
+            check_depth(decode(*encoded)[1], f"{sample['name']}, as it would be stored")
             if sample["depth"].shape[-2:] != size:
                 raise DepthError(
                     f"{sample['name']}: {tuple(sample['depth'].shape[-2:])}, but the store's first sample is {size}. "
@@ -193,13 +201,26 @@ def _read(
                 raise
             entries.append({"name": dataset.names()[i], "dropped": str(error)})
             continue
-        arrays[i] = encode(sample, depth)
+        arrays[i] = encoded
         entries.append({"name": sample["name"], "scene": sample.get("scene", ""), "K": sample["K"].tolist()})
     return indices[0], arrays, entries
 
 
 def _map(path: Path, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
-    return np.lib.format.open_memmap(path, "w+", dtype, shape)
+    """A new array on disk whose space is taken now: a mapped page that meets a full disk kills the process without a word."""
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def _rows(partial: Path) -> list[int]:
+    """Rows of the two arrays; other than planned where a run ended while it left damaged frames out."""
+    try:
+        return [len(np.load(partial / name, mmap_mode="r")) for name in ("rgb.npy", "depth.npy")]
+    except (OSError, ValueError):
+        return []
 
 
 def _without(path: Path, kept: list[int]) -> np.ndarray:

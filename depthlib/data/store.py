@@ -202,7 +202,7 @@ class InMemory:
     def __init__(self, dataset: RGBD) -> None:
         self.dataset = dataset
         self.name = dataset.name
-        self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint16], dict[str, Any]]] = {}
+        self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]] = {}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -215,7 +215,8 @@ class InMemory:
         if new:
             for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):
                 rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
-                self._kept[i] = (*encode(sample), rest)
+                far = sample["depth"].max() > 65.535  # metres, where 16 bits of millimetres end
+                self._kept[i] = (*encode(sample, "float16" if far else "uint16"), rest)
         samples = []
         for i in indices:
             rgb, depth, rest = self._kept[i]
