@@ -71,8 +71,12 @@ def test_the_nine_pictures_are_small_real_and_not_chosen(nyu_root):
         truth = test[int(i)]["depth"][0].numpy()
         assert p.rgb.shape[:2] == p.truth.shape and np.median(p.truth) == pytest.approx(np.median(truth), rel=0.02)
         for recipe, answer in p.answers.items():
-            rough = np.mean(np.abs(answer - p.truth)[p.truth > 0] / p.truth[p.truth > 0])
-            assert rough == pytest.approx(p.errors[recipe], abs=0.05), (p.name, recipe)
+            height, width = (
+                p.truth.shape
+            )  # the error is that of eigen14, rows 36 to 444 and columns 46 to 594 of 480x640
+            crop = np.s_[height * 36 // 480 : height * 444 // 480, width * 46 // 640 : width * 594 // 640]
+            rough = np.mean(np.abs(answer - p.truth)[crop] / p.truth[crop])
+            assert rough == pytest.approx(p.errors[recipe], abs=0.01), (p.name, recipe)
 
 
 def test_unknown_excerpts_are_named():
