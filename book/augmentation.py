@@ -208,7 +208,7 @@ table["enlarged 1.5, longer lens"] = readings["not divided, longer lens"][-1]
 table["enlarged 1.5, divided, as a walk"] = readings["divided, against a walk"][-1]
 table["enlarged 1.5, not divided, as a walk"] = readings["not divided, against a walk"][-1]
 
-# %% mystnb={"image": {"alt": "Log ratio against the scale from 1.05 to 1.5, three pairs of lines. Undivided depths against a walk rise steeply, divided ones several times less in the median and a third less in the worst twentieth, and the longer lens stays at the bottom."}, "figure": {"name": "fig-scale", "caption": "Log ratio of the depths to those of a camera that is really there, over the scale. Solid: median. Dashed: one pixel in twenty is worse."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Log ratio against the scale from 1.05 to 1.5, three pairs of lines. Undivided depths against a walk rise steeply, divided ones several times less in the median and a third less in the worst twentieth, and the longer lens stays at the bottom."}, "figure": {"name": "fig-scale", "caption": "Log ratio of the depths to those of a camera that is really there, over the scale. Solid: median. Dashed: one pixel in twenty is worse."}}
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for number, (name, found) in enumerate(readings.items()):
     middle_error, worst = torch.stack(found).T
@@ -237,7 +237,7 @@ plots.error_map(large["depth"][0], closer[0], title="scaled against walked")
 # The third reading has no error at all: a world in which everything is at the same $X$ and $Y$ and $s$ times nearer. Let us
 # look at that world from above.
 
-# %% mystnb={"image": {"alt": "Floor plans of one room: the original, the one that a walking camera sees, and the squeezed one, in which the corner between two walls is no longer square."}, "figure": {"name": "fig-plan", "caption": "One room from above, the camera below the frame at 0 m, looking up. Middle: after a walk, the same room, nearer. Right: what the pair scaled by 1.5 says: the same width, two thirds of the depth."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Floor plans of one room: the original, the one that a walking camera sees, and the squeezed one, in which the corner between two walls is no longer square."}, "figure": {"name": "fig-plan", "caption": "One room from above, the camera below the frame at 0 m, looking up. Middle: after a walk, the same room, nearer. Right: what the pair scaled by 1.5 says: the same width, two thirds of the depth."}}
 plans = {
     "as it is": (batch["depth"][:1], K),
     "after a walk": (closer[:1], K),
@@ -261,7 +261,7 @@ figure
 #
 # ## The six measured cases
 
-# %% mystnb={"image": {"alt": "Bars of the median and 95th percentile of the log ratio for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Bars that end left of the dotted line are resampling only; the cut is exact, and its bar ends at the edge of the axis."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of the median and 95th percentile of the log ratio for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Bars that end left of the dotted line are resampling only; the cut is exact, and its bar ends at the edge of the axis."}}
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 names = list(table)[::-1]
 middle_error, worst = torch.stack([table[name] for name in names]).clamp_min(1e-5).T
@@ -309,7 +309,7 @@ for mode in ("nearest", "bilinear"):
 # difference between the two is what interpolation invents. It is small, and it sits where it would do harm: along
 # the edges of things, which [the fine network](fine_network) is meant to learn.
 
-# %% mystnb={"image": {"alt": "Points of one turned room seen from above: with nearest depths thin surfaces, with interpolated depths sprays of points between them."}, "figure": {"caption": "The turned room from above, rows 80 to 199. Nearest: surfaces. Interpolated: sprays of points between them, where there is only air."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Points of one turned room seen from above: with nearest depths thin surfaces, with interpolated depths sprays of points between them."}, "figure": {"caption": "The turned room from above, rows 80 to 199. Nearest: surfaces. Interpolated: sprays of points between them, where there is only air."}}
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
 for place, (mode, (moved, _)) in zip(axes, flying.items(), strict=True):
     x, y, z = camera.unproject(moved[:1], K)[0][:, 80:200, 10:-10].flatten(1)

@@ -24,6 +24,8 @@
 # on this page; what is drawn instead is rendered, and says so.
 
 # %% tags=["hide-input"]
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -52,7 +54,8 @@ rooms = open_dataset("rooms", "test", (240, 320), count=COUNT)
 sample = rooms[0]
 for key, value in sample.items():
     print(f"{key:8s}", tuple(value.shape) if torch.is_tensor(value) else value)
-print("there are", len(NAMES), "names:", ", ".join(NAMES))
+print(len(NAMES), "names:")
+print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 
 # %% [markdown]
 # `depth` is in metres along the optical axis, and **0 means missing**. `K` is the camera; `index` is the sample's number, from which all
@@ -81,7 +84,7 @@ print("there are", len(NAMES), "names:", ", ".join(NAMES))
 #
 # Before any network, look at the numbers. Where would you expect most pixels of a living room to lie? And of a road?
 
-# %% mystnb={"image": {"alt": "Histograms of depth on a logarithmic axis: rooms and the nine NYU photographs lie between one and six metres, the motorcycle between two and five, roads from five to eighty."}, "figure": {"caption": "Share of pixels by depth, in bins of equal ratio. Rooms, roads: rendered. NYU: nine of the test photographs, as filled by its authors. Motorcycle: one real scene."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Histograms of depth on a logarithmic axis: rooms and the nine NYU photographs lie between one and six metres, the motorcycle between two and five, roads from five to eighty."}, "figure": {"caption": "Share of pixels by depth, in bins of equal ratio. Rooms, roads: rendered. NYU: nine of the test photographs, as filled by its authors. Motorcycle: one real scene."}}
 roads = open_dataset("roads", "test", (120, 400), count=COUNT)
 motorcycle = open_dataset("motorcycle")[0]
 depths = {
@@ -151,7 +154,7 @@ plots.show(
 # square of the distance**, whether it throws dots or has two eyes. The root of the mean squared error, which far pixels dominate, partly
 # measures the camera.
 
-# %% mystnb={"image": {"alt": "Step between neighbouring values against depth on two logarithmic axes: flat lines for integer formats between a quarter of a millimetre and four centimetres, and a steep line for the Kinect that crosses all but the finest."}, "figure": {"caption": "The distance between one storable depth and the next. Integer formats are flat; 16-bit floats follow depth in jumps; the Kinect's own step grows with the square of depth and beyond 3.7 m is coarser than even 8 bits."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Step between neighbouring values against depth on two logarithmic axes: flat lines for integer formats between a quarter of a millimetre and four centimetres, and a steep line for the Kinect that crosses all but the finest."}, "figure": {"caption": "The distance between one storable depth and the next. Integer formats are flat; 16-bit floats follow depth in jumps; the Kinect's own step grows with the square of depth and beyond 3.7 m is coarser than even 8 bits."}}
 z = np.geomspace(0.5, 10, 400)
 steps = {
     "Kinect, raw": z**2 / 351.3,
@@ -188,7 +191,7 @@ except DepthError as error:
 # give each depth map the picture nearest in time, and where two depth maps would share one picture they drop both: two answers to one
 # question cannot both be learnt. Below, made-up time stamps with the usual accidents, frames late and frames lost, more of them than in life.
 
-# %% mystnb={"image": {"alt": "Two rows of marks along a time axis, depth frames above and pictures below; grey links join pairs, and depth frames that share a picture are red and unlinked."}, "figure": {"caption": "Each depth frame (top) and the picture nearest in time (bottom). Red: two depth frames have the same nearest picture, so neither is kept. Time stamps are made up."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of marks along a time axis, depth frames above and pictures below; grey links join pairs, and depth frames that share a picture are red and unlinked."}, "figure": {"caption": "Each depth frame (top) and the picture nearest in time (bottom). Red: two depth frames have the same nearest picture, so neither is kept. Time stamps are made up."}}
 rng = np.random.default_rng(3)
 depth_times = np.sort(np.arange(24) / 30 + rng.normal(0, 0.004, 24))
 picture_times = np.sort(np.arange(24) / 28 + 0.01 + rng.normal(0, 0.004, 24))
@@ -230,7 +233,7 @@ for metres in (0.8, 2.0, 5.0):
 # paper makes a list with 1200 frames of each scene. Here is the same on a made-up set: long scenes lose frames, short
 # ones are repeated.
 
-# %% mystnb={"image": {"alt": "Bars of the number of frames in twelve scenes, very uneven before, all equal after evening; the short ones contain repeated frames."}, "figure": {"caption": "Twelve made-up scenes before and after evening to 60 frames each. Dark: frames that occur for the first time; light: repetitions."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of the number of frames in twelve scenes, very uneven before, all equal after evening; the short ones contain repeated frames."}, "figure": {"caption": "Twelve made-up scenes before and after evening to 60 frames each. Dark: frames that occur for the first time; light: repetitions."}}
 frames = np.round(np.geomspace(8, 260, 12)).astype(int)
 scenes = [f"s{i:02d}" for i, n in enumerate(frames) for _ in range(n)]
 chosen = evened(scenes, 60)
@@ -263,7 +266,7 @@ figure
 # In a rendered room the truth behind a hole is known. Which of the three will be best, and where will all three fail? The maps look alike;
 # their errors do not.
 
-# %% mystnb={"image": {"alt": "A rendered room, its depth with holes, and the error of each of three fillings: scattered dark spots for the nearest value, paler rims along furniture and the window for the cross-bilateral mean and for colourisation."}, "figure": {"caption": "One room with holes, and what each way of filling gets wrong in them: log ratio of filled to true, red too far, blue too near."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its depth with holes, and the error of each of three fillings: scattered dark spots for the nearest value, paler rims along furniture and the window for the cross-bilateral mean and for colourisation."}, "figure": {"caption": "One room with holes, and what each way of filling gets wrong in them: log ratio of filled to true, red too far, blue too near."}}
 holed, whole = faulty[1], rooms[1]
 room, truth = holed["rgb"], whole["depth"][0]
 shown = holed["depth"][0]

@@ -21,9 +21,9 @@ import os
 import sys
 from pathlib import Path
 
-from depthlib.data import data_root
+from depthlib.data import FILES, data_root
 from depthlib.data.downloads import Source, fetch
-from depthlib.data.nyu import FOLDER, MAT, TRUTHS, open_nyu
+from depthlib.data.nyu import MAT, TRUTHS, open_nyu
 from depthlib.data.preparation import write_store
 from depthlib.errors import DepthError
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mirror", action="append", default=[], metavar="URL",
                         help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
     args = parser.parse_args(arguments)
-    target = args.to or data_root() / (FOLDER if args.truth == "filled" else f"{FOLDER}_raw")
+    target = args.to or data_root() / f"{FILES['nyu'].folder}{'' if args.truth == 'filled' else '_raw'}"
     try:
         if (target / "meta.json").exists():
             ready = open_nyu(target, "all", tuple(args.size), args.truth)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from depthlib import __version__
-from depthlib.cli_arguments import parse_parameters, parse_size
+from depthlib.cli_arguments import parse_options, parse_parameters, parse_size
 from depthlib.errors import DepthError
 
 # torch and everything else heavy is imported inside the commands, so that --help answers at once
@@ -135,10 +135,8 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.evaluation import evaluate_many
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.reporting import FORMATS
-    from depthlib.typed import read_yaml
 
-    pairs = parse_parameters(args.option, "--option", "root=my_pairs")
-    options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
+    options = parse_options(args.option)
     size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
     if args.protocol == "all":
@@ -280,8 +278,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     import torch
 
-    from depthlib.data import data_root
-    from depthlib.data.nyu import FOLDER, open_nyu
+    from depthlib.data import data_root, open_dataset
 
     print(f"depthlib     {__version__}")
     print(
@@ -306,7 +303,7 @@ def doctor(args: argparse.Namespace) -> int:
     print(f"data         {root}  (DEPTHLIB_DATA {'set' if os.environ.get('DEPTHLIB_DATA') else 'not set'})")
     print("  rooms, roads: made on the fly; every chapter runs on them")
     try:
-        nyu = open_nyu(root / FOLDER, "train")
+        nyu = open_dataset("nyu", "train")
         print(f"  nyu: {len(nyu)} training images: `depthlib run eigen-nyu` works")
     except DepthError as error:
         print(f"  nyu: {error}\n       Only `depthlib run eigen-nyu` needs it; the chapters show committed results.")

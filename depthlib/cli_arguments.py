@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from depthlib.errors import DepthError
 
@@ -25,6 +26,24 @@ def parse_parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam
             raise DepthError(f"{flag} {pair}: the profile has its own option: --profile {value}.")
         parameters[name] = value
     return parameters
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Repeated ``--option NAME=VALUE`` of a data set, values read as YAML.
+
+    Raises:
+        DepthError: no equals sign, a value that is no YAML, or what has its own place on the line.
+
+    >>> parse_options(["root=my_pairs", "depth_scale=1000"])
+    {'root': 'my_pairs', 'depth_scale': 1000}
+    """
+    from depthlib.typed import read_yaml
+
+    given = parse_parameters(pairs, "--option", "root=my_pairs")
+    for own in ("name", "split", "size"):
+        if own in given:
+            raise DepthError(f"--option {own}: {own} is no option; it has its own place on the line.")
+    return {key: read_yaml(value, f"--option {key}") for key, value in given.items()}
 
 
 def parse_size(text: str) -> tuple[int, int]:

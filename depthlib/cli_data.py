@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from depthlib.cli_arguments import parse_parameters, parse_size
+from depthlib.cli_arguments import parse_options, parse_size
 from depthlib.errors import DepthError
 
 Add = Callable[..., argparse.ArgumentParser]
@@ -17,15 +17,11 @@ Add = Callable[..., argparse.ArgumentParser]
 def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:
     from depthlib.data import open_dataset
     from depthlib.data.catalogue import entry
-    from depthlib.typed import read_yaml
 
     known = entry(args.name)
-    pairs = parse_parameters(args.option, "--option", "root=my_pairs")
-    for own in ("name", "split", "size"):
-        if own in pairs:
-            raise DepthError(f"--option {own}: {own} is no option; it has its own place on the line.")
-    options = {key: read_yaml(value, f"--option {key}") for key, value in pairs.items()}
-    return open_dataset(args.name, args.split or known.splits[0], size, **options)
+    if not known.metres:
+        raise DepthError(f"{args.name}: has disparities and no metres; `open_dataset({args.name!r})` gives them.")
+    return open_dataset(args.name, args.split or known.splits[0], size, **parse_options(args.option))
 
 
 def show_list(args: argparse.Namespace) -> int:
@@ -35,7 +31,7 @@ def show_list(args: argparse.Namespace) -> int:
 
     print(f"looked for in {data_root()}\n")
     for name, known in CATALOGUE.items():
-        here = "by root" if known.needs else "missing" if isinstance(found(name), DepthError) else "here"
+        here = "by root" if known.example else "missing" if isinstance(found(name), DepthError) else "here"
         print(f"{name:22}{here:9}{known.what}")
     print("\n`depthlib data info NAME` says how to get one.")
     return 0
@@ -46,7 +42,7 @@ def info(args: argparse.Namespace) -> int:
     from depthlib.data.catalogue import entry, found, place
 
     known = entry(args.name)
-    opened = found(args.name) if not known.needs else None
+    opened = found(args.name) if not known.example else None
     rows = {
         "what": known.what, "content": known.content, "terms": known.terms, "page": known.page,
         "parts": ", ".join(known.splits), "place": str(place(args.name) or ""), "layout": known.layout,
@@ -55,7 +51,7 @@ def info(args: argparse.Namespace) -> int:
         if value:
             print(f"{key:9}{value}")
     if opened is None:
-        print(f"here     say where: --option root={known.needs['root']}")
+        print(f"here     say where: --option root={known.example}")
     elif isinstance(opened, DepthError):
         print(f"here     no: {opened}")
     else:
@@ -73,8 +69,6 @@ def preview(args: argparse.Namespace) -> int:
     if args.count < 1:
         raise DepthError(f"--count {args.count}: expected at least 1.")
     writable_folder(out.parent, "Choose another place with --out.")
-    if args.name == "middlebury_disparity":
-        raise DepthError("middlebury_disparity: has disparities and no metres, so there is no depth to draw.")
     data = _open(args, parse_size(args.size))
     samples = [data[i] for i in range(min(args.count, len(data)))]
     from depthlib import plots

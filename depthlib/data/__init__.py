@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD
 
-NAMES = (
-    "rooms", "roads", "nyu", "nyu_densedepth", "nyu_h5", "nyu_raw", "kitti", "kitti_selection", "sintel", "synthia", "matterport",
-    "middlebury", "middlebury_disparity", "motorcycle", "folder", "store",
-)  # fmt: skip
+
+class Files(NamedTuple):
+    """A set that lies in a folder: who opens it, which folder below :func:`data_root`, and whether it has parts."""
+
+    module: str
+    opener: str  # called as (root, size=…, options), with parts also split=…
+    folder: str | None = None
+    parts: bool = False
+
+
+FILES = {
+    "nyu": Files("nyu", "open_nyu", "nyu_depth_v2_labeled", True),
+    "nyu_densedepth": Files("nyu_copies", "open_nyu_densedepth", "nyu_densedepth", True),
+    "nyu_h5": Files("nyu_copies", "open_nyu_h5", "nyu_h5", True),
+    "nyu_raw": Files("nyu_raw", "NyuRaw", "nyu_raw"),
+    "kitti": Files("kitti", "KittiDrives", "kitti_raw", True),
+    "kitti_selection": Files("kitti", "open_kitti_selection", "kitti_selection"),
+    "sintel": Files("sintel", "open_sintel", "sintel"),
+    "synthia": Files("synthia", "open_synthia", "synthia"),
+    "matterport": Files("matterport", "open_matterport", "matterport"),
+    "middlebury": Files("middlebury", "Middlebury", "middlebury"),
+    "middlebury_disparity": Files("middlebury", "MiddleburyDisparity", "middlebury"),
+    "folder": Files("folder", "Folder"),
+    "store": Files("store", "open_store"),
+}
+NAMES = ("rooms", "roads", *FILES, "motorcycle")
 
 
 def data_root() -> Path:
@@ -54,8 +77,8 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     return dataset
 
 
-def _root(name: str, options: dict[str, Any], default: str | None = None) -> Path:
-    root = options.pop("root", None if default is None else data_root() / default)
+def _root(name: str, options: dict[str, Any], folder: str | None) -> Path:
+    root = options.pop("root", None if folder is None else data_root() / folder)
     if not isinstance(root, str | os.PathLike):
         raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
     return Path(root).expanduser()
@@ -74,79 +97,27 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
         if size is not None:
             options["size"] = size
         return Rooms(**options) if name == "rooms" else Roads(**options)
-    if name == "nyu":
-        from depthlib.data.nyu import FOLDER, open_nyu
-
-        raw = options.get("truth") == "raw" and (data_root() / f"{FOLDER}_raw").is_dir()
-        return open_nyu(_root(name, options, f"{FOLDER}_raw" if raw else FOLDER), split, size or (240, 320), **options)
-    if name == "nyu_densedepth":
-        from depthlib.data.nyu_copies import open_nyu_densedepth
-
-        return open_nyu_densedepth(_root(name, options, name), split, size, **options)
-    if name == "nyu_h5":
-        from depthlib.data.nyu_copies import open_nyu_h5
-
-        return open_nyu_h5(_root(name, options, name), split, size, **options)
-    if name == "nyu_raw":
-        from depthlib.data.nyu import FOLDER
-        from depthlib.data.nyu_raw import NyuRaw
-
-        labelled = options.pop("labelled", data_root() / FOLDER)
-        prepared = prepared_store(name, split, size or (240, 320))
-        if "even" in options and "root" not in options and prepared.is_dir():
-            return _open("store", split, size, {"root": prepared, **options})
-        if "even" in options:
-            raise DepthError(
-                f"{prepared}: not there, and scenes are evened in a store. Prepare it: `depthlib data prepare nyu_raw "
-                "--drop-damaged` reads the raw recordings once."
-            )
-        return NyuRaw(_root(name, options, name), labelled, size=size, **options)
-    if name == "kitti":
-        from depthlib.data.kitti import KittiDrives
-
-        return KittiDrives(_root(name, options, "kitti_raw"), split, size=size, **options)
-    if name == "kitti_selection":
-        from depthlib.data.kitti import open_kitti_selection
-
-        return open_kitti_selection(_root(name, options, name), size, **options)
-    if name == "sintel":
-        from depthlib.data.sintel import open_sintel
-
-        return open_sintel(_root(name, options, name), size, **options)
-    if name == "synthia":
-        from depthlib.data.synthia import open_synthia
-
-        return open_synthia(_root(name, options, name), size, **options)
-    if name == "matterport":
-        from depthlib.data.matterport import open_matterport
-
-        return open_matterport(_root(name, options, name), size, **options)
-    if name == "middlebury":
-        from depthlib.data.middlebury import Middlebury
-
-        return Middlebury(_root(name, options, name), size=size, **options)
-    if name == "middlebury_disparity":
-        from depthlib.data.middlebury import MiddleburyDisparity
-
-        if size is not None:
-            raise DepthError("middlebury_disparity: disparities are in pixels of their own size; leave size out.")
-        return MiddleburyDisparity(_root(name, options, "middlebury"), **options)
     if name == "motorcycle":
         from depthlib.data.middlebury import Motorcycle
 
         return Motorcycle(size=size, **options)
-    if name == "folder":
-        from depthlib.data.folder import Folder
-
-        return Folder(_root(name, options), size=size, **options)
-    if name == "store":
-        from depthlib.data.store import Store
-
-        store = Store(_root(name, options), **options)
-        if size is not None and tuple(size) != tuple(store.meta["size"]):
-            raise DepthError(
-                f"{store.folder}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
-                "Prepare a store of that size."
-            )
-        return store
-    raise DepthError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}.")
+    if name not in FILES:
+        raise DepthError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}.")
+    module, opener, folder, parts = FILES[name]
+    if name == "nyu":
+        size = size or (240, 320)
+        if options.get("truth") == "raw" and (data_root() / f"{folder}_raw").is_dir():
+            folder = f"{folder}_raw"
+    if name == "nyu_raw":
+        prepared = prepared_store(name, split, size or (240, 320))
+        if "even" in options:  # scenes are evened in a store, not while 428 GB are read
+            if "root" not in options and not prepared.is_dir():
+                raise DepthError(
+                    f"{prepared}: not there, and scenes are evened in a store. Prepare it: `depthlib data prepare nyu_raw "
+                    "--drop-damaged` reads the raw recordings once."
+                )
+            return _open("store", split, size, {"root": prepared, **options})
+        options.setdefault("labelled", _root("nyu", {}, FILES["nyu"].folder))
+    root = _root(name, options, folder)
+    open_it = getattr(importlib.import_module(f"depthlib.data.{module}"), opener)
+    return open_it(root, size=size, **({"split": split} if parts else {}), **options)

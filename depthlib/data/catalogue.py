@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from depthlib.data import data_root, open_dataset
-from depthlib.data.nyu import FOLDER
+from depthlib.data import FILES, data_root, open_dataset
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD
 
@@ -22,26 +19,22 @@ class Entry:
         content: how many frames, of which size; bytes to fetch, where known.
         terms: the licence, in short.
         page: where it is had; empty for what is made here or comes along.
-        folder: below :func:`depthlib.data.data_root`; None where the user names it by option ``root``, or needs none.
-        layout: what lies in that folder.
+        layout: what lies in its folder.
         splits: parts that :func:`depthlib.data.open_dataset` knows.
         far: depths beyond 65 m, so that a store keeps them as float16.
+        metres: False where there are disparities only.
+        example: a root, where the user has to name one.
     """
 
     what: str
     content: str
     terms: str
     page: str = ""
-    folder: str | None = None
     layout: str = ""
     splits: tuple[str, ...] = ("train",)
     far: bool = False
-    needs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def made(self) -> bool:
-        """Nothing has to be fetched for it."""
-        return not self.page and not self.needs
+    metres: bool = True
+    example: str = ""
 
 
 RESEARCH = "research use, under the set's own terms; not redistributable"
@@ -59,64 +52,63 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "nyu": Entry(
         "NYU Depth v2, the labelled set: indoor scenes, official split", "1449 frames, 480x640; 2.8 GB", RESEARCH,
-        "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html", FOLDER,
+        "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
         "nyu_depth_v2_labeled.mat and splits.mat, or a store of `python data_scripts/prepare_nyu_labelled.py`",
         ("train", "test", "fit", "validation", "all"),
     ),
     "nyu_densedepth": Entry(
         "NYU's raw frames as DenseDepth packed them; training depth has 8 bits", "50,688 + 654 frames, 480x640; 4.4 GB",
-        RESEARCH, "https://github.com/ialhashim/DenseDepth", "nyu_densedepth", "nyu_data.zip as it is, or data/ from it",
+        RESEARCH, "https://github.com/ialhashim/DenseDepth", "nyu_data.zip as it is, or data/ from it",
         ("train", "test"),
     ),
     "nyu_h5": Entry(
         "NYU's raw frames as sparse-to-dense packed them, in HDF5", "47,584 + 654 frames, 480x640; 32 GB", RESEARCH,
-        "https://github.com/fangchangma/sparse-to-dense", "nyu_h5", "train/SCENE/*.h5 and val/…, or tars of them: train-*.tar",
+        "https://github.com/fangchangma/sparse-to-dense", "train/SCENE/*.h5 and val/…, or tars of them: train-*.tar",
         ("train", "test"),
     ),
     "nyu_raw": Entry(
         "NYU's raw recordings, aligned and masked as Eigen et al. did; training scenes only", "about 120,000 frames; 428 GB",
-        RESEARCH, "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html", "nyu_raw",
+        RESEARCH, "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
         "SCENE/r-*.ppm and d-*.pgm; the official labelled .mat and splits.mat in nyu_depth_v2_labeled",
     ),
     "kitti": Entry(
         "KITTI's raw drives with laser scans or accumulated depth", "28 test drives of Eigen et al. and all others; 175 GB",
-        "CC BY-NC-SA 3.0", "https://www.cvlibs.net/datasets/kitti/raw_data.php", "kitti_raw",
+        "CC BY-NC-SA 3.0", "https://www.cvlibs.net/datasets/kitti/raw_data.php",
         "DATE/calib_*.txt, DATE/DATE_drive_NNNN_sync/image_02 and velodyne_points; eigen_test_files.txt; annotated/",
         ("train", "test"), far=True,
     ),
     "kitti_selection": Entry(
         "KITTI's own validation part for depth", "1000 frames, 352x1216; 2 GB", "CC BY-NC-SA 3.0",
-        "https://www.cvlibs.net/datasets/kitti/eval_depth.php", "kitti_selection", "val_selection_cropped/", ("test",), True,
+        "https://www.cvlibs.net/datasets/kitti/eval_depth.php", "val_selection_cropped/", ("test",), True,
     ),
     "sintel": Entry(
         "MPI Sintel: an animated film with exact depth and cameras", "1064 frames of 23 scenes, 436x1024", "research use",
-        "http://sintel.is.tue.mpg.de/depth", "sintel", "training/final, training/depth, training/camdata_left", far=True,
+        "http://sintel.is.tue.mpg.de/depth", "training/final, training/depth, training/camdata_left", far=True,
     ),
     "synthia": Entry(
         "SYNTHIA: rendered drives through a city", "video sequences, 760x1280", "CC BY-NC-SA 3.0",
-        "https://synthia-dataset.net", "synthia", "SYNTHIA-SEQS-NN-SEASON/RGB and Depth", far=True,
+        "https://synthia-dataset.net", "SYNTHIA-SEQS-NN-SEASON/RGB and Depth", far=True,
     ),
     "matterport": Entry(
         "Matterport3D: houses captured from tripods", "194,400 frames of 90 houses, 1024x1280",
-        "signed terms; never redistributed", "https://niessner.github.io/Matterport", "matterport",
+        "signed terms; never redistributed", "https://niessner.github.io/Matterport",
         "HOUSE/undistorted_color_images, undistorted_depth_images, undistorted_camera_parameters",
     ),
     "middlebury": Entry(
         "Middlebury stereo of 2014: disparity with a calibration, so metres", "33 scenes of about 6 megapixels",
-        "free for research", "https://vision.middlebury.edu/stereo/data/scenes2014", "middlebury",
+        "free for research", "https://vision.middlebury.edu/stereo/data/scenes2014",
         "SCENE/im0.png, disp0.pfm, calib.txt",
     ),
     "middlebury_disparity": Entry(
         "Middlebury stereo of 2001 to 2006: disparity without a calibration, so no metres", "38 scenes, 8-bit disparities",
-        "free for research", "https://vision.middlebury.edu/stereo/data", "middlebury", "SCENE/im2.png, disp2.png",
+        "free for research", "https://vision.middlebury.edu/stereo/data", "SCENE/im2.png, disp2.png", metres=False,
     ),
     "folder": Entry(
-        "your own pairs: rgb/NAME.jpg with depth/NAME.png", "16-bit PNG, depth_scale units a metre", "yours",
-        needs={"root": "my_pairs"},
+        "your own pairs: rgb/NAME.jpg with depth/NAME.png", "16-bit PNG, depth_scale units a metre", "yours", example="my_pairs",
     ),
     "store": Entry(
         "a store that was prepared from any of these", "memory-mapped arrays", "of what it was made from",
-        needs={"root": "my_store"},
+        example="my_store",
     ),
 }  # fmt: skip
 
@@ -150,5 +142,6 @@ def found(name: str) -> RGBD | DepthError:
 
 def place(name: str) -> Path | None:
     """Where it is looked for, or None where nothing is looked for."""
-    folder = entry(name).folder
+    entry(name)
+    folder = FILES[name].folder if name in FILES else None
     return None if folder is None else data_root() / folder

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from depthlib.data.formats import read_depth_png
-from depthlib.data.pairs import Pair, Pairs, sixty_degrees
+from depthlib.data.pairs import Camera, Pair, Pairs, sixty_degrees, two_files
 from depthlib.errors import DepthError
 
 COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".webp", ".bmp")
@@ -23,7 +23,8 @@ class Folder(Pairs):
         root: holds ``rgb/`` and ``depth/`` (the names can be changed).
         size: rows and columns to resize to; by default as on disk.
         depth_scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
-        K: intrinsics [3, 3] of the images on disk in pixels; by default a camera of 60° across.
+        K: intrinsics [3, 3] of the images on disk in pixels, or what gives them for a pair and its rows and columns; by
+            default a camera of 60° across.
         names: the stems to show, in this order; by default all, sorted.
 
     Raises:
@@ -38,7 +39,7 @@ class Folder(Pairs):
         root: str | os.PathLike[str],
         size: tuple[int, int] | None = None,
         depth_scale: float = 1000.0,
-        K: torch.Tensor | None = None,
+        K: torch.Tensor | Camera | None = None,
         names: Sequence[str] | None = None,
         rgb: str = "rgb",
         depth: str = "depth",
@@ -49,9 +50,14 @@ class Folder(Pairs):
             raise DepthError(
                 f"{root}: depth_scale is {depth_scale!r}; expected file units in a metre, such as 1000 or 256."
             )
-        given = None if K is None else torch.as_tensor(K, dtype=torch.float32)
-        if given is not None and (given.shape != (3, 3) or not torch.isfinite(given).all()):
-            raise DepthError(f"{root}: K is {K}; expected nine finite numbers, [3, 3], in pixels.")
+        seen: tuple[Camera, object]  # what gives K, and what of it belongs to the fingerprint
+        if K is None or callable(K):
+            seen = K or sixty_degrees, depth_scale
+        else:
+            given = torch.as_tensor(K, dtype=torch.float32)
+            if given.shape != (3, 3) or not torch.isfinite(given).all():
+                raise DepthError(f"{root}: K is {K}; expected nine finite numbers, [3, 3], in pixels.")
+            seen = (lambda pair, height, width: given), (depth_scale, given.tolist())
         colour = _files(root / rgb, COLOUR_SUFFIXES)
         depths = _files(root / depth, (".png",))
         wanted = sorted(colour) if names is None else list(names)
@@ -71,10 +77,9 @@ class Folder(Pairs):
             name,
             root,
             [Pair(stem, colour[stem], depths[stem]) for stem in wanted],
-            lambda path: read_depth_png(path, depth_scale),
+            two_files(lambda path: read_depth_png(path, depth_scale)),
             size,
-            sixty_degrees if given is None else lambda pair, height, width: given,
-            depth_scale if given is None else (depth_scale, given.tolist()),
+            *seen,
         )
 
 

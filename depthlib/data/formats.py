@@ -33,7 +33,11 @@ class Source(Protocol):
     def stat(self) -> Any: ...
 
 
-def read_rgb(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
+#: What every reader takes.
+Readable = str | os.PathLike[str] | Source
+
+
+def read_rgb(path: Readable) -> NDArray[np.uint8]:
     """A colour image as uint8 [H, W, 3], upright.
 
     Grey, palette and CMYK files are converted, 16-bit grey keeps its upper eight bits, and a rotation that the camera
@@ -63,7 +67,7 @@ def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
     return np.asarray((upright or image).convert("RGB"))
 
 
-def read_depth_png(path: str | os.PathLike[str] | Source, scale: float = 1000.0) -> NDArray[np.float32]:
+def read_depth_png(path: Readable, scale: float = 1000.0) -> NDArray[np.float32]:
     """A 16-bit PNG as float32 metres [H, W], 0 = missing: metres = value / scale.
 
     Args:
@@ -84,7 +88,7 @@ def read_depth_png(path: str | os.PathLike[str] | Source, scale: float = 1000.0)
     return (values / np.float32(scale)).astype(np.float32)
 
 
-def read_grey8(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
+def read_grey8(path: Readable) -> NDArray[np.uint8]:
     """A single-channel 8-bit picture as uint8 [H, W]: old Middlebury's disparities, DenseDepth's training depths.
 
     Raises:
@@ -96,7 +100,7 @@ def read_grey8(path: str | os.PathLike[str] | Source) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def read_depth8_png(path: str | os.PathLike[str] | Source, farthest: float = 10.0) -> NDArray[np.float32]:
+def read_depth8_png(path: Readable, farthest: float = 10.0) -> NDArray[np.float32]:
     """An 8-bit map as float32 metres [H, W], 0 = missing: metres = value / 255 · ``farthest``, in steps of 4 cm indoors.
 
     Raises:
@@ -105,7 +109,7 @@ def read_depth8_png(path: str | os.PathLike[str] | Source, farthest: float = 10.
     return (read_grey8(path) * np.float32(farthest / 255)).astype(np.float32)
 
 
-def read_grey_rgb16_png(path: str | os.PathLike[str] | Source, scale: float = 100.0) -> NDArray[np.float32]:
+def read_grey_rgb16_png(path: Readable, scale: float = 100.0) -> NDArray[np.float32]:
     """A 16-bit colour PNG with three equal channels as float32 metres [H, W], 0 = missing: SYNTHIA's depth, centimetres.
 
     Pillow reads such a file as eight bits a channel and so loses the lower byte; OpenCV does not.
@@ -133,7 +137,7 @@ def read_grey_rgb16_png(path: str | os.PathLike[str] | Source, scale: float = 10
     return (values[..., 0] / np.float32(scale)).astype(np.float32)
 
 
-def read_sintel_camera(path: str | os.PathLike[str] | Source) -> NDArray[np.float64]:
+def read_sintel_camera(path: Readable) -> NDArray[np.float64]:
     """The intrinsics [3, 3] of a Sintel camera file (``.cam``): the tag, nine and twelve doubles.
 
     Raises:
@@ -148,7 +152,7 @@ def read_sintel_camera(path: str | os.PathLike[str] | Source) -> NDArray[np.floa
     return K
 
 
-def read_h5_frame(path: str | os.PathLike[str] | Source) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def read_h5_frame(path: Readable) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A frame of the sparse-to-dense repackaging (``.h5``): colour uint8 [H, W, 3] and metres float32 [H, W].
 
     Raises:
@@ -221,7 +225,7 @@ def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
 SINTEL_TAG = 202021.25
 
 
-def read_dpt(path: str | os.PathLike[str] | Source) -> NDArray[np.float32]:
+def read_dpt(path: Readable) -> NDArray[np.float32]:
     """A Sintel depth map (``.dpt``) as float32 metres [H, W]; its sky is huge, not missing.
 
     Raises:
@@ -243,7 +247,7 @@ def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None
     write_whole(path, lambda partial: partial.write_bytes(header + array.tobytes()))
 
 
-def read_kinect_pgm(path: str | os.PathLike[str] | Source) -> NDArray[np.float32]:
+def read_kinect_pgm(path: Readable) -> NDArray[np.float32]:
     """A raw Kinect frame of NYU Depth v2 (16-bit PGM) as float32 metres [H, W], 0 = missing.
 
     The files are little-endian although PGM says big, so the bytes are swapped back. Metres are 351.3 / (1092.5 − v), as in
@@ -293,7 +297,7 @@ def read_velodyne(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return points.astype(np.float32)
 
 
-def _read_bytes(path: str | os.PathLike[str] | Source) -> bytes:
+def _read_bytes(path: Readable) -> bytes:
     try:
         return (Path(path) if isinstance(path, str | os.PathLike) else path).read_bytes()
     except OSError as error:
@@ -348,7 +352,7 @@ def _whole(values: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _open_image(path: str | os.PathLike[str] | Source) -> Image.Image:
+def _open_image(path: Readable) -> Image.Image:
     try:
         source = path if isinstance(path, str | os.PathLike) else io.BytesIO(_read_bytes(path))
         image = Image.open(source)

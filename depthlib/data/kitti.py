@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthlib.data.formats import read_depth_png, read_rgb, read_velodyne
-from depthlib.data.pairs import Pair, Pairs, resize_sample, whole
+from depthlib.data.pairs import Pair, Pairs, colours, resize_sample, two_files, whole
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check, check_size
 
@@ -242,7 +242,7 @@ class KittiDrives:
     def __getitem__(self, index: int) -> Sample:
         frame = self.frames[index]
         path = frame.picture
-        rgb = torch.from_numpy(np.array(read_rgb(path))).permute(2, 0, 1).to(torch.float32) / 255
+        rgb = colours(read_rgb(path))
         height, width = rgb.shape[-2:]
         rows, columns = self.size or (height, width)
         calibration = raw_calibration(frame.drive.parent)
@@ -313,7 +313,9 @@ def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | N
             raise DepthError(f"{path}: {K.tolist()} are no intrinsics; expected focal lengths above 0.")
         return torch.tensor(K, dtype=torch.float32)
 
-    return Pairs("kitti-selection", root, whole(pairs, root), lambda path: read_depth_png(path, 256), size, given)
+    return Pairs(
+        "kitti-selection", root, whole(pairs, root), two_files(lambda path: read_depth_png(path, 256)), size, given
+    )
 
 
 def _drives(root: Path) -> list[Path]:

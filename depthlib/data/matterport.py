@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.data.formats import read_depth_png
-from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
 UNITS = 4000.0  # in a metre
@@ -52,7 +52,9 @@ def open_matterport(root: str | os.PathLike[str], size: tuple[int, int] | None =
         fx, fy, cx, from_below = cameras[pair.name]
         return camera.intrinsics(fx, fy, cx, height - 1 - from_below)  # the set counts rows from the bottom
 
-    return Pairs("matterport", root, whole(pairs, root), lambda path: read_depth_png(path, UNITS), size, upright)
+    return Pairs(
+        "matterport", root, whole(pairs, root), two_files(lambda path: read_depth_png(path, UNITS)), size, upright
+    )
 
 
 def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:

@@ -81,7 +81,7 @@ def _sample(
 ) -> Sample:
     known = np.isfinite(disparity)
     sample = Sample(
-        rgb=torch.from_numpy(rgb.copy()).permute(2, 0, 1).to(torch.float32) / 255,
+        rgb=colours(rgb),
         depth=torch.from_numpy(c.metres(disparity))[None],
         K=camera.intrinsics(c.focal, c.focal, c.cx, c.cy),
         name=name, dataset="middlebury", index=index,
@@ -153,6 +153,7 @@ class MiddleburyDisparity:
 
     Args:
         root: holds one folder a scene, with ``im2.png`` and ``disp2.png`` or their kin of :data:`STEREO_NAMES`.
+        size: must be left out, since a disparity's unit is a pixel of its own size.
         scale: grey levels in a pixel of disparity; by default that of the scene's name and size (:data:`SCALES`).
 
     Raises:
@@ -163,7 +164,11 @@ class MiddleburyDisparity:
 
     name = "middlebury-disparity"
 
-    def __init__(self, root: str | os.PathLike[str], scale: int | None = None) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], size: tuple[int, int] | None = None, scale: int | None = None
+    ) -> None:
+        if size is not None:
+            raise DepthError("middlebury_disparity: disparities are in pixels of their own size; leave size out.")
         self.root, self.scale = Path(root), scale
         if scale is not None and (type(scale) is not int or not 1 <= scale <= 255):
             raise DepthError(

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from depthlib import camera
 from depthlib.data.folder import Folder
 from depthlib.data.formats import read_splits
-from depthlib.data.pairs import resize_sample
+from depthlib.data.pairs import Pair, resize_sample
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD, Sample, check, check_size
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import h5py
 
 SPLITS = ("train", "test", "fit", "validation", "all")
-FOLDER = "nyu_depth_v2_labeled"
 MAT = "nyu_depth_v2_labeled.mat"
 
 
@@ -97,15 +97,18 @@ def open_nyu(
         return store
     if (root / "rgb").is_dir():
         names = [f"{i + 1:04d}" for i in indices]
-        probe = Folder(root, names=names[:1], depth=folder, name=name)[0]  # K belongs to the size on disk
-        height, width = probe["rgb"].shape[-2:]
-        return Folder(root, size=size, K=camera.nyu_v2(height, width), names=names, depth=folder, name=name)
+        return Folder(root, size=size, K=nyu_camera, names=names, depth=folder, name=name)
     if (root / MAT).exists():
         return NyuMat(root / MAT, indices, size, truth)
     raise DepthError(
         f"{root}: NYU Depth v2 is not there. Expected meta.json (a store), rgb/ and depth/, or {MAT}, with splits.mat. "
         "`python data_scripts/prepare_nyu_labelled.py` fetches and prepares it; or set DEPTHLIB_DATA."
     )
+
+
+def nyu_camera(pair: Pair, height: int, width: int) -> Tensor:
+    """K of the colour camera for pictures of this size: a :data:`depthlib.data.pairs.Camera`."""
+    return camera.nyu_v2(height, width)
 
 
 class NyuMat:

@@ -18,14 +18,10 @@ import io
 import os
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
-from depthlib import camera
 from depthlib.data.archives import Member, members
 from depthlib.data.formats import Source, read_depth8_png, read_depth_png, read_h5_frame
-from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.data.nyu import nyu_camera
+from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
 SPLITS = ("train", "test")
@@ -75,7 +71,7 @@ def open_nyu_densedepth(
         scene = folder.removesuffix("_out") if split == "train" else ""
         pairs.append(Pair(f"{folder}-{Path(row[0]).stem}", rgb, depth, scene))
     metres = read_depth8_png if split == "train" else read_depth_png
-    return Pairs("nyu-densedepth", root, whole(pairs, root), metres, size, _camera, split)
+    return Pairs("nyu-densedepth", root, whole(pairs, root), two_files(metres), size, nyu_camera, split)
 
 
 def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> Source:
@@ -84,13 +80,6 @@ def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> S
     if path not in inside:
         raise DepthError(f"{archive}: {path} is listed, and is not in it. Fetch the archive again.")
     return inside[path]
-
-
-class _H5Frames(Pairs):
-    """Pairs whose picture and map are one file."""
-
-    def read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        return read_h5_frame(pair.rgb)
 
 
 def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] | None = None) -> Pairs:
@@ -119,13 +108,9 @@ def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[
         pairs.append(Pair("-".join((scene, number)) if scene else number, file, file, scene))
     if not pairs:
         raise DepthError(f"{root}: neither {part}/SCENE/*.h5 nor {part}-*.tar with such files in it.")
-    return _H5Frames("nyu-h5", root, pairs, lambda path: read_h5_frame(path)[1], size, _camera, split)
+    return Pairs("nyu-h5", root, pairs, lambda pair: read_h5_frame(pair.rgb), size, nyu_camera, split)
 
 
 def _check_split(name: str, split: str) -> None:
     if split not in SPLITS:
         raise DepthError(f"{name}: split is {split!r}; expected train or test.")
-
-
-def _camera(pair: Pair, height: int, width: int) -> Tensor:
-    return camera.nyu_v2(height, width)

@@ -19,12 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from depthlib import camera
 from depthlib.data.formats import Source, read_kinect_pgm, read_splits
-from depthlib.data.nyu import MAT, split_indices
-from depthlib.data.pairs import Pair, Pairs
+from depthlib.data.nyu import MAT, nyu_camera, split_indices
+from depthlib.data.pairs import Pair, Pairs, two_files
 from depthlib.errors import DepthError
 
 SIZE = (480, 640)
@@ -187,7 +185,7 @@ class NyuRaw(Pairs):
         self.dropped: Counter[str] = Counter({"scenes that are not for training": len(here) - len(chosen)})
         pairs = [pair for scene in chosen for pair in self._pairs(scene)]
         self.dropped = +self.dropped  # reasons that did not occur go
-        super().__init__("nyu-raw-frames", root, pairs, _metres, size, _camera)
+        super().__init__("nyu-raw-frames", root, pairs, two_files(_metres), size, nyu_camera)
 
     def _pairs(self, scene: Path) -> list[Pair]:
         found = {kind: sorted((frame_time(p.name), p) for p in scene.glob(f"{kind}-*.p?m")) for kind in "rd"}
@@ -207,10 +205,6 @@ class NyuRaw(Pairs):
 
 def _metres(path: Source) -> NDArray[np.float32]:
     return align(without_extremes(read_kinect_pgm(path)))  # what was recorded, before it moves
-
-
-def _camera(pair: Pair, height: int, width: int) -> Tensor:
-    return camera.nyu_v2(height, width)
 
 
 def _through_lens(

@@ -34,6 +34,13 @@ class Pair:
 
 #: K [3, 3] of a pair's picture of this many rows and columns on disk.
 Camera = Callable[[Pair, int, int], Tensor]
+#: A pair's picture, uint8 [H, W, 3], and its depth, float32 metres [H, W] with 0 = missing, as on disk.
+Read = Callable[[Pair], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+
+
+def two_files(metres: Callable[[Source], NDArray[np.float32]]) -> Read:
+    """How to read a picture, and beside it a map that ``metres`` understands."""
+    return lambda pair: (read_rgb(pair.rgb), metres(pair.depth))
 
 
 def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -64,7 +71,7 @@ class Pairs:
         name: of the data set.
         root: where it lies, for messages.
         pairs: what it holds, in order.
-        metres: a map's file → float32 metres [H, W], 0 = missing.
+        read: a pair → its picture and its metres; :func:`two_files` where these are two files.
         size: rows and columns to resize to; by default as on disk.
         K: the intrinsics of each picture.
         how: options that change what is read; they become part of the fingerprint.
@@ -80,7 +87,7 @@ class Pairs:
         name: str,
         root: Path,
         pairs: Sequence[Pair],
-        metres: Callable[[Source], NDArray[np.float32]],
+        read: Read,
         size: tuple[int, int] | None = None,
         K: Camera = sixty_degrees,
         how: object = None,
@@ -89,18 +96,14 @@ class Pairs:
             raise DepthError(f"{root}: no pairs of a picture and a depth map in it.")
         self.name, self.root, self.pairs = name, root, list(pairs)
         self.size = None if size is None else check_size(size, str(root))
-        self._metres, self._K, self._how = metres, K, how
-
-    def read(self, pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """A pair's picture [H, W, 3] and metres [H, W], 0 = missing, as on disk."""
-        return read_rgb(pair.rgb), self._metres(pair.depth)
+        self._read, self._K, self._how = read, K, how
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
         pair = self.pairs[index]
-        picture, metres = self.read(pair)
+        picture, metres = self._read(pair)
         rgb, depth = colours(picture), torch.from_numpy(metres)[None]
         if rgb.shape[-2:] == depth.shape[-2:][::-1] and rgb.shape[-1] != rgb.shape[-2]:
             raise DepthError(

@@ -109,14 +109,7 @@ def _write(
         "drop_damaged": drop_damaged,
     }  # fmt: skip
     if _read_json(partial / "plan.json") != plan or _rows(partial) != [count, count]:
-        shutil.rmtree(partial, ignore_errors=True)
-        needed, free = count * height * width * 5, shutil.disk_usage(target.parent).free
-        if needed > free:  # a memory map that meets a full disk kills the process
-            raise DepthError(f"{target}: needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free some space.")
-        partial.mkdir()
-        _map(partial / "rgb.npy", np.uint8, (count, height, width, 3))
-        _map(partial / "depth.npy", DEPTHS[depth].dtype, (count, height, width))
-        (partial / "plan.json").write_text(json.dumps(plan))
+        _begin(partial, target, plan)
     rgb = np.load(partial / "rgb.npy", mmap_mode="r+")
     maps = np.load(partial / "depth.npy", mmap_mode="r+")
     done = _done(partial / "done.jsonl")
@@ -164,6 +157,19 @@ def _write(
         (partial / name).unlink()
     os.replace(partial, target)
     return Prepared(target, len(index), dropped)
+
+
+def _begin(partial: Path, target: Path, plan: dict[str, Any]) -> None:
+    """Empty arrays for a plan, whose space is taken now."""
+    shutil.rmtree(partial, ignore_errors=True)
+    count, (height, width) = plan["count"], plan["size"]
+    needed, free = count * height * width * 5, shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise DepthError(f"{target}: needs {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free. Free some space.")
+    partial.mkdir()
+    _map(partial / "rgb.npy", np.uint8, (count, height, width, 3))
+    _map(partial / "depth.npy", DEPTHS[plan["depth"]].dtype, (count, height, width))
+    (partial / "plan.json").write_text(json.dumps(plan))
 
 
 def _size(dataset: RGBD, drop_damaged: bool) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthlib.data.formats import Source, read_dpt, read_sintel_camera
-from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
 FARTHEST = 100.0
@@ -64,4 +64,4 @@ def open_sintel(
         path = training / "camdata_left" / pair.scene / f"{Path(pair.rgb.name).stem}.cam"
         return torch.tensor(read_sintel_camera(path), dtype=torch.float32)
 
-    return Pairs("sintel", root, whole(pairs, root), metres, size, camera, (render, farthest))
+    return Pairs("sintel", root, whole(pairs, root), two_files(metres), size, camera, (render, farthest))

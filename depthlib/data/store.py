@@ -192,6 +192,24 @@ class Store:
         return f"{self.meta['fingerprint']}-{part}"
 
 
+def open_store(root: str | os.PathLike[str], size: tuple[int, int] | None = None, **options: Any) -> Store:
+    """A store, if its images have the size asked for.
+
+    Args:
+        options: of :class:`Store`.
+
+    Raises:
+        DepthError: as :class:`Store`, or another size: a store is not resized while it is read.
+    """
+    store = Store(root, **options)
+    if size is not None and tuple(size) != tuple(store.meta["size"]):
+        raise DepthError(
+            f"{store.folder}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
+            "Prepare a store of that size."
+        )
+    return store
+
+
 class InMemory:
     """A data set whose samples are kept in memory after their first use, in the store's encoding.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.data.formats import Source, read_grey_rgb16_png
-from depthlib.data.pairs import Pair, Pairs, whole
+from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
 #: Of the 760x1280 frames of the sequences.
@@ -61,7 +61,7 @@ def open_synthia(
         depth = read_grey_rgb16_png(path)
         return np.where(depth <= farthest, depth, 0).astype(np.float32)
 
-    return Pairs("synthia", root, whole(pairs, root), metres, size, _camera, (view, farthest))
+    return Pairs("synthia", root, whole(pairs, root), two_files(metres), size, _camera, (view, farthest))
 
 
 def _camera(pair: Pair, height: int, width: int) -> Tensor:
