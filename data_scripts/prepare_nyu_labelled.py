@@ -22,29 +22,12 @@ import sys
 from pathlib import Path
 
 from depthlib.data import FILES, data_root
-from depthlib.data.downloads import Source, fetch
-from depthlib.data.nyu import MAT, TRUTHS, open_nyu
+from depthlib.data.nyu import TRUTHS, open_nyu
 from depthlib.data.preparation import write_store
+from depthlib.data.sources import fetch_place, fetch_set
 from depthlib.errors import DepthError
 
 LICENCE = "NYU Depth v2 (Silberman et al. 2012): research use, under the data set's own terms; not redistributable."
-#: The official host under two schemes; no other public copy of this very file is known to us. Any copy will do
-#: (--mirror): the checksums were found alike in three independent public projects, that of splits.mat checked.
-HOST = "horatio.cs.nyu.edu/mit/silberman"
-SOURCES = (
-    Source(
-        MAT,
-        tuple(f"{scheme}://{HOST}/nyu_depth_v2/{MAT}" for scheme in ("http", "https")),
-        size=2_972_037_809,
-        sha256="2d724b0c0ab358aa1ce5df855e5bd14a2279ab7202efe22f32a30d612dcb86aa",
-    ),
-    Source(
-        "splits.mat",
-        tuple(f"{scheme}://{HOST}/indoor_seg_sup/splits.mat" for scheme in ("http", "https")),
-        size=2_626,
-        sha256="6e081404491a8bfba2f066beaa9713ef6046f9007aa5f799f2a350506a580cee",
-    ),
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,10 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
             ready = open_nyu(target, "all", tuple(args.size), args.truth)
             print(f"{target}: prepared already ({len(ready)} images)")
             return 0
-        source = args.source or data_root() / "downloads"
+        source = args.source or fetch_place("nyu")
         if args.source is None:
-            for item in SOURCES:
-                fetch(item, source, [f"{mirror.rstrip('/')}/{item.name}" for mirror in args.mirror])
+            fetch_set("nyu", source, args.mirror)
         dataset = open_nyu(source, "all", tuple(args.size), args.truth)
         prepared = write_store(dataset, target, LICENCE, jobs=args.jobs, beside=[source / "splits.mat"])
         print(f"{target}: {prepared.kept} images of {args.size[0]}x{args.size[1]}; set DEPTHLIB_DATA={target.parent}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:
     known = entry(args.name)
     if not known.metres:
         raise DepthError(f"{args.name}: has disparities and no metres; `open_dataset({args.name!r})` gives them.")
+    if args.split and args.split not in known.splits:
+        raise DepthError(f"{args.name}: split is {args.split!r}; expected one of {', '.join(known.splits)}.")
     return open_dataset(args.name, args.split or known.splits[0], size, **parse_options(args.option))
 
 
@@ -40,12 +43,15 @@ def show_list(args: argparse.Namespace) -> int:
 def info(args: argparse.Namespace) -> int:
     """All about one data set."""
     from depthlib.data.catalogue import entry, found, place
+    from depthlib.data.sources import SOURCES
 
     known = entry(args.name)
     opened = found(args.name) if not known.example else None
+    files = len(SOURCES.get(args.name, ()))
     rows = {
         "what": known.what, "content": known.content, "terms": known.terms, "page": known.page,
         "parts": ", ".join(known.splits), "place": str(place(args.name) or ""), "layout": known.layout,
+        "fetch": f"depthlib data fetch {args.name} ({files} files)" if files else "",
     }  # fmt: skip
     for key, value in rows.items():
         if value:
@@ -86,6 +92,39 @@ def preview(args: argparse.Namespace) -> int:
     return 0
 
 
+def fetch(args: argparse.Namespace) -> int:
+    """Download the files of a data set, and unpack those that readers want unpacked."""
+    from depthlib.data.catalogue import entry
+    from depthlib.data.sources import fetch_place, fetch_set
+
+    known = entry(args.name)
+    folder = Path(args.to) if args.to else fetch_place(args.name)
+    print(f"{args.name}: {known.what}. Terms: {known.terms}.")
+    fetched = fetch_set(args.name, folder, args.mirror, args.only)
+    print(f"{folder}: " + (f"{len(fetched)} files fetched" if fetched else "nothing new; all files were here already"))
+    return 0
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """The processes of a dask cluster instead of this machine's."""
+    if address is None:
+        yield
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise DepthError(f"--cluster {address}: needs dask: pip install 'depthlib-course[cluster]'.") from error
+    from joblib import parallel_config
+
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise DepthError(f"--cluster {address}: no scheduler answers ({error}). Start one: dask scheduler.") from error
+    with client, parallel_config("dask", wait_for_workers_timeout=30):
+        yield
+
+
 def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
     from depthlib.data import prepared_store
@@ -102,7 +141,8 @@ def prepare(args: argparse.Namespace) -> int:
     for why, count in getattr(data, "dropped", {}).items():
         print(f"left out: {count} {why}")
     depth = args.depth or ("float16" if known.far else "uint16")
-    print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged))
+    with _cluster(args.cluster):
+        print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged))
     print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")
     return 0
 
@@ -110,12 +150,13 @@ def prepare(args: argparse.Namespace) -> int:
 def add_data(add: Add) -> None:
     """The command and its own commands."""
     sub = add("data", lambda args: show_list(args), "What data sets there are, what is here, a look at one, a store of one.",
-              "  depthlib data list\n  depthlib data info nyu_h5\n  depthlib data preview rooms --out rooms.png\n"
+              "  depthlib data list\n  depthlib data info nyu_h5\n  depthlib data fetch sintel\n  depthlib data preview rooms --out rooms.png\n"
               "  depthlib data prepare nyu_densedepth --jobs 8 --drop-damaged\n")  # fmt: skip
     commands = sub.add_subparsers(metavar="COMMAND")
     for name, function, text in (
         ("list", show_list, "Every data set, and whether it is here."),
         ("info", info, "What one is, its terms, where to get it, what is missing."),
+        ("fetch", fetch, "Download one: goes on where it was cut off, checks what came, unpacks it."),
         ("preview", preview, "The first samples as one picture, with their depths."),
         ("prepare", prepare, "Write one as a store: memory-mapped, fast to read; goes on where it was interrupted."),
     ):
@@ -125,6 +166,13 @@ def add_data(add: Add) -> None:
             continue
         command.add_argument("name", help="a name of `depthlib data list`")
         if name == "info":
+            continue
+        if name == "fetch":
+            command.add_argument("--mirror", action="append", default=[], metavar="URL",
+                                 help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
+            command.add_argument("--only", default="*", metavar="PATTERN",
+                                 help="of the files, such as '2011_09_26*' (default: all)")  # fmt: skip
+            command.add_argument("--to", metavar="FOLDER", help="default: where the reader looks, below $DEPTHLIB_DATA")
             continue
         command.add_argument("--split", help="which part (default: the first that `info` names)")
         command.add_argument("--size", default="240x320", metavar="HxW", help="rows and columns (default: 240x320)")
@@ -139,5 +187,7 @@ def add_data(add: Add) -> None:
                                  help="millimetres up to 65 m, or half precision (default: what the set needs)")  # fmt: skip
             command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                                  help="processes (default: one a core)")  # fmt: skip
+            command.add_argument("--cluster", metavar="ADDRESS",
+                                 help="of a dask scheduler whose workers read instead, such as tcp://10.0.0.5:8786")  # fmt: skip
             command.add_argument("--drop-damaged", action="store_true",
                                  help="leave out frames that cannot be read, and name them, instead of stopping")  # fmt: skip

@@ -1,13 +1,36 @@
 """Data of the tests' own making."""
 
+import importlib.util
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from PIL import Image
 
 from depthlib.sample import Sample
+
+
+def script(name: str) -> ModuleType:
+    """A file of ``data_scripts`` as a module."""
+    path = Path(__file__).parent.parent / "data_scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def packed(archive: Path, root: Path, *folders: str) -> Path:
+    """A zip of folders below a root, as data sets are offered."""
+    with zipfile.ZipFile(archive, "w") as file:
+        for folder in folders:
+            for path in sorted((root / folder).rglob("*")) if (root / folder).is_dir() else [root / folder]:
+                if path.is_file():
+                    file.write(path, path.relative_to(root).as_posix())
+    return archive
 
 
 class Samples:

@@ -50,6 +50,9 @@ def test_info_of_each(name, capsys, tmp_path):
         (["prepare", "nyu"], "NYU Depth v2 is not there"),
         (["prepare", "rooms", "--jobs", "0"], "--jobs 0"),
         (["prepare", "rooms", "--split", "exam"], "split is 'exam'"),
+        (["prepare", "motorcycle", "--split", "../../elsewhere"], "expected one of train"),
+        (["preview", "sintel", "--option", "root=" + 300 * "x"], "cannot be opened (File name too long)"),
+        (["preview", "store", "--option", "root=[1, 2]"], "expected the folder to open"),
     ],
 )
 def test_what_cannot_be_done(arguments, words, capsys, tmp_path, monkeypatch):

@@ -2,15 +2,18 @@
 
 import hashlib
 import http.server
-import importlib.util
 import threading
-from pathlib import Path
+import zipfile
 
 import h5py
 import numpy as np
 import pytest
+from made import script
 from scipy.io import savemat
 
+from depthlib.cli import main
+from depthlib.data import sources
+from depthlib.data.archives import unpack
 from depthlib.data.downloads import Source, fetch
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
@@ -40,9 +43,15 @@ class Server(http.server.BaseHTTPRequestHandler):
         if name == "none":
             self.send_error(404)
             return
+        if wanted and int(wanted.split("=")[1].rstrip("-")) >= len(body):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(body)}")
+            self.end_headers()
+            return
         start = int(wanted.split("=")[1].rstrip("-")) if wanted and name != "plain" else 0
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body) - start))
+        self.send_header("Content-Type", "text/html" if name == "page" else "application/zip")
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         self.end_headers()
@@ -120,13 +129,99 @@ def test_too_small_a_disk_is_noticed_first(server, tmp_path):
     assert not Server.requests
 
 
+def unmeasured(server, *names) -> Source:
+    """A file whose publisher names neither size nor checksum."""
+    return Source("data.bin", tuple(f"{server}/{name}" for name in names))
+
+
+def test_without_a_published_size_the_servers_word_holds(server, tmp_path):
+    with pytest.raises(DepthError, match=r"cut off after 1000000 of 3000000"):
+        fetch(unmeasured(server, "cut"), tmp_path)
+    assert fetch(unmeasured(server, "page", "good"), tmp_path).read_bytes() == CONTENT
+    assert Server.requests[-1] == ("good", "bytes=1000000-")
+    (tmp_path / "data.bin").rename(tmp_path / "data.bin.partial")  # stopped between the last byte and the name
+    assert fetch(unmeasured(server, "good"), tmp_path).read_bytes() == CONTENT
+    assert Server.requests[-1] == ("good", "bytes=3000000-")
+
+
+def test_a_web_page_is_no_file_and_what_came_first_is_remembered(server, tmp_path):
+    with pytest.raises(DepthError, match="web page"):
+        fetch(unmeasured(server, "page"), tmp_path)
+    path = fetch(unmeasured(server, "good"), tmp_path)
+    note = (tmp_path / "data.bin.sha256").read_text()
+    assert note == f"{hashlib.sha256(CONTENT).hexdigest()}  data.bin\n"  # as sha256sum writes and checks it
+    path.write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(DepthError, match="not the expected file"):
+        fetch(unmeasured(server, "good"), tmp_path)
+    path.unlink()
+    with pytest.raises(DepthError, match="wrong checksum"):
+        fetch(unmeasured(server, "wrong"), tmp_path)
+
+
+def test_unpacking_goes_on_and_writes_nothing_outside(tmp_path):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("train/a/1.txt", "one")
+        file.writestr("train/b/2.txt", "two")
+    assert unpack(archive, tmp_path / "set", strip=1) == 2
+    assert (tmp_path / "set/a/1.txt").read_text() == "one" and (tmp_path / "set/b/2.txt").read_text() == "two"
+    (tmp_path / "set/a/1.txt").write_text("on")  # cut short by something else
+    written = (tmp_path / "set/b/2.txt").stat().st_mtime_ns
+    unpack(archive, tmp_path / "set", strip=1)
+    assert (tmp_path / "set/a/1.txt").read_text() == "one"
+    assert (tmp_path / "set/b/2.txt").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("path", ["../out.txt", "/tmp/out.txt", "train/../../out.txt", "..\\out.txt"])
+def test_an_archive_that_climbs_out_is_refused_whole(tmp_path, path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        file.writestr("good.txt", "good")
+        file.writestr(path, "bad")
+    with pytest.raises(DepthError, match="leads out of the folder"):
+        unpack(tmp_path / "set.zip", tmp_path / "in" / "set")
+    assert not (tmp_path / "in").exists() and not (tmp_path / "out.txt").exists()
+
+
+def test_an_archive_does_not_follow_a_link_out_of_the_folder(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        file.writestr("scene/1.txt", "one")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "set" / "scene").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DepthError, match="link that leads out"):
+        unpack(tmp_path / "set.zip", tmp_path / "set")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_every_source_is_a_set_that_a_reader_looks_for():
+    for name, items in sources.SOURCES.items():
+        assert sources.fetch_place(name).name, name
+        files = [(item.into, item.source.name) for item in items]
+        assert len(set(files)) == len(files), name
+        for item in items:
+            assert all(url.startswith(("http://", "https://")) and " " not in url for url in item.source.urls), item
+            assert item.unpacked == item.source.name.endswith(".zip") or name == "nyu_densedepth"
+    assert len(sources.SOURCES["nyu_raw"]) == 39  # archives on the set's page
+    assert sum(item.source.name.endswith("_sync.zip") for item in sources.SOURCES["kitti"]) == 61
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["matterport"], "there is no public file of it"),
+        (["sintel", "--only", "*.rar"], "no file is called '*.rar'"),
+        (["sintl"], "did you mean 'sintel'"),
+    ],
+)
+def test_what_cannot_be_fetched(arguments, words, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path))
+    assert main(["data", "fetch", *arguments]) == 2
+    assert words in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def prepare():
-    path = Path(__file__).parent.parent / "data_scripts" / "prepare_nyu_labelled.py"
-    spec = importlib.util.spec_from_file_location("prepare_nyu_labelled", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("prepare_nyu_labelled")
 
 
 def test_the_folder_becomes_a_store_with_the_official_split(prepare, nyu_root, tmp_path, monkeypatch):

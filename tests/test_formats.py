@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import tarfile
 import zipfile
 
@@ -231,3 +232,10 @@ def test_headers_that_promise_gigabytes_are_refused_before_anything_is_reserved(
 def test_a_calibration_without_a_matrix_is_named():
     with pytest.raises(DepthError, match="Tr_velo_to_cam is missing"):
         kitti.camera_from_scanner({"P2": np.zeros((3, 4)), "R0_rect": np.eye(3)})
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for read in (formats.read_rgb, formats.read_depth_png, formats.read_pfm, formats.read_velodyne):
+        with pytest.raises(DepthError, match="no plain file"):
+            read(tmp_path / "pipe.png")

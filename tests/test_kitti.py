@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from made import packed, script
 from PIL import Image
 
-from depthlib.data import kitti, open_dataset
+from depthlib.data import kitti, open_dataset, sources
 from depthlib.data.formats import read_velodyne
 from depthlib.errors import DepthError
 from depthlib.evaluation import constant, evaluate
@@ -109,9 +110,17 @@ def test_training_leaves_out_what_is_tested_on_and_where_the_car_stands(drives):
     both = open_dataset("kitti", "train", root=drives, cameras=[2, 3])
     assert len(both) == 4 and not any("0002_sync" in name for name in both.names())
     assert len(kitti.TEST_DRIVES) == 28 and TEST in kitti.TEST_DRIVES
+    assert [len(drives) for drives in kitti.KINDS.values()] == [28, 21, 12] and len(kitti.DRIVES) == 61
+    assert len(kitti.DRIVES - kitti.TEST_DRIVES) == 33
+    assert dict(open_dataset("kitti", "train", root=drives).dropped) == {
+        "drives that are tested on": 1, "frames in which the car stands": 1,
+    }  # fmt: skip
     # the right camera sees the same points from half a metre beside: another picture plane
     left, right = both[0]["depth"], both[1]["depth"]
     assert not left.equal(right) and abs((left > 0).sum() - (right > 0).sum()) < 2000
+    (drives / DAY / TRAIN).rename(drives / DAY / f"{DAY}_drive_0119_sync")  # a calibration drive
+    with pytest.raises(DepthError, match="no frame for train"):
+        open_dataset("kitti", "train", root=drives)
 
 
 def test_the_test_split_is_the_list_in_both_forms_that_circulate(drives, tmp_path):
@@ -207,3 +216,33 @@ def test_the_kitti_recipes_run_from_the_tree_to_the_scores(drives, tmp_path, mon
     ((where, entry),) = results["metrics"].items()
     assert where.startswith("kitti-test/") and all(np.isfinite(v) for row in entry.values() for v in row.values())
     assert json.loads((tmp_path / "run" / "results.json").read_text())["data"]["images"] == 4
+
+
+def test_the_script_takes_the_archives_to_two_stores(drives, mirror, tmp_path, monkeypatch, capsys):
+    """Downloaded from a mirror as KITTI packs them, unpacked, written; a second run has nothing to do."""
+    folder, address = mirror
+    packed(folder / f"{DAY}_calib.zip", drives, f"{DAY}/calib_cam_to_cam.txt", f"{DAY}/calib_velo_to_cam.txt")
+    for drive in (TRAIN, TEST):
+        packed(folder / f"{drive}.zip", drives, f"{DAY}/{drive}")
+    shutil.copy(drives / "eigen_test_files.txt", folder)
+    names = {path.name for path in folder.iterdir()}
+    few = tuple(item for item in sources.SOURCES["kitti"] if item.source.name in names)
+    assert len(few) == 4
+    monkeypatch.setitem(sources.SOURCES, "kitti", few)
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path / "data"))
+    prepare = script("prepare_kitti")
+    assert prepare.main(["--mirror", address, "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "left out: 1 frames in which the car stands" in out and "left out: 1 drives that are tested on" in out
+    stores = {
+        split: open_dataset("store", root=tmp_path / f"data/stores/kitti-{split}-184x612")
+        for split in ("train", "test")
+    }
+    assert len(stores["train"]) == 4 and len(stores["test"]) == 2
+    genuine = open_dataset("kitti", "test", size=(184, 612), root=drives, conflicts="time")[0]
+    stored = stores["test"][0]
+    assert stored["name"] == genuine["name"] and (stored["depth"] - genuine["depth"]).abs().max() < 0.04  # float16
+    for path in folder.iterdir():
+        path.unlink()
+    assert prepare.main(["--mirror", address]) == 0
+    assert capsys.readouterr().out.count("prepared already") == 2

@@ -5,11 +5,12 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from made import packed, script
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import distance_transform_edt
 
-from depthlib.data import open_dataset
+from depthlib.data import open_dataset, sources
 from depthlib.data.formats import read_kinect_pgm, read_rgb
 from depthlib.data.nyu_raw import align, frame_time, match_times, training_scenes, without_extremes
 from depthlib.errors import DepthError
@@ -151,11 +152,8 @@ def test_a_tree_of_the_genuine_layout_becomes_pairs(recordings, capsys, monkeypa
     assert "left out: 2 depth frames without a picture" in out and "1 samples\n1 left out:\n  office_0001-d-5" in out
 
 
-def test_the_training_scenes_come_from_the_official_file(tmp_path, recordings):
-    folder = tmp_path / "nyu_depth_v2_labeled"
-    folder.mkdir()
-    with pytest.raises(DepthError, match="splits.mat: not found"):
-        open_dataset("nyu_raw", root=recordings / "nyu_raw", labelled=folder)
+def write_official(folder):
+    """The parts of the official files that name the training scenes: frames 1 and 3 are of the kitchen."""
     savemat(folder / "splits.mat", {"trainNdxs": [[1], [3]], "testNdxs": [[2]]})
     with h5py.File(folder / "nyu_depth_v2_labeled.mat", "w") as file:
         references = []
@@ -163,6 +161,14 @@ def test_the_training_scenes_come_from_the_official_file(tmp_path, recordings):
             file[f"#refs#/{i}"] = np.array([[ord(letter)] for letter in name], np.uint16)
             references.append(file[f"#refs#/{i}"].ref)
         file["scenes"] = np.array([references], dtype=h5py.ref_dtype)
+
+
+def test_the_training_scenes_come_from_the_official_file(tmp_path, recordings):
+    folder = tmp_path / "nyu_depth_v2_labeled"
+    folder.mkdir()
+    with pytest.raises(DepthError, match="splits.mat: not found"):
+        open_dataset("nyu_raw", root=recordings / "nyu_raw", labelled=folder)
+    write_official(folder)
     splits = {"train": np.array([0, 2]), "test": np.array([1])}
     assert training_scenes(folder / "nyu_depth_v2_labeled.mat", splits) == {"kitchen_0004"}
     with h5py.File(folder / "nyu_depth_v2_labeled.mat", "a") as file:
@@ -173,3 +179,34 @@ def test_the_training_scenes_come_from_the_official_file(tmp_path, recordings):
         open_dataset("nyu_raw", root=recordings / "nyu_raw", scenes=["nowhere"])
     with pytest.raises(DepthError, match="expected a list of names"):
         open_dataset("nyu_raw", root=recordings / "nyu_raw", scenes="kitchen_0004")
+
+
+def test_the_script_takes_the_archives_to_a_store(recordings, mirror, tmp_path, monkeypatch, capsys):
+    """Downloaded from a mirror as the set's page packs them; only the training scene is kept."""
+    folder, address = mirror
+    packed(folder / "kitchens_part1.zip", recordings / "nyu_raw", "kitchen_0004")
+    packed(folder / "offices_part1.zip", recordings / "nyu_raw", "office_0001")
+    official = tmp_path / "official"
+    official.mkdir()
+    write_official(official)
+    few = tuple(item for item in sources.SOURCES["nyu_raw"] if (folder / item.source.name).is_file())
+    assert len(few) == 2
+    monkeypatch.setitem(sources.SOURCES, "nyu_raw", few)
+    # stands for the 2.8 GB
+    plain = tuple(sources.Item(sources.Source(path.name, ())) for path in sorted(official.iterdir()))
+    monkeypatch.setitem(sources.SOURCES, "nyu", plain)
+    for path in official.iterdir():
+        path.rename(folder / path.name)
+    monkeypatch.setattr(
+        "depthlib.data.nyu_raw.read_splits", lambda path: {"train": np.array([0, 2]), "test": np.array([1])}
+    )
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path / "data"))
+    prepare = script("prepare_nyu_raw")
+    assert prepare.main(["--mirror", address, "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "left out: 1 scenes that are not for training" in out and "1 samples" in out
+    assert open_dataset("nyu_raw", size=(240, 320), even=2).names() == ["kitchen_0004-d-11.000000-7"] * 2
+    assert not list((tmp_path / "data" / "nyu_raw").glob("*.zip"))  # unpacked, then removed
+    for path in folder.iterdir():
+        path.unlink()
+    assert prepare.main(["--mirror", address]) == 0 and "prepared already" in capsys.readouterr().out

@@ -170,3 +170,20 @@ def test_evened_scenes_have_equally_many_and_lose_nobody(tmp_path):
     plain = write_store(Samples([{**frames(1)[0], "scene": ""}]), tmp_path / "plain", progress=False).folder
     with pytest.raises(DepthError, match="do not know their scene"):
         Store(plain, even=2)
+
+
+def test_a_clusters_workers_write_the_same_store(tmp_path, monkeypatch, capsys):
+    from dask.distributed import LocalCluster
+
+    from depthlib.cli import main
+
+    pairs = make_pairs(tmp_path / "pairs")
+    command = ["data", "prepare", "folder", "--option", f"root={pairs}", "--size", "48x64", "--jobs", "2"]
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        given = ["--cluster", cluster.scheduler_address]
+        assert main([*command, "--to", str(tmp_path / "cluster"), *given]) == 0
+    assert main([*command, "--to", str(tmp_path / "here")]) == 0
+    assert Store(tmp_path / "cluster").fingerprint() == Store(tmp_path / "here").fingerprint()
+    capsys.readouterr()
+    assert main([*command, "--to", str(tmp_path / "none"), "--cluster", "elsewhere"]) == 2
+    assert "no scheduler answers" in capsys.readouterr().err and not (tmp_path / "none").exists()

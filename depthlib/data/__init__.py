@@ -68,7 +68,11 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
             raise DepthError(f"data {name!r}: {given} is no option; it has its own place.")
     try:
         dataset = _open(name, split, size, options)
-    except TypeError as error:
+    except DepthError:
+        raise
+    except OSError as error:  # a folder without permission, a name too long for the disk
+        raise DepthError(f"{error.filename or name}: cannot be opened ({error.strerror or error}).") from error
+    except (TypeError, ValueError) as error:
         raise DepthError(f"data {name!r}: options {sorted(options)} do not fit ({error}).") from error
     if keep:
         from depthlib.data.store import InMemory
@@ -117,7 +121,11 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
                     "--drop-damaged` reads the raw recordings once."
                 )
             return _open("store", split, size, {"root": prepared, **options})
-        options.setdefault("labelled", _root("nyu", {}, FILES["nyu"].folder))
+        # the official file names the scenes: beside the downloads, or where the labelled set lies
+        official = data_root() / "downloads"
+        if not official.is_dir():
+            official = _root("nyu", {}, FILES["nyu"].folder)
+        options.setdefault("labelled", official)
     root = _root(name, options, folder)
     open_it = getattr(importlib.import_module(f"depthlib.data.{module}"), opener)
     return open_it(root, size=size, **({"split": split} if parts else {}), **options)

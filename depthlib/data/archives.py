@@ -1,16 +1,20 @@
-"""Files inside archives, read where they lie: nothing is unpacked, so no member can end up outside a folder."""
+"""Files inside archives: read where they lie, or unpacked so that no member ends up outside the folder."""
 
 from __future__ import annotations
 
+import functools
 import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
+from tqdm import tqdm
+
 from depthlib.errors import DepthError
+from depthlib.files import writable_folder, write_whole
 
 LARGEST = 1 << 26  # bytes of a member: a picture and its map are far smaller, a bomb is not
 _opened: dict[tuple[object, ...], zipfile.ZipFile] = {}  # one a process: a fork must not share a file's position
@@ -83,6 +87,34 @@ def members(archive: Path) -> dict[str, Member]:
             "Fetch it again."
         ) from error
     return {path.removeprefix("./"): member for path, member in listed.items()}
+
+
+def unpack(archive: Path, folder: Path, strip: int = 0) -> int:
+    """Write the plain files of a zip or uncompressed tar below a folder, and say how many there are.
+
+    Each is whole or absent, and one that is there in its full length is not written again: what was interrupted goes on.
+
+    Args:
+        strip: how many folders to take off the front of every path.
+
+    Raises:
+        DepthError: a path that leads out of the folder (nothing is written), a damaged member, no space.
+    """
+    targets = {}
+    for path, member in members(archive).items():
+        inside = PurePosixPath(path)
+        parts = inside.parts[strip:]
+        if inside.is_absolute() or ".." in parts or "\\" in path or not parts:
+            raise DepthError(f"{member}: leads out of the folder. Do not trust this archive.")
+        targets[folder.joinpath(*parts)] = member
+    for target, member in tqdm(targets.items(), desc=f"unpacking {archive.name}", unit="file"):
+        if target.is_file() and target.stat().st_size == member.size:
+            continue
+        writable_folder(target.parent)
+        if not target.parent.resolve().is_relative_to(folder.resolve()):
+            raise DepthError(f"{target.parent}: is a link that leads out of {folder}. Remove it.")
+        write_whole(target, functools.partial(Path.write_bytes, data=member.read_bytes()))
+    return len(targets)
 
 
 def _plain(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -69,10 +69,10 @@ CATALOGUE: dict[str, Entry] = {
     "nyu_raw": Entry(
         "NYU's raw recordings, aligned and masked as Eigen et al. did; training scenes only", "about 120,000 frames; 428 GB",
         RESEARCH, "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
-        "SCENE/r-*.ppm and d-*.pgm; the official labelled .mat and splits.mat in nyu_depth_v2_labeled",
+        "SCENE/r-*.ppm and d-*.pgm; the official labelled .mat and splits.mat in downloads or nyu_depth_v2_labeled",
     ),
     "kitti": Entry(
-        "KITTI's raw drives with laser scans or accumulated depth", "28 test drives of Eigen et al. and all others; 175 GB",
+        "KITTI's raw drives with laser scans or accumulated depth", "33 drives to train on, 28 to test on; 175 GB",
         "CC BY-NC-SA 3.0", "https://www.cvlibs.net/datasets/kitti/raw_data.php",
         "DATE/calib_*.txt, DATE/DATE_drive_NNNN_sync/image_02 and velodyne_points; eigen_test_files.txt; annotated/",
         ("train", "test"), far=True,

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder
+from depthlib.files import writable_folder, write_whole
 
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file of a data set: its name, addresses in the order to try, size in bytes and SHA-256."""
+    """One file of a data set.
+
+    Args:
+        name: of the file.
+        urls: its addresses, in the order to try.
+        size: bytes; None where its publisher names none: then what the server says holds.
+        sha256: None where nobody published one: then the file's own checksums have to do, and what was fetched first is
+            noted beside it in ``NAME.sha256``.
+    """
 
     name: str
     urls: tuple[str, ...]
-    size: int
-    sha256: str
+    size: int | None = None
+    sha256: str | None = None
 
 
 def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str] = (), timeout_s: float = 30) -> Path:
@@ -48,35 +59,37 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
     """
     folder = Path(folder)
     target, partial = folder / source.name, folder / f"{source.name}.partial"
+    expected = source.sha256 or _noted(target)
     if target.exists():
-        if target.stat().st_size == source.size and sha256(target) == source.sha256:
+        if source.size in (None, target.stat().st_size) and expected in (None, sha256(target)):
             return target
-        raise DepthError(
-            f"{target}: there, but not the expected file ({source.size} bytes). Move it away and run again."
-        )
+        size = "" if source.size is None else f" ({source.size} bytes)"
+        raise DepthError(f"{target}: there, but not the expected file{size}. Move it away and run again.")
     writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
-    have = partial.stat().st_size if partial.exists() else 0
-    free = shutil.disk_usage(folder).free
-    if source.size - have > free:
-        raise DepthError(
-            f"{folder}: {free / 1e9:.1f} GB free, {source.name} needs {(source.size - have) / 1e9:.1f} GB more."
-        )
+    _room(folder, source.name, (source.size or 0) - (partial.stat().st_size if partial.exists() else 0))
     answers = []
     for url in (*mirrors, *source.urls):
         resumed = partial.exists()
         try:
             _download(url, partial, source, timeout_s)
-            if sha256(partial) != source.sha256 and resumed:
+            found = sha256(partial)
+            if expected not in (None, found) and resumed:
                 # what an earlier address left may be the wrong part: this one gets a fresh start
                 partial.unlink()
                 _download(url, partial, source, timeout_s)
+                found = sha256(partial)
+        except DepthError:  # no room: another address would not help
+            raise
         except (OSError, ValueError, http.client.HTTPException) as error:
             answers.append(f"{url}: {' '.join(f'{error}'.split()) or type(error).__name__}")
             continue
-        if sha256(partial) != source.sha256:
+        if expected not in (None, found):
             partial.unlink()
             answers.append(f"{url}: wrong checksum, thrown away")
             continue
+        if source.sha256 is None:
+            line = f"{found}  {source.name}\n"  # as sha256sum writes it
+            write_whole(_note(target), functools.partial(Path.write_text, data=line))
         os.replace(partial, target)
         return target
     kept = (
@@ -84,10 +97,28 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
         if partial.exists()
         else ""
     )
+    checksum = f" (SHA-256 {expected})" if expected else ""
     raise DepthError(
-        f"{source.name} could not be fetched: {'; '.join(answers)}.{kept} Or put the file (SHA-256 {source.sha256}) "
-        f"into {folder} by hand."
+        f"{source.name} could not be fetched: {'; '.join(answers)}.{kept} Or put the file{checksum} into {folder} by hand."
     )
+
+
+def _note(target: Path) -> Path:
+    return target.with_name(f"{target.name}.sha256")
+
+
+def _noted(target: Path) -> str | None:
+    """The checksum that an earlier download of this file noted."""
+    try:
+        return _note(target).read_text().split()[0]
+    except (OSError, IndexError, UnicodeDecodeError):
+        return None
+
+
+def _room(folder: Path, name: str, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DepthError(f"{folder}: {free / 1e9:.1f} GB free, {name} needs {needed / 1e9:.1f} GB more.")
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -98,33 +129,58 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None:
     have = partial.stat().st_size if partial.exists() else 0
-    if have >= source.size:  # longer than it may be, or whole already: the checksum decides
-        if have > source.size:
-            partial.unlink()
-            have = 0
-        else:
-            return
+    if source.size is not None and have >= source.size:  # whole already, or longer than it may be
+        if have == source.size:
+            return  # the checksum decides
+        partial.unlink()
+        have = 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+    try:
+        answer = urllib.request.urlopen(request, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        # nothing after what we have: whole, if the server says that this is all
+        if error.code == 416 and source.size is None and error.headers.get("Content-Range") == f"bytes */{have}":
+            return
+        raise
+    with answer:
         resumed = answer.status == 206
-        offered = answer.headers.get("Content-Length")
-        if resumed:
-            where = answer.headers.get("Content-Range", "")
-            if where.replace(" ", "") != f"bytes{have}-{source.size - 1}/{source.size}":
-                raise ValueError(f"offers {where or 'an unnamed range'}, not the rest of {source.size} bytes")
-        elif offered is not None and int(offered) != source.size:
-            raise ValueError(f"offers {offered} bytes, expected {source.size}: a login page or another file")
+        size = _offered(answer.headers, have if resumed else 0, resumed, source.size)
+        _room(partial.parent, source.name, (size or 0) - (have if resumed else 0))
         with (
             open(partial, "ab" if resumed else "wb") as file,
-            tqdm(total=source.size, initial=have if resumed else 0, unit="B", unit_scale=True, desc=source.name) as bar,
+            tqdm(total=size, initial=have if resumed else 0, unit="B", unit_scale=True, desc=source.name) as bar,
         ):
             while chunk := answer.read(CHUNK):
-                if file.tell() + len(chunk) > source.size:
+                if size is not None and file.tell() + len(chunk) > size:
                     file.close()
                     partial.unlink()
-                    raise ValueError(f"sends more than {source.size} bytes: not this file")
+                    raise ValueError(f"sends more than {size} bytes: not this file")
                 file.write(chunk)
                 bar.update(len(chunk))
     got = partial.stat().st_size
-    if got < source.size:
-        raise ValueError(f"cut off after {got} of {source.size} bytes")
+    if size is not None and got < size:
+        raise ValueError(f"cut off after {got} of {size} bytes")
+
+
+def _offered(headers: Message, have: int, resumed: bool, size: int | None) -> int | None:
+    """How long the whole file is, by what the server offers; None where neither it nor we know.
+
+    Raises:
+        ValueError: another length than ours, a login page, or another part than the rest.
+    """
+    if resumed:
+        where = headers.get("Content-Range", "").replace(" ", "")
+        part = re.fullmatch(r"bytes(\d+)-(\d+)/(\d+)", where)
+        first, last, total = map(int, part.groups()) if part else (-1, -1, -1)
+        if first != have or last != total - 1 or size not in (None, total):
+            rest = f"{size} bytes" if size is not None else f"a file of which {have} bytes are here"
+            raise ValueError(f"offers {where or 'an unnamed range'}, not the rest of {rest}")
+        return total
+    offered = headers.get("Content-Length")
+    if offered is None:
+        return size
+    if size not in (None, int(offered)):
+        raise ValueError(f"offers {offered} bytes, expected {size}: a login page or another file")
+    if size is None and headers.get_content_type() == "text/html":
+        raise ValueError("offers a web page: a login, or the file has moved")
+    return int(offered)

@@ -297,9 +297,17 @@ def read_velodyne(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     return points.astype(np.float32)
 
 
+def _plain(path: Readable) -> Source:
+    """What can be read to an end: a pipe would wait for a writer for ever."""
+    source = Path(path) if isinstance(path, str | os.PathLike) else path
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise DepthError(f"{path}: is no plain file but a folder, a pipe or a device.")
+    return source
+
+
 def _read_bytes(path: Readable) -> bytes:
     try:
-        return (Path(path) if isinstance(path, str | os.PathLike) else path).read_bytes()
+        return _plain(path).read_bytes()
     except OSError as error:
         raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
 
@@ -354,12 +362,15 @@ def _whole(values: Any) -> NDArray[np.int64]:
 
 def _open_image(path: Readable) -> Image.Image:
     try:
-        source = path if isinstance(path, str | os.PathLike) else io.BytesIO(_read_bytes(path))
+        plain = _plain(path)
+        source = plain if isinstance(plain, Path) else io.BytesIO(_read_bytes(plain))
         image = Image.open(source)
         if image.format == "PNG":  # reading alone does not look at the checksums: a flipped bit would be other metres
             image.verify()
             image = Image.open(source)
         image.load()
+    except DepthError:
+        raise
     except FileNotFoundError as error:
         raise DepthError(f"{path}: not found.") from error
     except Image.DecompressionBombError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +18,37 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from depthlib.data.formats import read_depth_png, read_rgb, read_velodyne
-from depthlib.data.pairs import Pair, Pairs, colours, resize_sample, two_files, whole
+from depthlib.data.formats import Source, read_depth_png, read_rgb, read_velodyne
+from depthlib.data.pairs import Pair, Pairs, byte_count, colours, own_camera, resize_sample, two_files, whole
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check, check_size
 
-#: The 28 drives that Eigen et al. 2014 test on; everyone after them keeps these out of training.
-TEST_DRIVES = frozenset(
-    f"{day}_drive_{number:04d}_sync"
-    for day, numbers in {
-        "2011_09_26": (2, 9, 13, 20, 23, 27, 29, 36, 46, 48, 52, 56, 59, 64, 84, 86, 93, 96, 101, 106, 117),
-        "2011_09_28": (2,),
-        "2011_09_29": (71,),
-        "2011_09_30": (16, 18, 27),
-        "2011_10_03": (27, 47),
-    }.items()
-    for number in numbers
-)
+
+def _drives_of(days: dict[str, tuple[int, ...]]) -> frozenset[str]:
+    return frozenset(f"{day}_drive_{number:04d}_sync" for day, numbers in days.items() for number in numbers)
+
+
+#: The drives by what they show, of those kinds that Eigen et al. 2014 use: 28 + 21 + 12.
+KINDS = {
+    "city": _drives_of({
+        "2011_09_26": (1, 2, 5, 9, 11, 13, 14, 17, 18, 48, 51, 56, 57, 59, 60, 84, 91, 93, 95, 96, 104, 106, 113, 117),
+        "2011_09_28": (1, 2), "2011_09_29": (26, 71),
+    }),
+    "residential": _drives_of({
+        "2011_09_26": (19, 20, 22, 23, 35, 36, 39, 46, 61, 64, 79, 86, 87),
+        "2011_09_30": (18, 20, 27, 28, 33, 34), "2011_10_03": (27, 34),
+    }),
+    "road": _drives_of({
+        "2011_09_26": (15, 27, 28, 29, 32, 52, 70, 101), "2011_09_29": (4,), "2011_09_30": (16,), "2011_10_03": (42, 47),
+    }),
+}  # fmt: skip
+DRIVES = frozenset().union(*KINDS.values())
+#: The 28 that Eigen et al. test on; everyone after them keeps these out of training. Of the other 33 they train on 28, and
+#: which was never published: everyone after them trains on all 33.
+TEST_DRIVES = _drives_of({
+    "2011_09_26": (2, 9, 13, 20, 23, 27, 29, 36, 46, 48, 52, 56, 59, 64, 84, 86, 93, 96, 101, 106, 117),
+    "2011_09_28": (2,), "2011_09_29": (71,), "2011_09_30": (16, 18, 27), "2011_10_03": (27, 47),
+})  # fmt: skip
 STANDING = 0.3  # metres a second; below it a car waits, and its frames are one picture many times
 
 
@@ -166,16 +181,19 @@ class KittiDrives:
 
     Args:
         root: holds the days.
-        split: ``train``: every drive here but the 28 that Eigen et al. test on, frames in which the car stands (by
-            ``oxts``, where it is there) left out; ``test``: the frames of ``frames``.
-        frames: for ``test``, a text file with a frame a line, by default ``eigen_test_files.txt`` in the root, as it circulates: ``DATE/DRIVE NUMBER l`` (monodepth2) or
-            ``DATE/DRIVE/image_02/data/NUMBER.png …`` (BTS). There is no fall-back: numbers on other frames do not compare.
+        split: ``train``: the drives of :data:`KINDS` that are here but those of :data:`TEST_DRIVES`, frames in which the
+            car stands (by ``oxts``, where it is there) left out; ``test``: the frames of ``frames``.
+        frames: for ``test``, a text file with a frame a line, by default ``eigen_test_files.txt`` in the root, as it
+            circulates: ``DATE/DRIVE NUMBER l`` (monodepth2) or ``DATE/DRIVE/image_02/data/NUMBER.png …`` (BTS). There is no fall-back: numbers on other frames do not compare.
         truth: ``scan`` projects the frame's own laser scan; ``annotated`` reads KITTI's accumulated maps,
             ``annotated/DRIVE/proj_depth/groundtruth/image_02/NUMBER.png`` below the root, and leaves out frames without
-            one (45 of the 697; ``dropped`` counts them).
+            one (45 of the 697).
         cameras: 2 for the left colour camera, 3 for the right; ``train`` may use both.
         conflicts: of a scan's points in one pixel, see :func:`project_scan`.
         size: rows and columns; a scan is projected at that size, so that no point is lost by resizing.
+
+    Attributes:
+        dropped: how many drives and frames were left out, by reason.
 
     Source: Geiger et al. 2013; the split of Eigen, Puhrsch, Fergus 2014, §4.1.2.
 
@@ -202,21 +220,23 @@ class KittiDrives:
             raise DepthError(f"KITTI: truth is {truth!r}; expected scan or annotated.")
         if not cameras or any(number not in (2, 3) for number in cameras):
             raise DepthError(f"KITTI: cameras are {list(cameras)}; expected 2 (left), 3 (right) or both.")
+        self.dropped: Counter[str] = Counter()
         if split == "test":
             self.frames = _listed(self.root, frames)
         elif split == "train":
             if frames is not None:
-                raise DepthError("KITTI: frames is for the split test; train takes every drive that is not tested on.")
-            self.frames = [
-                _Frame(drive, number, number_of_camera)
-                for drive in _drives(self.root)
-                if drive.name not in TEST_DRIVES
-                for number in _moving(drive, cameras)
-                for number_of_camera in cameras
-            ]
+                raise DepthError("KITTI: frames is for the split test; train takes the drives that are not tested on.")
+            here = _drives(self.root)
+            chosen = [drive for drive in here if drive.name in DRIVES - TEST_DRIVES]
+            self.dropped["drives that are tested on"] = sum(drive.name in TEST_DRIVES for drive in here)
+            self.dropped["drives of other kinds"] = sum(drive.name not in DRIVES for drive in here)
+            self.frames = []
+            for drive in chosen:
+                whole, moving = _moving(drive, cameras)
+                self.dropped["frames in which the car stands"] += len(whole) - len(moving)
+                self.frames += [_Frame(drive, number, camera) for number in moving for camera in cameras]
         else:
             raise DepthError(f"KITTI: split is {split!r}; expected train or test.")
-        self.dropped: dict[str, int] = {}
         if truth == "annotated":
             known = [frame for frame in self.frames if self._annotation(frame).is_file()]
             lost, self.frames = len(self.frames) - len(known), known
@@ -226,6 +246,7 @@ class KittiDrives:
                     f"{root}/annotated: no map for {lost} of the {len(known) + lost} frames; KITTI itself "
                     "lacks 45 of Eigen's 697. Unpack the whole archive; numbers on fewer frames do not compare."
                 )
+        self.dropped = +self.dropped  # reasons that did not occur go
         if not self.frames:
             raise DepthError(
                 f"{root}: no frame for {split} ({truth}). Expected DATE/DATE_drive_NNNN_sync/image_02/data/*.png with "
@@ -273,8 +294,15 @@ class KittiDrives:
         return [f"{frame.drive.name}-{frame.number}-{frame.camera}" for frame in self.frames]
 
     def fingerprint(self) -> str:
-        """A hash of the frames shown, how their truth is made, and the size."""
-        return hashlib.sha256(repr((self.names(), self.truth, self.conflicts, self.size)).encode()).hexdigest()[:16]
+        """A hash of the frames shown, the byte counts of their files, how their truth is made, and the size."""
+        digest = hashlib.sha256(repr((self.names(), self.truth, self.conflicts, self.size)).encode())
+        for day in sorted({frame.drive.parent for frame in self.frames}):
+            for path in sorted(day.glob("calib_*.txt")):
+                digest.update(f"{path.name}:{byte_count(path)}".encode())
+        for frame in self.frames:
+            for path in (frame.picture, frame.scan if self.truth == "scan" else self._annotation(frame)):
+                digest.update(str(byte_count(path)).encode())
+        return digest.hexdigest()[:16]
 
 
 def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Pairs:
@@ -299,14 +327,13 @@ def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | N
     pairs = []
     for path in sorted((folder / "image").glob("*.png")):
         truth = path.name.replace("_sync_image_", "_sync_groundtruth_depth_")
-        pairs.append(
-            Pair(path.stem, path, folder / "groundtruth_depth" / truth, path.name.split("_sync_")[0] + "_sync")
-        )
+        drive = path.name.split("_sync_")[0] + "_sync"
+        intrinsics = folder / "intrinsics" / f"{path.stem}.txt"
+        pairs.append(Pair(path.stem, path, folder / "groundtruth_depth" / truth, drive, intrinsics))
 
-    def given(pair: Pair, height: int, width: int) -> Tensor:
-        path = folder / "intrinsics" / f"{pair.name}.txt"
+    def given(path: Source) -> Tensor:
         try:
-            K = np.array(path.read_text().split(), dtype=np.float64).reshape(3, 3)
+            K = np.array(path.read_bytes().decode().split(), dtype=np.float64).reshape(3, 3)
         except (OSError, ValueError) as error:
             raise DepthError(f"{path}: cannot be read as nine numbers ({error}). Unpack the archive again.") from error
         if not np.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
@@ -314,7 +341,12 @@ def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | N
         return torch.tensor(K, dtype=torch.float32)
 
     return Pairs(
-        "kitti-selection", root, whole(pairs, root), two_files(lambda path: read_depth_png(path, 256)), size, given
+        "kitti-selection",
+        root,
+        whole(pairs, root),
+        two_files(lambda path: read_depth_png(path, 256)),
+        size,
+        own_camera(given),
     )
 
 
@@ -325,12 +357,13 @@ def _drives(root: Path) -> list[Path]:
     return found
 
 
-def _moving(drive: Path, cameras: Sequence[int]) -> list[str]:
-    """Frames with every picture asked for and a scan, without those in which the car stands."""
+def _moving(drive: Path, cameras: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Frames with every picture asked for and a scan; and those of them in which the car does not stand."""
     whole = {path.stem for path in (drive / "velodyne_points" / "data").glob("[0-9]*.bin")}
     for camera_number in cameras:
         whole &= {path.stem for path in (drive / f"image_0{camera_number}" / "data").glob("[0-9]*.png")}
-    return [number for number in sorted(whole) if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
+    moving = [number for number in sorted(whole) if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
+    return sorted(whole), moving
 
 
 def _speed(path: Path) -> float:

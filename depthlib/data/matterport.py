@@ -86,7 +86,7 @@ def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:
                 depth, colour = _inside(words[1]), _inside(words[2])
                 pair = Pair(
                     f"{conf.stem}-{Path(colour).stem}", house / folders["color_directory"] / colour,
-                    house / folders["depth_directory"] / depth, conf.stem,
+                    house / folders["depth_directory"] / depth, conf.stem, conf,
                 )  # fmt: skip
                 frames.append((pair, K))
         except (ValueError, IndexError) as error:

@@ -24,12 +24,17 @@ from depthlib.sample import Sample, check, check_depth, check_size
 
 @dataclass(frozen=True)
 class Pair:
-    """One frame: where its picture and its map lie, its name, its place."""
+    """One frame: where its picture and its map lie, its name, its place, and the file of its camera where it has one."""
 
     name: str
     rgb: Source
     depth: Source
     scene: str = ""
+    camera: Source | None = None
+
+    def files(self) -> tuple[Source, ...]:
+        """All that it is read from."""
+        return (self.rgb, self.depth) if self.camera is None else (self.rgb, self.depth, self.camera)
 
 
 #: K [3, 3] of a pair's picture of this many rows and columns on disk.
@@ -62,6 +67,17 @@ def colours(rgb: NDArray[np.uint8]) -> Tensor:
 def sixty_degrees(pair: Pair, height: int, width: int) -> Tensor:
     """K of a camera that sees 60° across: for pictures of whose camera nothing is known."""
     return camera.from_field_of_view(height, width, 60.0)
+
+
+def own_camera(read: Callable[[Source], Tensor]) -> Camera:
+    """Intrinsics that every pair has in a file of its own."""
+
+    def K(pair: Pair, height: int, width: int) -> Tensor:
+        if pair.camera is None:
+            raise DepthError(f"{pair.rgb}: its camera has no file.")
+        return read(pair.camera)
+
+    return K
 
 
 class Pairs:
@@ -133,7 +149,7 @@ class Pairs:
         """A hash of the names and byte counts of all files shown, and of the options."""
         digest = hashlib.sha256(repr((self.size, self._how)).encode())
         for pair in self.pairs:
-            for path in (pair.rgb, pair.depth):
+            for path in pair.files():
                 digest.update(f"{path.name}:{byte_count(path)}\n".encode())
         return digest.hexdigest()[:16]
 
@@ -156,9 +172,9 @@ def whole(pairs: Sequence[Pair], root: Path) -> list[Pair]:
     Raises:
         DepthError: one is missing: names it, and says how many are.
     """
-    lost = [path for pair in pairs for path in (pair.rgb, pair.depth) if not path.is_file()]
+    lost = [path for pair in pairs for path in pair.files() if not path.is_file()]
     if lost:
         raise DepthError(
-            f"{lost[0]}: not there, one of {len(lost)} files missing below {root}. Unpack the data set again, colour and depth."
+            f"{lost[0]}: not there, one of {len(lost)} files missing below {root}. Unpack the data set again."
         )
     return list(pairs)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from depthlib.data.formats import Source, read_dpt, read_sintel_camera
-from depthlib.data.pairs import Pair, Pairs, two_files, whole
+from depthlib.data.pairs import Pair, Pairs, own_camera, two_files, whole
 from depthlib.errors import DepthError
 
 FARTHEST = 100.0
@@ -48,9 +48,12 @@ def open_sintel(
         raise DepthError(f"Sintel: farthest is {farthest!r}; expected metres above 0, at most {FARTHEST:g}.")
     training = root / "training"
     pairs = [
-        Pair(f"{p.parent.name}-{p.stem}", p, training / "depth" / p.parent.name / f"{p.stem}.dpt", p.parent.name)
+        Pair(
+            f"{p.parent.name}-{p.stem}", p, training / "depth" / p.parent.name / f"{p.stem}.dpt", p.parent.name,
+            training / "camdata_left" / p.parent.name / f"{p.stem}.cam",
+        )
         for p in sorted((training / render).glob("*/frame_*.png"))
-    ]
+    ]  # fmt: skip
     if not pairs:
         raise DepthError(
             f"{training / render}: no SCENE/frame_NNNN.png in it. Unpack Sintel's depth archive and its images there."
@@ -60,8 +63,10 @@ def open_sintel(
         depth = read_dpt(path)
         return np.where(np.isfinite(depth) & (depth <= farthest), depth, 0).astype(np.float32)
 
-    def camera(pair: Pair, height: int, width: int) -> Tensor:
-        path = training / "camdata_left" / pair.scene / f"{Path(pair.rgb.name).stem}.cam"
-        return torch.tensor(read_sintel_camera(path), dtype=torch.float32)
+    return Pairs(
+        "sintel", root, whole(pairs, root), two_files(metres), size, own_camera(_intrinsics), (render, farthest)
+    )
 
-    return Pairs("sintel", root, whole(pairs, root), two_files(metres), size, camera, (render, farthest))
+
+def _intrinsics(path: Source) -> Tensor:
+    return torch.tensor(read_sintel_camera(path), dtype=torch.float32)
