@@ -144,7 +144,7 @@ for name in ("mobilenet_v2", "densenet121", "densenet169"):
 # difference in the table (.0075), about that, or ten times as much?
 
 # %%
-each = gallery.per_image("densedepth-mobilenet-nyu")["delta1"]
+each = gallery.per_image("densedepth-mobilenet-nyu/all")["delta1"]
 draw = np.random.default_rng(0)
 nine = np.array([each[draw.choice(654, 9, replace=False)].mean() for _ in range(20_000)])
 gaps = np.abs(nine[::2] - nine[1::2])
@@ -169,7 +169,7 @@ figure
 # pictures, what is hard for both cancels. Take two networks of ours, and ask how often the better one wins.
 
 # %%
-other = gallery.per_image("densedepth-mobilenet-random")["delta1"]
+other = gallery.per_image("densedepth-mobilenet-random/all")["delta1"]
 print(f"all 654 pictures: {each.mean():.3f} against {other.mean():.3f}")
 for count in (1, 9, 50):
     same = apart = 0
@@ -208,23 +208,17 @@ for count in (1, 9, 50):
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Nine photographs, one a row; beside each its true depth, the network's answer in jet, and the same answer in a perceptually uniform map. Jet shows bands of yellow and cyan that the other map does not."}, "figure": {"name": "fig-nine", "caption": "Nine test photographs of NYU Depth v2 (Silberman et al. 2012), drawn by seed 0; the truth, and the answer of densedepth-mobilenet-nyu in jet and in viridis. All maps of a row share one range. The number is AbsRel of the picture."}}
 pictures = gallery.nine_pictures()
+network = "densedepth-mobilenet-nyu/all"
+errors = gallery.per_image(network)["abs_rel"]
 figure, axes = plt.subplots(9, 4, figsize=(plots.WIDTH, 12.4), layout="constrained")
 for row, p in zip(axes, pictures, strict=True):
-    answer, known = p.answers["densedepth-mobilenet-nyu"], p.truth > 0
+    answer, known = p.answers[network], p.truth > 0
     limits = {"vmin": p.truth[known].min(), "vmax": p.truth[known].max()}
     row[0].imshow(p.rgb)
     row[1].imshow(np.where(known, p.truth, np.nan), cmap="viridis_r", **limits)
     row[2].imshow(answer, cmap="jet", **limits)
     row[3].imshow(answer, cmap="viridis_r", **limits)
-    row[0].text(
-        3,
-        82,
-        f"{p.errors['densedepth-mobilenet-nyu']:.2f}",
-        color="white",
-        fontsize=10,
-        weight="bold",
-        bbox={"facecolor": "black", "alpha": 0.6, "pad": 2, "edgecolor": "none"},
-    )
+    plots.badge(row[0], f"{errors[p.index]:.2f}")
     for place in row:
         place.axis("off")
 for place, title in zip(axes[0], ("photograph", "truth", "answer, jet", "answer, viridis"), strict=True):

@@ -382,7 +382,9 @@ figure
 
 # %%
 name = "densedepth-mobilenet-"
-error = {r: torch.from_numpy(gallery.per_image(name + r)["abs_rel"]) for r in ("random", "nyu", "nyu-from-rooms")}
+error = {
+    r: torch.from_numpy(gallery.per_image(f"{name}{r}/all")["abs_rel"]) for r in ("random", "nyu", "nyu-from-rooms")
+}
 for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
     low, high = paired_interval(error[first], error[second])
     gap = (error[first] - error[second]).mean()

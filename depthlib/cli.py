@@ -134,8 +134,10 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.data import open_dataset
     from depthlib.evaluation import evaluate_many
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
-    from depthlib.reporting import FORMATS
+    from depthlib.reporting import FORMATS, comparison
 
+    if args.compare_with and args.format == "json":
+        raise DepthError("--compare-with: is printed as text or Markdown; not with --format json.")
     options = parse_options(args.option)
     size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
@@ -146,12 +148,18 @@ def evaluate(args: argparse.Namespace) -> int:
     else:
         names = [args.protocol]
     chosen = [get_protocol(name) for name in names]
-    scores, refused = evaluate_many(_predictor(args), dataset, chosen, progress=True, kind=args.kind)
+    predictor = _predictor(args.predictions, args)
+    rival = _predictor(args.compare_with, args) if args.compare_with else None
+    scores, refused = evaluate_many(predictor, dataset, chosen, progress=True, kind=args.kind)
     if not scores:
         reasons = [str(error) for error in refused.values()]
         one = args.protocol != "all"
         raise DepthError(reasons[0] if one else f"{args.predictions}: no protocol can score this. {' '.join(reasons)}")
     print(FORMATS[args.format](scores))
+    if rival is not None:
+        rivals, _ = evaluate_many(rival, dataset, [score.protocol for score in scores.values()], kind=args.kind)
+        for name, score in rivals.items():
+            print(f"\n{comparison(scores[name], score, args.predictions, args.compare_with)}")
     for reason in refused.values():
         print(f"not scored: {reason}", file=sys.stderr)
     for found in scores.values():
@@ -162,10 +170,28 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 HUGGINGFACE = "huggingface:"
+BASELINES = ("fill:", "enlarge:")
 
 
-def _predictor(args: argparse.Namespace) -> Any:
-    """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, or maps on disk."""
+def _baseline(given: str) -> Any:
+    """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR``."""
+    from depthlib.baselines import Completion, Enlargement
+
+    kind, method, *rest = given.split(":")
+    try:
+        if kind == "enlarge" and len(rest) == 1:
+            return Enlargement(method, int(rest[0]))
+        if kind == "fill" and len(rest) < 3:
+            return Completion(method, rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1)
+    except DepthError:
+        raise
+    except ValueError as error:
+        raise DepthError(f"{given}: {error}; expected such as fill:linear:uniform:0.1 or enlarge:bicubic:8.") from error
+    raise DepthError(f"{given}: expected such as fill:linear:uniform:0.1 or enlarge:bicubic:8.")
+
+
+def _predictor(given: str, args: argparse.Namespace) -> Any:
+    """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk."""
     from depthlib import adapters
     from depthlib.checkpoints import latest_checkpoint, load_model
     from depthlib.evaluation import from_model
@@ -173,22 +199,23 @@ def _predictor(args: argparse.Namespace) -> Any:
 
     predictor: Any
     checkpoint = maps = False
-    if args.predictions.startswith(HUGGINGFACE):
-        predictor = adapters.from_huggingface(args.predictions.removeprefix(HUGGINGFACE))
-    elif args.predictions.endswith(".onnx"):
-        predictor = adapters.from_onnx(args.predictions)
-    elif checkpoint := latest_checkpoint(args.predictions) is not None:
-        predictor = from_model(load_model(args.predictions, args.stage))
+    if given.startswith(BASELINES):
+        predictor = _baseline(given)
+    elif given.startswith(HUGGINGFACE):
+        predictor = adapters.from_huggingface(given.removeprefix(HUGGINGFACE))
+    elif given.endswith(".onnx"):
+        predictor = adapters.from_onnx(given)
+    elif checkpoint := latest_checkpoint(given) is not None:
+        predictor = from_model(load_model(given, args.stage))
     else:
-        maps, predictor = True, StoredPredictions(args.predictions, args.scale)
-    metres = checkpoint or getattr(predictor, "metres", False)
+        maps, predictor = True, StoredPredictions(given, args.scale)
+    metres = checkpoint or given.startswith(BASELINES) or getattr(predictor, "metres", False)
     if metres and (args.scale is not None or args.kind != "depth"):
         raise DepthError(
-            f"{args.predictions}: a network of this library answers in metres; --scale and --kind are for other models "
-            "and maps."
+            f"{given}: a network of this library answers in metres; --scale and --kind are for other models and maps."
         )
     if args.stage and not checkpoint:
-        raise DepthError(f"{args.predictions}: no checkpoint there, so it has no stage {args.stage!r}.")
+        raise DepthError(f"{given}: no checkpoint there, so it has no stage {args.stage!r}.")
     if args.scale is not None and not maps:
         return adapters.scaled(predictor, args.scale)
     return predictor
@@ -371,13 +398,16 @@ def _parser() -> argparse.ArgumentParser:
               "  depthlib evaluate runs/eigen-rooms/cpu-0 --against folder --option root=my_pairs --protocol full\n"
               "  depthlib evaluate their_maps --against nyu --scale 1000 --protocol all --format markdown\n"
               "  depthlib evaluate midas_out --against nyu --kind disparity --protocol midas_affine\n"
+              "  depthlib evaluate runs/eigen-nyu/cpu-0 --against nyu --compare-with runs/eigen-nyu-log-rmse/cpu-0\n"
               "  depthlib evaluate model.onnx --against nyu --protocol bts\n"
               "  depthlib evaluate huggingface:depth-anything/Depth-Anything-V2-Small-hf --kind disparity \\\n"
               "      --protocol midas_affine\n"
+              "  depthlib evaluate fill:linear:uniform:0.1 --against nyu --protocol makarov18\n"
               "  depthlib protocols\n")  # fmt: skip
     sub.add_argument(
         "predictions",
-        help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, or a folder of maps: NAME.npy, .pfm, .png",
+        help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, a folder of maps (NAME.npy, .pfm, .png), or a "
+        "baseline that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR",
     )
     sub.add_argument(
         "--against",
@@ -385,6 +415,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DATA",
         help="a name of `depthlib data list` (default: nyu)",
     )
+    sub.add_argument("--compare-with", metavar="OTHER",
+                     help="a second one on the same images: which figures differ by more than chance (paired bootstrap)")  # fmt: skip
     sub.add_argument("--split", default="test")
     sub.add_argument(
         "--size", metavar="HxW", help="rows and columns of the truth (nyu: 240x320; 480x640 with the .mat)"

@@ -47,6 +47,37 @@ def fill_nearest(depth: Tensor) -> Tensor:
     return depth[0][tuple(torch.from_numpy(index).long() for index in nearest)][None]
 
 
+def fill_linear(depth: Tensor) -> Tensor:
+    """Between known pixels, planes over the triangles of Delaunay; outside their hull the nearest known pixel.
+
+    What "linear scattered interpolation" means in the literature on sparse depth. Known pixels stay as they are.
+
+    Shape: [1, H, W] metres, 0 = missing → [1, H, W] without holes.
+
+    Raises:
+        DepthError: another shape, or a map without a known pixel.
+
+    >>> fill_linear(torch.tensor([[[1.0, 0, 3], [0, 0, 0], [3, 0, 5]]]))
+    tensor([[[1., 2., 3.],
+             [2., 3., 4.],
+             [3., 4., 5.]]])
+    """
+    from scipy.interpolate import LinearNDInterpolator
+    from scipy.spatial import QhullError
+
+    known = _known(depth)
+    out = fill_nearest(depth)
+    try:
+        between = LinearNDInterpolator(np.argwhere(known), depth[0].numpy()[known])
+    except (QhullError, ValueError):  # fewer than three pixels, or all on one line: there is no triangle
+        return out
+    rows, columns = np.nonzero(~known)
+    values = between(rows, columns)
+    inside = np.isfinite(values)
+    out[0, torch.from_numpy(rows[inside]), torch.from_numpy(columns[inside])] = torch.from_numpy(values[inside]).to(out)
+    return out
+
+
 def fill_cross_bilateral(rgb: Tensor, depth: Tensor, reach: float = 5.0, likeness: float = 0.1) -> Tensor:
     """A hole takes the mean of the known depths around it, weighted by nearness and by likeness of grey.
 

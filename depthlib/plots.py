@@ -195,6 +195,12 @@ def error_map(prediction: Image, truth: Image, title: str = "", reach: float | N
     return figure
 
 
+def badge(place: Axes, text: str) -> None:
+    """A number in a picture's lower left corner, readable on any colours."""
+    box = {"facecolor": "black", "alpha": 0.6, "pad": 2, "edgecolor": "none"}
+    place.text(0.03, 0.05, text, transform=place.transAxes, color="white", fontsize=10, weight="bold", bbox=box)
+
+
 def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: int | None = None) -> Figure:
     """Training and validation loss, from the history of :class:`depthlib.training.Run`.
 

@@ -100,14 +100,14 @@ class EvaluateSpec:
     """What to score when training is done: data, protocol, which parts of the model answer, and baselines.
 
     With ``flip`` each part is scored a second time as ``PART-flip``, averaged with its answer to the mirrored picture.
-    ``mean`` is the mean depth image of ``baseline_data`` (by default the training data), ``constant`` one depth
-    for every pixel.
+    ``mean`` and ``median`` are the mean and the median depth image of ``baseline_data`` (by default the training data),
+    ``constant`` one depth for every pixel.
     """
 
     data: DataSpec
     protocol: str
     stages: tuple[str, ...] = ("fine",)
-    baselines: tuple[Literal["mean", "constant"], ...] = ()
+    baselines: tuple[Literal["mean", "median", "constant"], ...] = ()
     baseline_data: DataSpec | None = None
     flip: bool = False
 

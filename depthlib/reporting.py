@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from depthlib.evaluation import Score, bootstrap_interval, higher_is_better
+from depthlib.evaluation import Score, bootstrap_difference, bootstrap_interval, higher_is_better
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.structure import MAP_METRICS
 
@@ -99,6 +99,23 @@ def as_latex(scores: Mapping[str, Score]) -> str:
 def as_json(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """JSON: label → :func:`as_dict`."""
     return json.dumps({label: as_dict(score, draws) for label, score in scores.items()}, indent=1, allow_nan=False)
+
+
+def comparison(first: Score, second: Score, name: str, other: str, draws: int = 2000) -> str:
+    """Two predictors on the same images, figure by figure, with the 95 % interval of their difference.
+
+    Two rows of a table are called different only where that interval excludes zero.
+    """
+    lines = [f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over images:"]
+    for figure in first.metrics:
+        found = bootstrap_difference(first, second, figure, draws)
+        verdict = "no certain difference"
+        if found.certain:
+            verdict = "the first is better" if found.first_is_better else "the second is better"
+        lines.append(
+            f"  {TITLES[figure]:13} {found.value:+8.3f}   95 %: {found.low:+.3f} to {found.high:+.3f}   {verdict}"
+        )
+    return "\n".join(lines)
 
 
 #: What ``depthlib evaluate --format`` can name.

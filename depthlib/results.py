@@ -30,6 +30,7 @@ from depthlib.evaluation import (
     evaluate,
     from_model,
     mean_depth_image,
+    median_depth_image,
     mirror_averaged,
 )
 from depthlib.files import writable_folder, write_whole
@@ -67,10 +68,11 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
 
 
 def baseline(name: str, recipe: Recipe, spec: EvaluateSpec) -> Any:
-    """A predictor that sees no picture: the ``mean`` depth image of the training data, or a ``constant`` depth."""
-    if name == "mean":
-        return constant(mean_depth_image(open_spec(spec.baseline_data or recipe.data)))
-    return constant(torch.ones(1, 1, 1, 1))
+    """A predictor that sees no picture: the ``mean`` or ``median`` depth image of the training data, or a ``constant``."""
+    if name == "constant":
+        return constant(torch.ones(1, 1, 1, 1))
+    image = {"mean": mean_depth_image, "median": median_depth_image}[name]
+    return constant(image(open_spec(spec.baseline_data or recipe.data)))
 
 
 def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]]]:

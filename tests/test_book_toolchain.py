@@ -246,6 +246,19 @@ def test_a_role_that_cannot_be_read_says_why(small: Small, text: str, says: str)
         pairing.result(text, small.source / "results")
 
 
+def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
+    results = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
+    (tmp_path / "demo").mkdir()
+    for seed, value in enumerate((0.2, 0.3, 0.4)):
+        of_seed = {"recipe": "demo", "seed": seed, "metrics": {"nyu": {"fine": {"abs_rel": value}}}}
+        (tmp_path / "demo" / f"cpu-{seed}.json").write_text(json.dumps({**results, **of_seed}))
+    assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == "0.30 ± 0.10"
+    with pytest.raises(pairing.ResultError, match="no 'rmse'"):
+        pairing.result("demo/cpu-*::metrics.nyu.fine.rmse::.2f", tmp_path)
+    with pytest.raises(pairing.ResultError, match="needs two or more"):
+        pairing.result("demo/gpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from made import Samples
+from made import Samples, truth_maps
 
 from depthlib import metrics
 from depthlib.data.nyu import open_nyu
@@ -15,6 +15,7 @@ from depthlib.evaluation import (
     constant,
     evaluate,
     mean_depth_image,
+    median_depth_image,
     mirror_averaged,
     paired_interval,
 )
@@ -143,6 +144,36 @@ def test_the_mean_image_answers_where_no_depth_was_ever_seen(sample):
     mean, depth = mean_depth_image(Samples([sample]))[0], sample["depth"]
     assert mean[depth > 0].equal(depth[depth > 0])
     assert mean[depth == 0].unique().item() == pytest.approx(depth[depth > 0].double().mean().item(), rel=1e-6)
+
+
+def test_the_median_image_is_numpys_within_half_a_bin():
+    rng = np.random.default_rng(0)
+    depths = rng.uniform(0.5, 9, (41, 6, 8)).astype(np.float32) * (rng.random((41, 6, 8)) > 0.3)
+    depths[:, 2, 3] = 0  # never seen
+    found = median_depth_image(truth_maps(depths), batch=7)[0, 0].numpy()
+    for row, column in np.ndindex(6, 8):
+        seen = depths[:, row, column]
+        seen = seen[seen > 0] if seen.any() else depths[depths > 0]
+        # of an even number ours is the lower of the middle two
+        assert found[row, column] == pytest.approx(np.quantile(seen, 0.5, method="inverted_cdf"), rel=0.007)
+
+
+def test_truth_brought_down_is_scored_at_the_networks_own_pixels():
+    """Footnote 3: a network answers 55x74 for rows 10 to 230 and columns 12 to 308; each answer is scored once."""
+    model = build_model("eigen", width=0.05).eval()
+    model.begin_phase("coarse")
+    torch.manual_seed(0)
+    rgb, truth = torch.rand(2, 3, 240, 320), torch.rand(2, 1, 240, 320) + 1
+    answer = predict(model, rgb)
+    down = get_protocol("eigen14_down")
+    prediction, scored, mask = down.prepare(answer.full(model.upsampling), truth)
+    # window rows 18:222, columns 23:297; from its third row and column every fourth
+    rows, columns = np.arange(20, 222, 4), np.arange(25, 297, 4)
+    assert mask.all() and scored.shape[-2:] == (len(rows), len(columns))
+    assert scored.equal(truth[:, :, rows][..., columns])
+    own = answer.depth[:, :, (rows - 10) // 4][..., (columns - 12) // 4]
+    assert torch.allclose(prediction, own)
+    assert down.mask(truth).sum() == mask.sum()
 
 
 def test_eigen14_scores_the_centred_rectangle_at_any_size():

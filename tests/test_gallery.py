@@ -50,33 +50,58 @@ def test_half_precision_costs_nothing_that_counts(nyu_root):
         assert score[name] == pytest.approx(value, abs=1e-3), name
 
 
-@pytest.mark.parametrize("name", ["nyu", "random", "rooms", "nyu-from-rooms"])
-def test_curves_and_figures_are_those_of_the_results(name):
-    recipe = f"densedepth-mobilenet-{name}"
+NETWORKS = [
+    *(f"densedepth-mobilenet-{name}/all" for name in ("nyu", "random", "rooms", "nyu-from-rooms")),
+    *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean")),
+    "eigen-nyu-from-rooms/fine", "eigen-nyu-report/fine",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_curves_and_figures_are_those_of_the_results(network):
+    recipe, stage = network.split("/")
     results = read_results(ROOT / "results" / recipe / "cpu-0.json")
     assert gallery.loss_curve(recipe) == results["curve"]
     # all images have equally many pixels here, so a mean of images is the pool
-    each, wanted = gallery.per_image(recipe), results["metrics"]["nyu-test/eigen14"]["all"]
+    each, wanted = gallery.per_image(network), results["metrics"]["nyu-test/eigen14"][stage]
     for figure in ("delta1", "abs_rel"):
         assert each[figure].mean() == pytest.approx(wanted[figure], abs=5e-4)
+    for figure in ("rmse", "rmse_log", "scale_invariant_rmse"):
+        assert np.mean(each[figure] ** 2) ** 0.5 == pytest.approx(wanted[figure], abs=2e-3)
+    assert set(each) == set(gallery.KEPT) and all(len(values) == 654 for values in each.values())
+
+
+def rough_error(p, answer):
+    """AbsRel of a small map in the window of eigen14, rows 36 to 444 and columns 46 to 594 of 480x640."""
+    height, width = p.truth.shape
+    crop = np.s_[height * 36 // 480 : height * 444 // 480, width * 46 // 640 : width * 594 // 640]
+    return np.mean(np.abs(answer - p.truth)[crop] / p.truth[crop])
+
+
+def test_the_sorted_pictures_go_from_the_best_to_the_worst():
+    each = gallery.per_image("eigen-nyu/fine")["scale_invariant_rmse"]
+    pictures = gallery.sorted_pictures()
+    ranks = [(each < each[p.index]).sum() for p in pictures]
+    assert ranks[0] == 0 and ranks[-1] >= 653 - 3 and np.abs(np.diff(ranks) - 653 / 6).max() < 5
+    for p in pictures:
+        for network in ("eigen-nyu/coarse", "eigen-nyu/fine"):
+            wanted = gallery.per_image(network)["abs_rel"][p.index]
+            assert rough_error(p, p.answers[network]) == pytest.approx(wanted, abs=0.015), (p.name, network)
 
 
 def test_the_nine_pictures_are_small_real_and_not_chosen(nyu_root):
-    assert all(path.stat().st_size <= 100_000 for path in (gallery.CURVES, gallery.PICTURES))
+    assert all(path.stat().st_size <= 110_000 for path in gallery.FOLDER.glob("*.[nj]*"))
     test = open_nyu(nyu_root, "test")
     chosen = np.random.default_rng(0).choice(len(test), 9, replace=False)
     pictures = gallery.nine_pictures()
     assert [p.name for p in pictures] == [test.names()[i] for i in chosen]
     for p, i in zip(pictures, chosen, strict=True):
+        assert p.index == i
         truth = test[int(i)]["depth"][0].numpy()
         assert p.rgb.shape[:2] == p.truth.shape and np.median(p.truth) == pytest.approx(np.median(truth), rel=0.02)
-        for recipe, answer in p.answers.items():
-            height, width = (
-                p.truth.shape
-            )  # the error is that of eigen14, rows 36 to 444 and columns 46 to 594 of 480x640
-            crop = np.s_[height * 36 // 480 : height * 444 // 480, width * 46 // 640 : width * 594 // 640]
-            rough = np.mean(np.abs(answer - p.truth)[crop] / p.truth[crop])
-            assert rough == pytest.approx(p.errors[recipe], abs=0.01), (p.name, recipe)
+        for network, answer in p.answers.items():
+            wanted = gallery.per_image(network)["abs_rel"][p.index]
+            assert rough_error(p, answer) == pytest.approx(wanted, abs=0.01), (p.name, network)
 
 
 def test_unknown_excerpts_are_named():

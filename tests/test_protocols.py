@@ -458,6 +458,23 @@ def test_maps_of_any_program_are_scored(stored, pairs, capsys):
         assert kind == "json" or f"{found['eigen14']['metrics']['rmse']['value']:.3f}" in text
 
 
+def test_two_programs_are_compared_on_the_same_images(stored, pairs, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in stored.iterdir():
+        depth = np.load(path) if path.suffix == ".npy" else read_pfm(path)
+        np.save(other / f"{path.stem}.npy", depth * 1.3)
+    scored = ["--against", "folder", "--split", "train", "--option", f"root={pairs}", "--protocol", "full"]
+    assert main(["evaluate", str(stored), *scored, "--compare-with", str(other)]) == 0
+    lines = capsys.readouterr().out.split("a paired bootstrap over images:")[1].splitlines()
+    rmse = next(line for line in lines if "RMSE " in line)
+    assert rmse.endswith("the first is better") and "-" in rmse
+    assert next(line for line in lines if "scale-inv." in line).endswith(
+        "no certain difference"
+    )  # a factor is forgiven
+    assert main(["evaluate", str(stored), *scored, "--compare-with", str(other), "--format", "json"]) == 2
+
+
 def test_millimetre_pngs_are_metres_with_their_scale(pairs, tmp_path, capsys):
     from depthlib.data.folder import Folder
 

@@ -105,14 +105,17 @@ def report_times(app: Sphinx, error: Exception | None) -> None:
 class Result(SphinxRole):
     """``{result}`eigen-nyu/cpu-0::metrics.eigen14.abs_rel::.3f``` prints one number of results/eigen-nyu/cpu-0.json.
 
+    ``cpu-*`` prints the mean ± standard deviation over every seed.
+
     The page is rendered again, without running its cells, when the file changes; a missing file or key is an error.
     """
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         folder = Path(self.env.srcdir, "results")
         try:
-            path, _, _ = pairs.split_result(self.text, folder)
-            self.env.note_dependency(str(path))
+            paths, _, _ = pairs.split_result(self.text, folder)
+            for path in paths:
+                self.env.note_dependency(str(path))
             number = pairs.result(self.text, folder)
         except pairs.ResultError as error:
             return [], [self.inliner.reporter.error(str(error), line=self.lineno)]

@@ -1,41 +1,49 @@
-"""Makes the excerpts in depthlib/gallery from finished runs and their results. Needs NYU Depth v2.
-
-python tools/gallery.py runs --maps densedepth-mobilenet-nyu densedepth-mobilenet-random \
-    --figures densedepth-mobilenet-rooms densedepth-mobilenet-nyu-from-rooms
-"""
+"""Makes the excerpts in depthlib/gallery from finished runs and their results. Needs NYU Depth v2 and the runs below."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
-from depthlib import metrics
 from depthlib.checkpoints import load_model
 from depthlib.data import open_dataset
-from depthlib.evaluation import evaluate, from_model
-from depthlib.gallery import CURVES, PICTURES, encode
+from depthlib.evaluation import Predictor, constant, evaluate, from_model, mean_depth_image
+from depthlib.gallery import CURVES, FIGURES, KEPT, NINE, SORTED, encode
+from depthlib.metrics import PIXEL_METRICS
 from depthlib.results import read_results, results_path
+from depthlib.sample import RGBD
 
+#: Every network of which curve and figures are kept: recipe → stages.
+NETWORKS = {
+    "densedepth-mobilenet-nyu": ("all",),
+    "densedepth-mobilenet-random": ("all",),
+    "densedepth-mobilenet-rooms": ("all",),
+    "densedepth-mobilenet-nyu-from-rooms": ("all",),
+    "eigen-nyu": ("coarse", "fine"),
+    "eigen-nyu-from-rooms": ("fine",),
+    "eigen-nyu-report": ("fine",),
+}
+ON_NINE = ("densedepth-mobilenet-nyu/all", "densedepth-mobilenet-random/all")
+ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
 SIZE = (72, 96)
-LIMIT = 100_000  # bytes a file
+LIMIT = 110_000  # bytes a file: they go into every installation
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", help="the folder of runs")
-    parser.add_argument("--maps", nargs="+", required=True, help="recipes whose curve, figures and maps are kept")
-    parser.add_argument("--figures", nargs="*", default=[], help="recipes of which only curve and figures are kept")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, help="the folder of runs")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    every = [*args.maps, *args.figures]
-    results = {r: read_results(results_path("results", r, args.profile, args.seed)) for r in every}
+    results = {name: read_results(results_path("results", name, args.profile, args.seed)) for name in NETWORKS}
     curves = {
         name: {"results": f"{name}/{args.profile}-{args.seed}", "commit": found["commit"], "curve": found["curve"]}
         for name, found in results.items()
@@ -43,36 +51,53 @@ def main() -> None:
     CURVES.write_text(json.dumps(curves, indent=0) + "\n")
 
     test = open_dataset("nyu", "test", (240, 320))
-    chosen = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
-    samples = [test[int(i)] for i in chosen]
-    about: dict[str, object] = {
-        "names": [s["name"] for s in samples], "indices": chosen.tolist(), "recipes": args.maps, "seed": args.seed,
-        "results": {name: entry["results"] for name, entry in curves.items()},
-        "source": "NYU Depth v2, Silberman et al. 2012, test split",
-    }  # fmt: skip
-    stored: dict[str, np.ndarray] = {}
-    for i, sample in enumerate(samples):
-        picture = Image.fromarray((sample["rgb"].permute(1, 2, 0) * 255).round().byte().numpy())
-        file = io.BytesIO()
-        picture.resize(SIZE[::-1], Image.Resampling.LANCZOS).save(file, "webp", quality=80, method=6)
-        stored[f"rgb{i}"] = np.frombuffer(file.getvalue(), np.uint8)
-        stored[f"truth{i}"] = encode(shrink(sample["depth"]))
-    for name in every:
-        model = load_model(Path(args.runs) / name / f"{args.profile}-{args.seed}")
-        sums = evaluate(model, test, "eigen14", progress=True).sums
-        each = [metrics.delta(sums[:, None], 1, "pixels"), metrics.abs_rel(sums[:, None], "pixels")]
-        stored[f"each-{name}"] = torch.stack(each).numpy().astype(np.float16)
-        for i, sample in enumerate(samples if name in args.maps else []):
-            stored[f"{name}{i}"] = encode(shrink(from_model(model)(sample["rgb"][None])[0]))
-    np.savez_compressed(PICTURES, about=np.array(json.dumps(about)), **stored)
-    for file in (CURVES, PICTURES):
+    predictors: dict[str, Predictor] = {
+        f"{name}/{stage}": from_model(load_model(args.runs / name / f"{args.profile}-{args.seed}", stage))
+        for name, stages in NETWORKS.items()
+        for stage in stages
+    }
+    predictors["eigen-nyu/mean"] = constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
+    figures = {name: figures_of(predictor, test) for name, predictor in predictors.items()}
+    np.savez_compressed(FIGURES, **{name: each.astype(np.float16) for name, each in figures.items()})
+
+    nine = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
+    keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE})
+    worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
+    even = np.linspace(0, len(test) - 1, 7).round().astype(int)
+    keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED})
+    for file in (CURVES, FIGURES, NINE, SORTED):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
         if size > LIMIT:
             raise SystemExit(f"{file}: more than {LIMIT / 1000:.0f} kB; it goes into every installation. Take less.")
 
 
-def shrink(depth: torch.Tensor) -> np.ndarray:
+def figures_of(predictor: Predictor, test: RGBD) -> np.ndarray:
+    """The kept figures of each image: [len(KEPT), N]."""
+    sums = evaluate(predictor, test, "eigen14", progress=True).sums
+    return torch.stack([PIXEL_METRICS[name].figure(sums[:, None], "pixels") for name in KEPT]).numpy()
+
+
+def keep(path: Path, test: RGBD, indices: Sequence[int], predictors: dict[str, Predictor]) -> None:
+    """Pictures, truths and answers, small."""
+    samples = [test[i] for i in indices]
+    about = {
+        "names": [s["name"] for s in samples], "indices": list(indices), "networks": list(predictors),
+        "source": "NYU Depth v2, Silberman et al. 2012, test split",
+    }  # fmt: skip
+    stored: dict[str, np.ndarray] = {"about": np.array(json.dumps(about))}
+    for i, sample in enumerate(samples):
+        picture = Image.fromarray((sample["rgb"].permute(1, 2, 0) * 255).round().byte().numpy())
+        file = io.BytesIO()
+        picture.resize(SIZE[::-1], Image.Resampling.LANCZOS).save(file, "webp", quality=80, method=6)
+        stored[f"rgb{i}"] = np.frombuffer(file.getvalue(), np.uint8)
+        stored[f"truth{i}"] = encode(shrink(sample["depth"]))
+        for name, predictor in predictors.items():
+            stored[f"{name}{i}"] = encode(shrink(predictor(sample["rgb"][None])[0]))
+    np.savez_compressed(path, **stored)
+
+
+def shrink(depth: Tensor) -> np.ndarray:
     return torch.nn.functional.interpolate(depth[None], SIZE, mode="nearest-exact")[0, 0].numpy()
 
 

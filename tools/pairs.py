@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import statistics
 import sys
 import tomllib
 from collections import Counter
@@ -48,23 +49,40 @@ class ResultError(Exception):
 # --- numbers from results/ ------------------------------------------------------------------------------------------
 
 
-def split_result(text: str, folder: Path) -> tuple[Path, str, str]:
-    """``RECIPE/PROFILE[-SEED]::dotted.key::format`` → (file, key, format)."""
+def split_result(text: str, folder: Path) -> tuple[list[Path], str, str]:
+    """``RECIPE/PROFILE[-SEED]::dotted.key::format`` → (files, key, format); ``RECIPE/PROFILE-*`` is every seed."""
     parts = text.split("::")
     if len(parts) != 3 or not all(parts):
         raise ResultError(f"result {text!r}: expected RECIPE/PROFILE-SEED::dotted.key::format, such as "
                           "eigen-nyu/cpu-0::metrics.eigen14.abs_rel::.3f")  # fmt: skip
     run, key, form = parts
-    return folder / f"{run}.json", key, form
+    if not run.endswith("-*"):
+        return [folder / f"{run}.json"], key, form
+    files = sorted(folder.glob(f"{run}.json"))
+    if len(files) < 2:
+        raise ResultError(
+            f"result {text!r}: {len(files)} files results/{run}.json; a mean over seeds needs two or more"
+        )
+    return files, key, form
 
 
 def result(text: str, folder: Path = ROOT / "results") -> str:
-    """One number of a result file, formatted.
+    """One number of a result file, formatted; of several seeds their mean ± standard deviation.
 
     Raises:
         ResultError: no such file or key (it names the keys that exist), or a value that the format does not fit.
     """
-    path, key, form = split_result(text, folder)
+    paths, key, form = split_result(text, folder)
+    values = [_value(text, path, key, folder) for path in paths]
+    try:
+        if len(values) == 1:
+            return format(values[0], form)
+        return f"{format(statistics.fmean(values), form)} ± {format(statistics.stdev(values), form.lstrip('+'))}"
+    except (TypeError, ValueError) as error:
+        raise ResultError(f"result {text!r}: {error}") from None
+
+
+def _value(text: str, path: Path, key: str, folder: Path) -> Any:
     value = _read_result(text, path, folder)
     for part in key.split("."):
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
@@ -76,10 +94,7 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
             raise ResultError(f"result {text!r}: no {part!r} in results/{path.relative_to(folder)}; there: {there}")
     if isinstance(value, dict | list) or value is None:
         raise ResultError(f"result {text!r}: {key} is {type(value).__name__}, not a number or a word")
-    try:
-        return format(value, form)
-    except ValueError as error:
-        raise ResultError(f"result {text!r}: {error}") from None
+    return value
 
 
 @functools.cache

@@ -18,7 +18,10 @@ from PIL import Image
 from depthlib.errors import DepthError
 
 FOLDER = Path(__file__).parent
-CURVES, PICTURES = FOLDER / "curves.json", FOLDER / "nyu_nine.npz"
+CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
+NINE, SORTED = FOLDER / "nyu_nine.npz", FOLDER / "nyu_sorted.npz"
+#: What is kept of each of the 654 test photographs.
+KEPT = ("delta1", "abs_rel", "rmse", "rmse_log", "scale_invariant_rmse")
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class Picture:
         name: the image's number in NYU Depth v2, from 1.
         rgb: uint8 [H, W, 3].
         truth: metres, float32 [H, W], 0 = missing.
-        answers: recipe → metres, float32 [H, W].
-        errors: recipe → AbsRel at full size under ``eigen14``, as in :func:`per_image`.
+        index: its place in the test split, as in :func:`per_image`.
+        answers: a network, such as ``eigen-nyu/fine`` → metres, float32 [H, W].
     """
 
     name: str
     rgb: NDArray[np.uint8]
     truth: NDArray[np.float32]
+    index: int
     answers: dict[str, NDArray[np.float32]]
-    errors: dict[str, float]
 
 
 def loss_curve(recipe: str) -> list[dict[str, Any]]:
@@ -61,32 +64,47 @@ def nine_pictures() -> list[Picture]:
     >>> len(nine_pictures())
     9
     """
-    with np.load(PICTURES) as stored:
+    return _pictures(NINE)
+
+
+def sorted_pictures() -> list[Picture]:
+    """Test photographs of NYU Depth v2 from the best to the worst answer of ``eigen-nyu/fine``, at even ranks.
+
+    Sorted by the scale-invariant error, as Figure 4 of Eigen et al. 2014.
+
+    >>> [picture.name for picture in sorted_pictures()] == [picture.name for picture in nine_pictures()]
+    False
+    """
+    return _pictures(SORTED)
+
+
+def _pictures(path: Path) -> list[Picture]:
+    with np.load(path) as stored:
         about = json.loads(str(stored["about"]))
         found = []
-        for i, name in enumerate(about["names"]):
+        for i, (name, index) in enumerate(zip(about["names"], about["indices"], strict=True)):
             rgb = np.asarray(Image.open(io.BytesIO(stored[f"rgb{i}"].tobytes())).convert("RGB"))
-            answers = {recipe: decode(stored[f"{recipe}{i}"]) for recipe in about["recipes"]}
-            errors = {recipe: float(stored[f"each-{recipe}"][1, about["indices"][i]]) for recipe in about["recipes"]}
-            found.append(Picture(name, rgb, decode(stored[f"truth{i}"]), answers, errors))
+            answers = {network: decode(stored[f"{network}{i}"]) for network in about["networks"]}
+            found.append(Picture(name, rgb, decode(stored[f"truth{i}"]), index, answers))
     return found
 
 
-def per_image(recipe: str) -> dict[str, NDArray[np.float32]]:
-    """δ1 and AbsRel of each of the 654 test photographs under ``eigen14``: ``delta1`` and ``abs_rel``, float32 [654].
+def per_image(network: str) -> dict[str, NDArray[np.float32]]:
+    """The figures :data:`KEPT` of each of the 654 test photographs under ``eigen14``: float32 [654] by name.
+
+    Args:
+        network: recipe and stage, such as ``eigen-nyu/fine``; ``eigen-nyu/mean`` is the mean depth image.
 
     Raises:
-        DepthError: no such recipe here.
+        DepthError: no such network here.
 
-    >>> per_image("densedepth-mobilenet-nyu")["delta1"].shape
+    >>> per_image("densedepth-mobilenet-nyu/all")["delta1"].shape
     (654,)
     """
-    with np.load(PICTURES) as stored:
-        if f"each-{recipe}" not in stored:
-            known = [key.removeprefix("each-") for key in stored if key.startswith("each-")]
-            raise DepthError(f"gallery: no figures of {recipe!r}; there are {', '.join(known)}.")
-        delta1, abs_rel = stored[f"each-{recipe}"].astype(np.float32)
-    return {"delta1": delta1, "abs_rel": abs_rel}
+    with np.load(FIGURES) as stored:
+        if network not in stored:
+            raise DepthError(f"gallery: no figures of {network!r}; there are {', '.join(stored)}.")
+        return dict(zip(KEPT, stored[network].astype(np.float32), strict=True))
 
 
 #: Depth is kept as one byte a pixel, even in the logarithm: 0 = missing, 1 … 255 from 0.5 to 10 m, steps of 1.2 %.
