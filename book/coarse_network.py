@@ -25,6 +25,15 @@
 #
 # If *convolution*, *gradient* or *overfitting* are new words, read [the primer](primer) first: twenty minutes.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import dataclasses
 import inspect

@@ -23,6 +23,15 @@
 # one scene of Middlebury and the depths of nine small NYU pictures that come with the library, no data set that you would have to fetch is
 # on this page; what is drawn instead is rendered, and says so.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots,scikit-image]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import textwrap
 
@@ -61,7 +70,13 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # `depth` is in metres along the optical axis, and **0 means missing**. `K` is the camera; `index` is the sample's number, from which all
 # that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. The one exception
 # is `middlebury_disparity`, which has no metres to give: there, depth is missing everywhere. `depthlib data list` says which sets are on
-# your machine, and `depthlib data info NAME` how to get the others.
+# your machine, `depthlib data fetch NAME` downloads most of the others, and `depthlib data info NAME` says what it needs and under which terms.
+#
+# What are they? **NYU Depth v2** is the indoor set of this field: rooms filmed with a Kinect, a camera that also measures depth. From the films
+# (the *raw* recordings) its authors took 1449 frames, filled their holes and labelled them; 795 of these are the official training
+# part and 654 the official test part, and nearly every table in this book is about those 654. The raw frames were packed again by others,
+# for their own networks: DenseDepth, sparse-to-dense. **KITTI** is the outdoor set: a car with cameras and a laser scanner on its
+# roof. Sintel and SYNTHIA are rendered, Matterport3D was captured from tripods, and Middlebury is a classic of stereo, two eyes instead of one.
 #
 # | name | depth was measured by | on disk | the trap |
 # |---|---|---|---|
@@ -70,8 +85,8 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # | `nyu_densedepth` | Kinect, filled | zip of PNG | 8 bits for training, 16 for testing |
 # | `nyu_h5` | Kinect, filled | HDF5, a file a frame | its `val` is the official test part |
 # | `kitti` | laser scanner | PNG and scans | pixels are counted from 1; sizes differ by day |
-# | `kitti_selection` | laser, accumulated | PNG, 1/256 m | nothing above the scanner's reach |
-# | `sintel` | nobody: it is rendered | `.dpt` | the sky is a surface, very far away |
+# | `kitti_selection` | laser, accumulated | PNG, 1/256 m | nothing higher than the scanner's beams |
+# | `sintel` | nobody: it is rendered | `.dpt` | the sky is a surface, very far away; film units taken as metres |
 # | `synthia` | rendered | 16-bit *colour* PNG, cm | Pillow reads it with 8 bits |
 # | `matterport` | a pattern of dots, from tripods | PNG, 1/4000 m | rows of $K$ count from the bottom |
 # | `middlebury` | projected patterns | `.pfm`, a disparity | needs its `calib.txt` to be metres |
@@ -106,11 +121,20 @@ axes.legend(frameon=False)
 plt.close(figure)
 figure
 
+# %%
+for name in ("NYU, nine pictures", "roads"):
+    known = np.asarray(depths[name])
+    known = known[known > 0]
+    print(
+        f"{name}: {((known > 1.5) & (known < 6)).mean():.0%} of the pixels lie within a factor of two of three metres,"
+    )
+    print(f"  {((known > 6) & (known < 10)).mean():.0%} between six metres and ten")
+
 # %% [markdown]
-# Indoors almost everything lies within a factor of six. A network that always answers three metres is seldom wrong by more
-# than a factor of two, which is why the mean of all training depths, answered to every picture, is a serious opponent (see [evaluation](evaluation)). On a road depths
-# reach more than ten times as far, to 80 m, and most pixels are asphalt at six to ten. So a number that is good indoors says
-# nothing about roads.
+# Indoors almost everything lies within a factor of six, and a network that always answers three metres is seldom wrong by more
+# than a factor of two. That is why a picture that never changes, the *mean depth image* (at each pixel the mean of all training
+# depths there), is a serious opponent: see [evaluation](evaluation). On a road depths reach more than ten times as far, to 80 m, and the
+# commonest are those of asphalt, at six to ten. So a number that is good indoors says nothing about roads.
 #
 # ## Where a depth camera is blind
 #
@@ -133,20 +157,25 @@ print(f"missing on average {holes.float().mean():.0%}, per room from "
 # square patches), and what is nearer than 70 cm is out of focus. So the holes are **not random**. They sit at
 # edges and on difficult surfaces, and a score that skips them skips the hardest pixels.
 #
-# A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them.
+# A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them. Here is a
+# third of a frame of KITTI's own size, so that the gaps are as wide as they are there.
 
 # %% mystnb={"image": {"alt": "A rendered road and its depth: complete, and as sixty-four scan lines of a laser, which leave most pixels empty, and everything more than two degrees above the horizon."}, "figure": {"caption": "A rendered road: picture, complete depth, and what a scanner with 64 beams sees of it. Hatched is missing: the sky, and what lies beyond 80 m, in both."}}
-laser = open_dataset("roads", "test", (120, 400), count=1, faults=True)[0]
-plots.show(
-    {"picture": roads[0]["rgb"], "complete": roads[0]["depth"], "laser": laser["depth"]},
-    columns=1,
-)
+full = {faults: open_dataset("roads", "test", (375, 1242), count=1, faults=faults)[0] for faults in (False, True)}
+third = np.s_[:, 150:, 400:800]
+panels = {"picture": full[False]["rgb"], "complete": full[False]["depth"], "laser": full[True]["depth"]}
+plots.show({name: image[third] for name, image in panels.items()}, columns=1)
+
+# %%
+hit, there = ((full[faults]["depth"][third] > 0).float().mean().item() for faults in (True, False))
+print(f"of the pixels with a depth, the laser has {hit / there:.0%}")
 
 # %% [markdown]
 # ## What a number in a file is worth
 #
 # Every format rounds. The next figure shows how far apart two neighbouring values are, in metres, at each depth. The raw
-# Kinect stores a disparity $v$ of 11 bits, and the toolbox of NYU turns it into
+# Kinect stores a number $v$ of 11 bits. It is a disparity counted backwards: $1092.5 - v$ is how far a dot has moved, in eighths
+# of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with $8 \cdot f B = 8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres:
 #
 # $$ Z = \frac{351.3}{1092.5 - v}\ \text{m}, \qquad \left|\frac{\partial Z}{\partial v}\right| = \frac{Z^2}{351.3\ \text{m}}. $$ (kinect-step)
 #
@@ -176,22 +205,28 @@ figure
 
 # %% [markdown]
 # 8 bits are worse than they look: at 1 m a step of 4 cm is 4 %. And a wrong unit is worse than any rounding. So the library refuses
-# what cannot be metres, and says which file and which remedy.
+# what can hardly be metres, and says which file and which remedy. Predict which of these two mistakes it will find: millimetres
+# taken for metres, or quarter millimetres (Matterport3D's unit) taken for millimetres.
 
 # %%
-try:
-    check_depth(sample["depth"] * 1000, "my_pairs/depth/0001.png")
-except DepthError as error:
-    print(error)
+for factor in (1000, 4):
+    try:
+        check_depth(sample["depth"] * factor, "my_pairs/depth/0001.png")
+        print(f"times {factor}: accepted, median {(sample['depth'] * factor).median():.1f} m")
+    except DepthError as error:
+        print(f"times {factor}: {error}")
+
+# %% [markdown]
+# A room four times too large may be a hall, so nobody can refuse it. Look at the histogram of your depths before you train.
 
 # %% [markdown]
 # ## Two clocks and two lenses
 #
 # The raw recordings of NYU have a picture and a depth map about thirty times a second, *not at the same instants*. {cite:t}`eigen2014`
 # give each depth map the picture nearest in time, and where two depth maps would share one picture they drop both: two answers to one
-# question cannot both be learnt. Below, made-up time stamps with the usual accidents, frames late and frames lost, more of them than in life.
+# question cannot both be learnt. Below, made-up time stamps: 30 depth maps and 28 pictures a second, some of both late, three pictures lost.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of marks along a time axis, depth frames above and pictures below; grey links join pairs, and depth frames that share a picture are red and unlinked."}, "figure": {"caption": "Each depth frame (top) and the picture nearest in time (bottom). Red: two depth frames have the same nearest picture, so neither is kept. Time stamps are made up."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two rows of marks along a time axis, depth frames above and pictures below; grey links join pairs, and depth frames that share a picture are red and unlinked."}, "figure": {"name": "fig-times", "caption": "Each depth frame (top) and the picture nearest in time (bottom). Red: two depth frames have the same nearest picture, so neither is kept. Time stamps are made up."}}
 rng = np.random.default_rng(3)
 depth_times = np.sort(np.arange(24) / 30 + rng.normal(0, 0.004, 24))
 picture_times = np.sort(np.arange(24) / 28 + 0.01 + rng.normal(0, 0.004, 24))
@@ -208,6 +243,9 @@ plt.close(figure)
 figure
 
 # %% [markdown]
+# The rule knows no largest gap. A depth map whose picture was lost takes another if nobody else claims it, and a camera that turns by 30° a
+# second has turned by half a degree, four pixels, in 15 ms. {numref}`fig-times` has such links; in life the gaps are mostly shorter.
+#
 # And the two cameras stand 2.5 cm apart, behind two lenses that bend light differently. To say where a depth belongs in the picture,
 # every depth pixel becomes a point in space, moves by the measured rotation and shift, and falls through the other lens. How far
 # does it land from where it was? Guess before you look: does it depend on the depth?
@@ -230,7 +268,7 @@ for metres in (0.8, 2.0, 5.0):
 # ## A place filmed for long must not count for more
 #
 # Some rooms were filmed for seconds and some for minutes. Trained on all frames alike, a network would mostly see the long ones. The
-# paper makes a list with 1200 frames of each scene. Here is the same on a made-up set: long scenes lose frames, short
+# paper makes a list with 1200 frames of each scene. Here is our reading of it on a made-up set, with 60: long scenes lose frames, short
 # ones are repeated.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of the number of frames in twelve scenes, very uneven before, all equal after evening; the short ones contain repeated frames."}, "figure": {"caption": "Twelve made-up scenes before and after evening to 60 frames each. Dark: frames that occur for the first time; light: repetitions."}}
@@ -298,13 +336,14 @@ for name, values in errors.items():
     print(f"{name:16s} {np.mean(values):.3f} m in the holes, root mean square")
 
 # %% [markdown]
-# Read the order from the last column of numbers: it is the order of effort. But even the best is wrong by ten times what the sensor itself is at three
-# metres (its model here: $1.4\,\text{mm} \cdot Z^2$), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
+# It is the order in which they use more of the picture. But even the best is wrong by many times what the sensor itself is at three
+# metres (its model here: $1.4\,\text{mm} \cdot Z^2$, so 13 mm), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
 # to the wall behind. **A filled pixel is a guess, and a network scored on it is scored on agreement with the guess.** So `truth: raw`
 # among the options of `nyu` scores against the sensor's own pixels only, and the results then say `nyu-raw`.
 #
-# Solving that system is slow if done naively: a literal port of the toolbox loops over pixels. Solved in two alternating parts (see
-# `depthlib/filling.py`) it gives the same map to
+# Done naively that is slow: a literal port of the toolbox loops over pixels in Python, builds one large system and solves it directly.
+# Whole arrays instead of loops, and a solver that goes back and forth between two halves of the unknowns (see
+# `depthlib/filling.py`), give the same map to
 # {result}`benchmarks/filling::largest_difference_mm::.3f` mm, {result}`benchmarks/filling::times_faster_than_toolbox::.0f` times as fast
 # in one and the same run.
 #
@@ -314,14 +353,15 @@ for name, values in errors.items():
 # prepare NAME` writes a *store*: all pictures in one array of bytes, all depths in another, of which the operating system loads what is asked for. On two cores it gives
 # {result}`benchmarks/reading::samples_per_second.store::.0f` samples a second in random order at 240×320, the same frames as JPEG and PNG
 # {result}`benchmarks/reading::samples_per_second.jpg_png_folder::.0f`, as HDF5 files {result}`benchmarks/reading::samples_per_second.h5_files::.0f`.
+# (All three with the files in the computer's memory already; a store larger than that reads as fast as its disk.)
 # Preparing can be interrupted and goes on where it was; a damaged frame stops it, or with `--drop-damaged` is left out by name, never silently.
 #
-# Your own pairs are one line as well: `open_dataset("folder", root="my_pairs", depth_scale=1000)`, with `rgb/NAME.jpg` beside
-# `depth/NAME.png`.
+# Your own pairs are one line as well: `open_dataset("folder", root="my_pairs", depth_scale=1000, K=[[525, 0, 320], [0, 525, 240], [0, 0, 1]])`,
+# with `rgb/NAME.jpg` beside `depth/NAME.png`. Without `K` the camera is *assumed* to see 60° across, which is wrong for yours.
 #
 # ## Recap
 #
-# - Every set gives the same sample: metres, 0 for missing, a camera, a scene.
+# - Every set gives the same sample: metres, 0 for missing, a camera; a scene where the set names one.
 # - Holes sit at edges, on glass and on gloss: a score that skips them skips the hard part, one that fills them scores a guess.
 # - A triangulating camera's error grows with the square of the distance; 8 bits cost centimetres.
 # - Two clocks and two lenses have to be undone before a picture and a depth map are a pair.
@@ -340,7 +380,14 @@ for name, values in errors.items():
 # ```
 #
 # ```{admonition} Exercise 2, in code
-# SUN RGB-D stores millimetres whose 16 bits were rotated left by three. Complete `unrotate`. The cell fails until it is right.
+# The data set SUN RGB-D stores millimetres whose 16 bits were rotated left by three: what falls out on the left comes in on the right.
+# Complete `unrotate`. The cell fails until it is right.
+# ```
+#
+# ```{admonition} Hint
+# :class: dropdown
+# With 8 bits, 10110001 rotated left by three is 10001101. `v >> 3` shifts right by three, `v << 13` left by thirteen, `a | b` joins bits, and
+# `& 0xFFFF` keeps the lowest sixteen.
 # ```
 
 

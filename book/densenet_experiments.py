@@ -29,6 +29,15 @@
 # **This page needs** profile `cpu`: a quarter of a minute on two cores, 3 GB of memory, no GPU, no download. Photographs and
 # maps are small excerpts of long runs that come with the library.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import time
 

@@ -29,6 +29,15 @@
 # **This page needs** profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
 # minutes the first time, then loaded from disk), 2 GB of memory, no GPU, no download. All pictures are rendered rooms.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots,scikit-image]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import dataclasses
 
@@ -272,8 +281,8 @@ for name, fault, value in faults:
 #   figures say the same thing. Nothing proves that this is what happened, but it makes two odd numbers into one plain story.
 # - **"All attempts at training with a higher number of epochs led to CUDA running out of memory"** {cite}`verma_report`.
 #   Memory depends on the network and the batch, and an epoch needs no more of it than the one before. If memory does grow
-#   from epoch to epoch, something is kept that should be let go: usually the loss itself, with all of its graph, added up for
-#   a printout. (The cure is `loss.item()`.)
+#   from epoch to epoch, something is kept that should be let go. [The next page](eigen_experiments) finds out what, counts it,
+#   and trains for four epochs, too.
 #
 # ### A column from another world
 #
@@ -425,4 +434,4 @@ print(check(solution))
 # book is made on a validation part of the training images.
 # ```
 #
-# Next: [transfer learning](transfer_learning), the cheapest large improvement there is.
+# Next: [experiments with the two networks](eigen_experiments): what they get right, what they look at, and how far the tables reach.

@@ -23,6 +23,15 @@
 # [the coarse network](coarse_network) also uses; five minutes the first time), 4 GB of memory, no GPU, no download. `smoke` takes seconds and shows
 # a network that has hardly begun to learn.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import inspect
 

@@ -30,6 +30,15 @@
 # network that comes with the library, whose encoder began with ImageNet's weights and which then learned from rendered
 # rooms. Numbers on photographs are read from results files.
 
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
 # %% tags=["hide-input"]
 import inspect
 import math

@@ -2,7 +2,7 @@
 """Fetch NYU Depth v2's raw recordings (428 GB) and prepare them as Eigen et al. 2014 did.
 
     python data_scripts/prepare_nyu_raw.py                       all archives, then a store of the training scenes
-    python data_scripts/prepare_nyu_raw.py --only 'kitchens*'    some archives
+    python data_scripts/prepare_nyu_raw.py --only 'kitchens*'    fetch some archives only
     python data_scripts/prepare_nyu_raw.py --mirror http://localhost:8000
 
 For each depth frame the picture nearest in time, pictures that are nearest to several left out; depth moved into the colour
@@ -26,18 +26,19 @@ SIZE = (240, 320)
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="of the archives (default: all)")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="fetch these archives only, and prepare nothing")
     parser.add_argument("--mirror", action="append", default=[], metavar="URL",
-                        help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
+                        help="a copy of the data set's folder on a server; tried first, repeatable")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
     parser.add_argument("--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers read instead")
     args = parser.parse_args(arguments)
-    mirrors = [word for mirror in args.mirror for word in ("--mirror", mirror)]
-    steps = [["fetch", "nyu", *mirrors], ["fetch", "nyu_raw", "--only", args.only, *mirrors]]
     store = prepared_store("nyu_raw", "train", SIZE)
     if store.is_dir():
         print(f"{store}: prepared already")
-    else:
+        return 0
+    mirrors = [word for mirror in args.mirror for word in ("--mirror", mirror)]
+    steps = [["fetch", "nyu", *mirrors], ["fetch", "nyu_raw", "--only", args.only, *mirrors]]
+    if args.only == "*":  # a store of some archives would pass for one of all
         cluster = ["--cluster", args.cluster] if args.cluster else []
         size = f"{SIZE[0]}x{SIZE[1]}"
         steps.append(["prepare", "nyu_raw", "--size", size, "--drop-damaged", "--jobs", str(args.jobs), *cluster])

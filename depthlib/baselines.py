@@ -15,17 +15,12 @@ from torch import Tensor
 from depthlib.data.sampling import PATTERNS, sample_count, sparsify
 from depthlib.errors import DepthError
 from depthlib.evaluation import Informed
-from depthlib.filling import fill_colorization, fill_cross_bilateral, fill_linear, fill_nearest
+from depthlib.filling import FILLS, fill_linear, fill_nearest
 from depthlib.sample import Batch, valid
 from depthlib.typed import nearest
 
 #: (rgb [3, H, W], sparse depth [1, H, W]) → depth [1, H, W].
-COMPLETIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "nearest": lambda rgb, depth: fill_nearest(depth),
-    "linear": lambda rgb, depth: fill_linear(depth),
-    "cross_bilateral": fill_cross_bilateral,
-    "colorization": fill_colorization,
-}
+COMPLETIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {**FILLS, "linear": lambda rgb, depth: fill_linear(depth)}
 ENLARGEMENTS = ("nearest", "bilinear", "bicubic")
 
 

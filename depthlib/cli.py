@@ -136,8 +136,8 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.reporting import FORMATS, comparison
 
-    if args.compare_with and args.format == "json":
-        raise DepthError("--compare-with: is printed as text or Markdown; not with --format json.")
+    if args.compare_with and args.format not in ("text", "markdown"):
+        raise DepthError(f"--compare-with: is printed as text; not with --format {args.format}.")
     options = parse_options(args.option)
     size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
@@ -148,18 +148,24 @@ def evaluate(args: argparse.Namespace) -> int:
     else:
         names = [args.protocol]
     chosen = [get_protocol(name) for name in names]
-    predictor = _predictor(args.predictions, args)
+    predictor, kind = _predictor(args.predictions, args)
     rival = _predictor(args.compare_with, args) if args.compare_with else None
-    scores, refused = evaluate_many(predictor, dataset, chosen, progress=True, kind=args.kind)
+    scores, refused = evaluate_many(predictor, dataset, chosen, progress=True, kind=kind)
     if not scores:
         reasons = [str(error) for error in refused.values()]
         one = args.protocol != "all"
         raise DepthError(reasons[0] if one else f"{args.predictions}: no protocol can score this. {' '.join(reasons)}")
     print(FORMATS[args.format](scores))
     if rival is not None:
-        rivals, _ = evaluate_many(rival, dataset, [score.protocol for score in scores.values()], kind=args.kind)
+        rules = [score.protocol for score in scores.values()]
+        rivals, not_compared = evaluate_many(rival[0], dataset, rules, kind=rival[1])
         for name, score in rivals.items():
             print(f"\n{comparison(scores[name], score, args.predictions, args.compare_with)}")
+            for sentence in score.warnings:
+                print(f"note: {args.compare_with}, {name}: {sentence}", file=sys.stderr)
+        if not rivals:
+            raise DepthError(f"{args.compare_with}: cannot be compared. {' '.join(map(str, not_compared.values()))}")
+        refused |= {f"{args.compare_with} {name}": error for name, error in not_compared.items()}
     for reason in refused.values():
         print(f"not scored: {reason}", file=sys.stderr)
     for found in scores.values():
@@ -190,7 +196,7 @@ def _baseline(given: str) -> Any:
     raise DepthError(f"{given}: expected such as fill:linear:uniform:0.1 or enlarge:bicubic:8.")
 
 
-def _predictor(given: str, args: argparse.Namespace) -> Any:
+def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
     """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk."""
     from depthlib import adapters
     from depthlib.checkpoints import latest_checkpoint, load_model
@@ -210,15 +216,14 @@ def _predictor(given: str, args: argparse.Namespace) -> Any:
     else:
         maps, predictor = True, StoredPredictions(given, args.scale)
     metres = checkpoint or given.startswith(BASELINES) or getattr(predictor, "metres", False)
-    if metres and (args.scale is not None or args.kind != "depth"):
-        raise DepthError(
-            f"{given}: a network of this library answers in metres; --scale and --kind are for other models and maps."
-        )
-    if args.stage and not checkpoint:
+    alone = not args.compare_with  # of two, each takes the options that fit it
+    if metres and alone and (args.scale is not None or args.kind != "depth"):
+        raise DepthError(f"{given}: answers in metres; --scale and --kind are for other models and maps.")
+    if args.stage and alone and not checkpoint:
         raise DepthError(f"{given}: no checkpoint there, so it has no stage {args.stage!r}.")
-    if args.scale is not None and not maps:
-        return adapters.scaled(predictor, args.scale)
-    return predictor
+    if args.scale is not None and not maps and not metres:
+        predictor = adapters.scaled(predictor, args.scale)
+    return predictor, "depth" if metres else args.kind
 
 
 def protocols(args: argparse.Namespace) -> int:

@@ -101,7 +101,12 @@ def fetch(args: argparse.Namespace) -> int:
     folder = Path(args.to) if args.to else fetch_place(args.name)
     print(f"{args.name}: {known.what}. Terms: {known.terms}.")
     fetched = fetch_set(args.name, folder, args.mirror, args.only)
-    print(f"{folder}: " + (f"{len(fetched)} files fetched" if fetched else "nothing new; all files were here already"))
+    nothing = (
+        "nothing new; all files are here, or were unpacked (where .NAME.unpacked lies; remove it to fetch NAME again)"
+    )
+    print(f"{folder}: " + (f"{len(fetched)} files fetched" if fetched else nothing))
+    if args.name == "nyu":
+        print("`python data_scripts/prepare_nyu_labelled.py` makes the store that `nyu` is read from")
     return 0
 
 
@@ -112,7 +117,7 @@ def _cluster(address: str | None) -> Iterator[None]:
         yield
         return
     try:
-        from dask.distributed import Client
+        from dask.distributed import Client, KilledWorker
     except ImportError as error:
         raise DepthError(f"--cluster {address}: needs dask: pip install 'depthlib-course[cluster]'.") from error
     from joblib import parallel_config
@@ -122,12 +127,18 @@ def _cluster(address: str | None) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise DepthError(f"--cluster {address}: no scheduler answers ({error}). Start one: dask scheduler.") from error
     with client, parallel_config("dask", wait_for_workers_timeout=30):
-        yield
+        try:
+            yield
+        except KilledWorker as error:
+            raise DepthError(
+                f"--cluster {address}: its workers were killed while they read ({error}), perhaps for their memory. Give them "
+                "more and run again: what was written is kept."
+            ) from error
 
 
 def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
-    from depthlib.data import prepared_store
+    from depthlib.data import PLACES, prepared_store
     from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
 
@@ -141,9 +152,14 @@ def prepare(args: argparse.Namespace) -> int:
     for why, count in getattr(data, "dropped", {}).items():
         print(f"left out: {count} {why}")
     depth = args.depth or ("float16" if known.far else "uint16")
+    options = {key: value for key, value in parse_options(args.option).items() if key not in PLACES}
     with _cluster(args.cluster):
-        print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged))
-    print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")
+        print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged, options=options))
+    if args.to:
+        print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")
+    else:
+        shown = "".join(f", {key}: {value}" for key, value in options.items())
+        print(f"recipes read it as  data: {{name: {args.name}, split: {split}, options: {{prepared: true{shown}}}}}")
     return 0
 
 
@@ -169,10 +185,10 @@ def add_data(add: Add) -> None:
             continue
         if name == "fetch":
             command.add_argument("--mirror", action="append", default=[], metavar="URL",
-                                 help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
+                                 help="a copy of the data set's folder on a server; tried first, repeatable")  # fmt: skip
             command.add_argument("--only", default="*", metavar="PATTERN",
                                  help="of the files, such as '2011_09_26*' (default: all)")  # fmt: skip
-            command.add_argument("--to", metavar="FOLDER", help="default: where the reader looks, below $DEPTHLIB_DATA")
+            command.add_argument("--to", metavar="FOLDER", help="default: below $DEPTHLIB_DATA, see `info`")
             continue
         command.add_argument("--split", help="which part (default: the first that `info` names)")
         command.add_argument("--size", default="240x320", metavar="HxW", help="rows and columns (default: 240x320)")
@@ -186,8 +202,9 @@ def add_data(add: Add) -> None:
             command.add_argument("--depth", choices=("uint16", "float16"),
                                  help="millimetres up to 65 m, or half precision (default: what the set needs)")  # fmt: skip
             command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-                                 help="processes (default: one a core)")  # fmt: skip
+                                 help="processes (default: one a core; with --cluster its workers)")  # fmt: skip
             command.add_argument("--cluster", metavar="ADDRESS",
-                                 help="of a dask scheduler whose workers read instead, such as tcp://10.0.0.5:8786")  # fmt: skip
+                                 help="of a dask scheduler whose workers read instead, such as tcp://10.0.0.5:8786; they must see "
+                             "the data under the same path")  # fmt: skip
             command.add_argument("--drop-damaged", action="store_true",
                                  help="leave out frames that cannot be read, and name them, instead of stopping")  # fmt: skip

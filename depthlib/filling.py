@@ -67,9 +67,11 @@ def fill_linear(depth: Tensor) -> Tensor:
 
     known = _known(depth)
     out = fill_nearest(depth)
+    if known.sum() < 3:
+        return out
     try:
         between = LinearNDInterpolator(np.argwhere(known), depth[0].numpy()[known])
-    except (QhullError, ValueError):  # fewer than three pixels, or all on one line: there is no triangle
+    except QhullError:  # all known pixels on one line: there is no triangle
         return out
     rows, columns = np.nonzero(~known)
     values = between(rows, columns)

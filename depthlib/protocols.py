@@ -48,8 +48,9 @@ class Protocol:
         flip: average with the mirrored prediction of the mirrored picture (models only; stored maps are as they are).
         figures: names from `depthlib.metrics` and `depthlib.structure`.
         data_range: span of values for SSIM and PSNR; None takes each image's largest depth.
-        every: of the truth's rows and columns only each so-many-th is scored, from the middle of the first: the truth
-            comes down to a network's own resolution, where ``resampling`` brings the prediction up.
+        stride: of the frame's rows and columns one in so many is scored, from the middle of the first; scaled to the
+            truth's size. With a network's own stride the truth comes down to its resolution, where ``resampling`` brings
+            the prediction up.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Protocol:
     flip: bool = False
     figures: tuple[str, ...] = tuple(TABLE_1)
     data_range: float | None = None
-    every: int = 1
+    stride: int = 1
 
     @property
     def anywhere(self) -> bool:
@@ -85,10 +86,8 @@ class Protocol:
             "disparity": "scale and shift of each inverse map fitted by least squares",
         }  # fmt: skip
         steps = [where, truth, fits[self.alignment], f"{self.resampling} resampling to the truth's size"]
-        if self.every > 1:
-            steps.append(
-                f"of every {self.every} rows and columns one, so that the truth comes to the network's resolution"
-            )
+        if self.stride > 1:
+            steps.append(f"one in {self.stride} rows and columns of {self.frame[0]}x{self.frame[1]}")
         if self.clamp:
             steps.append(f"clamped to {self.clamp[0]:g} … {self.clamp[1]:g} m")
         if self.flip:
@@ -126,15 +125,16 @@ class Protocol:
 
     def mask(self, truth: Tensor) -> Tensor:
         """Pixels to score: valid truth within the caps and the crop. [B, 1, H, W] metres → bool."""
-        top, bottom, left, right = self.window((truth.shape[-2], truth.shape[-1]))
         mask = torch.zeros_like(truth, dtype=torch.bool)
-        place = self._scored(top, bottom, left, right)
+        place = self._scored((truth.shape[-2], truth.shape[-1]))
         mask[place] = self._known(truth[place])
         return mask
 
-    def _scored(self, top: int, bottom: int, left: int, right: int) -> tuple[EllipsisType | slice, ...]:
-        first, step = self.every // 2, self.every
-        return ..., slice(top + first, bottom, step), slice(left + first, right, step)
+    def _scored(self, size: tuple[int, int]) -> tuple[EllipsisType | slice, ...]:
+        """The window's rows and columns that are scored."""
+        top, bottom, left, right = self.window(size)
+        step = max(1, round(self.stride * size[0] / self.frame[0])) if self.stride > 1 else 1
+        return ..., slice(top + step // 2, bottom, step), slice(left + step // 2, right, step)
 
     def _known(self, truth: Tensor) -> Tensor:
         low, high = self.caps
@@ -194,7 +194,7 @@ class Protocol:
             )
         prediction = self.resample(prediction, size)
         top, bottom, left, right = self.window(size)
-        place = self._scored(top, bottom, left, right)
+        place = self._scored(size)
         prediction, truth = prediction[place], truth[place]
         mask = self._known(truth)
         silent = int((mask & (prediction == 0)).sum())
@@ -266,8 +266,8 @@ PROTOCOLS: dict[str, Protocol] = {
         replace(
             EIGEN14,
             name="eigen14_down",
-            reproduces="Eigen et al. 2014, footnote 3: eigen14 with the truth brought down to the network's resolution",
-            every=4,
+            reproduces="Eigen et al. 2014, footnote 3: eigen14 with the truth brought down to the resolution of their network",
+            stride=8,
         ),
         # the fine network's own region at 184x612 (rows 66:174, cols 22:590)
         Protocol(

@@ -255,6 +255,13 @@ def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
     assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == "0.30 ± 0.10"
     with pytest.raises(pairing.ResultError, match="no 'rmse'"):
         pairing.result("demo/cpu-*::metrics.nyu.fine.rmse::.2f", tmp_path)
+    (tmp_path / "demo" / "cpu-3.json").write_text(
+        json.dumps(
+            {**results, "recipe": "demo", "seed": 3, "settings": {**results["settings"], "description": "other"}}
+        )
+    )
+    with pytest.raises(pairing.ResultError, match="differ in more than their seed"):
+        pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path)
     with pytest.raises(pairing.ResultError, match="needs two or more"):
         pairing.result("demo/gpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path)
 

@@ -174,6 +174,17 @@ def test_truth_brought_down_is_scored_at_the_networks_own_pixels():
     own = answer.depth[:, :, (rows - 10) // 4][..., (columns - 12) // 4]
     assert torch.allclose(prediction, own)
     assert down.mask(truth).sum() == mask.sum()
+    # at twice the size every eighth row and column, so that each answer still counts once
+    large = torch.rand(1, 1, 480, 640) + 1
+    assert down.mask(large).sum() == down.mask(truth[:1]).sum()
+
+
+def test_what_is_odd_is_noticed_where_one_pixel_in_many_is_scored():
+    truth = truth_maps([np.random.default_rng(i).uniform(1, 4, (240, 320)) for i in range(3)])
+    assert (
+        "1e+03 times the truth"
+        in evaluate(lambda rgb: 1000 * torch.ones(len(rgb), 1, 240, 320) * 2.5, truth, "eigen14_down").warnings[0]
+    )
 
 
 def test_eigen14_scores_the_centred_rectangle_at_any_size():

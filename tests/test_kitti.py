@@ -113,7 +113,7 @@ def test_training_leaves_out_what_is_tested_on_and_where_the_car_stands(drives):
     assert [len(drives) for drives in kitti.KINDS.values()] == [28, 21, 12] and len(kitti.DRIVES) == 61
     assert len(kitti.DRIVES - kitti.TEST_DRIVES) == 33
     assert dict(open_dataset("kitti", "train", root=drives).dropped) == {
-        "drives that are tested on": 1, "frames in which the car stands": 1,
+        "drives that are tested on": 1, "frames in which the car stands": 1, "training drives that are not here": 32,
     }  # fmt: skip
     # the right camera sees the same points from half a metre beside: another picture plane
     left, right = both[0]["depth"], both[1]["depth"]
@@ -246,3 +246,29 @@ def test_the_script_takes_the_archives_to_two_stores(drives, mirror, tmp_path, m
         path.unlink()
     assert prepare.main(["--mirror", address]) == 0
     assert capsys.readouterr().out.count("prepared already") == 2
+    options = {"cameras": [2, 3], "conflicts": "time"}
+    assert open_dataset("kitti", "train", (184, 612), prepared=True, **options).names() == stores["train"].names()
+    with pytest.raises(DepthError, match="was prepared with options"):
+        open_dataset("kitti", "train", (184, 612), prepared=True)
+
+
+def test_some_archives_make_no_store(drives, mirror, tmp_path, monkeypatch, capsys):
+    folder, address = mirror
+    packed(folder / f"{TRAIN}.zip", drives, f"{DAY}/{TRAIN}")
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path / "data"))
+    assert script("prepare_kitti").main(["--only", f"{TRAIN}*", "--mirror", address]) == 0
+    assert (tmp_path / "data" / "kitti_raw" / DAY / TRAIN).is_dir() and not (tmp_path / "data" / "stores").exists()
+
+
+def test_a_changed_calibration_changes_the_fingerprint_and_lost_pictures_are_counted(drives):
+    before = open_dataset("kitti", "train", root=drives)
+    path = drives / DAY / "calib_cam_to_cam.txt"
+    text = path.read_text()
+    path.write_text(text.replace("7", "8", 1) if "7" in text else text)
+    assert (
+        path.stat().st_size == len(text)
+        and open_dataset("kitti", "train", root=drives).fingerprint() != before.fingerprint()
+    )
+    (drives / DAY / TRAIN / "image_03" / "data" / "0000000002.png").unlink()
+    both = open_dataset("kitti", "train", root=drives, cameras=[2, 3])
+    assert both.dropped["frames without a scan or a picture of each camera"] == 1 and len(both) == 2

@@ -145,10 +145,13 @@ def test_a_tree_of_the_genuine_layout_becomes_pairs(recordings, capsys, monkeypa
     ]
     assert main(command) == 0
     out = capsys.readouterr().out
-    store = open_dataset("nyu_raw", size=(240, 320), even=3)  # what was prepared is found by itself
+    scenes = ["kitchen_0004", "office_0001"]
+    store = open_dataset("nyu_raw", size=(240, 320), prepared=True, even=3, scenes=scenes)
     assert store.names() == ["kitchen_0004-d-11.000000-7"] * 3
     with pytest.raises(DepthError, match="depthlib data prepare nyu_raw"):
-        open_dataset("nyu_raw", size=(120, 160), even=3)
+        open_dataset("nyu_raw", size=(120, 160), prepared=True, even=3)
+    with pytest.raises(DepthError, match="was prepared with options"):
+        open_dataset("nyu_raw", size=(240, 320), prepared=True, even=3)
     assert "left out: 2 depth frames without a picture" in out and "1 samples\n1 left out:\n  office_0001-d-5" in out
 
 
@@ -205,7 +208,7 @@ def test_the_script_takes_the_archives_to_a_store(recordings, mirror, tmp_path, 
     assert prepare.main(["--mirror", address, "--jobs", "1"]) == 0
     out = capsys.readouterr().out
     assert "left out: 1 scenes that are not for training" in out and "1 samples" in out
-    assert open_dataset("nyu_raw", size=(240, 320), even=2).names() == ["kitchen_0004-d-11.000000-7"] * 2
+    assert open_dataset("nyu_raw", size=(240, 320), prepared=True, even=2).names() == ["kitchen_0004-d-11.000000-7"] * 2
     assert not list((tmp_path / "data" / "nyu_raw").glob("*.zip"))  # unpacked, then removed
     for path in folder.iterdir():
         path.unlink()

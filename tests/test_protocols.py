@@ -472,7 +472,12 @@ def test_two_programs_are_compared_on_the_same_images(stored, pairs, tmp_path, c
     assert next(line for line in lines if "scale-inv." in line).endswith(
         "no certain difference"
     )  # a factor is forgiven
-    assert main(["evaluate", str(stored), *scored, "--compare-with", str(other), "--format", "json"]) == 2
+    for form in ("json", "latex"):
+        assert main(["evaluate", str(stored), *scored, "--compare-with", str(other), "--format", form]) == 2
+    np.save(other / "0000.npy", np.full((240, 320), np.nan))
+    capsys.readouterr()
+    assert main(["evaluate", str(stored), *scored, "--compare-with", str(other)]) == 2
+    assert "cannot be compared" in capsys.readouterr().err
 
 
 def test_millimetre_pngs_are_metres_with_their_scale(pairs, tmp_path, capsys):

@@ -114,7 +114,7 @@ class Result(SphinxRole):
         folder = Path(self.env.srcdir, "results")
         try:
             paths, _, _ = pairs.split_result(self.text, folder)
-            for path in paths:
+            for path in (*paths, paths[0].parent):  # the folder, too: another seed may come
                 self.env.note_dependency(str(path))
             number = pairs.result(self.text, folder)
         except pairs.ResultError as error:

@@ -58,13 +58,15 @@ def main() -> None:
     }
     predictors["eigen-nyu/mean"] = constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
     figures = {name: figures_of(predictor, test) for name, predictor in predictors.items()}
-    np.savez_compressed(FIGURES, **{name: each.astype(np.float16) for name, each in figures.items()})
+    made = {name: f"results/{entry['results']}.json, commit {entry['commit']}" for name, entry in curves.items()}
+    about = np.array(json.dumps({"results": made}))
+    np.savez_compressed(FIGURES, about=about, **{name: each.astype(np.float16) for name, each in figures.items()})
 
     nine = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
-    keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE})
+    keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE}, made)
     worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
     even = np.linspace(0, len(test) - 1, 7).round().astype(int)
-    keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED})
+    keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED}, made)
     for file in (CURVES, FIGURES, NINE, SORTED):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
@@ -78,11 +80,14 @@ def figures_of(predictor: Predictor, test: RGBD) -> np.ndarray:
     return torch.stack([PIXEL_METRICS[name].figure(sums[:, None], "pixels") for name in KEPT]).numpy()
 
 
-def keep(path: Path, test: RGBD, indices: Sequence[int], predictors: dict[str, Predictor]) -> None:
+def keep(
+    path: Path, test: RGBD, indices: Sequence[int], predictors: dict[str, Predictor], made: dict[str, str]
+) -> None:
     """Pictures, truths and answers, small."""
     samples = [test[i] for i in indices]
     about = {
         "names": [s["name"] for s in samples], "indices": list(indices), "networks": list(predictors),
+        "results": {name: made[name.split("/")[0]] for name in predictors},
         "source": "NYU Depth v2, Silberman et al. 2012, test split",
     }  # fmt: skip
     stored: dict[str, np.ndarray] = {"about": np.array(json.dumps(about))}

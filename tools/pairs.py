@@ -73,7 +73,13 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
         ResultError: no such file or key (it names the keys that exist), or a value that the format does not fit.
     """
     paths, key, form = split_result(text, folder)
-    values = [_value(text, path, key, folder) for path in paths]
+    runs = [_read_result(text, path, folder) for path in paths]
+    settings = [{**run.get("settings", {}), "seed": None} for run in runs]
+    if any(other != settings[0] for other in settings):
+        raise ResultError(
+            f"result {text!r}: these runs differ in more than their seed, so a mean of them means nothing"
+        )
+    values = [_value(text, run, path, key, folder) for run, path in zip(runs, paths, strict=True)]
     try:
         if len(values) == 1:
             return format(values[0], form)
@@ -82,8 +88,7 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
         raise ResultError(f"result {text!r}: {error}") from None
 
 
-def _value(text: str, path: Path, key: str, folder: Path) -> Any:
-    value = _read_result(text, path, folder)
+def _value(text: str, value: Any, path: Path, key: str, folder: Path) -> Any:
     for part in key.split("."):
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
             value = value[int(part)]

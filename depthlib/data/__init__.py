@@ -53,21 +53,23 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     """Open a data set by name, as recipes do.
 
     Args:
-        name: one of :data:`NAMES`; ``depthlib data list`` says what each is and whether it is here. Those that are
-            downloaded lie in the folder of their own name below :func:`data_root`, or where option ``root`` says.
+        name: one of :data:`NAMES`; ``depthlib data list`` says what each is and whether it is here. Those that lie in
+            files are looked for below :func:`data_root`, in the folder of :data:`FILES`, or where option ``root`` says.
         split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed; a set without parts takes no notice.
         size: rows and columns.
-        options: of the data set; ``keep=True`` holds samples in memory after their first use.
+        options: of the data set. Two are for all: ``keep=True`` holds samples in memory after their first use;
+            ``prepared=True`` reads the store that ``depthlib data prepare`` made of this part at this size with the other
+            options (and with ``even`` as many frames of each scene).
 
     Raises:
         DepthError: an unknown name, split or option, or data that are not there: says what to put where.
     """
-    keep = options.pop("keep", False)
+    keep, prepared = options.pop("keep", False), options.pop("prepared", False)
     for given in ("name", "split", "size"):
         if given in options:
             raise DepthError(f"data {name!r}: {given} is no option; it has its own place.")
     try:
-        dataset = _open(name, split, size, options)
+        dataset = (_open_prepared if prepared else _open)(name, split, size, options)
     except DepthError:
         raise
     except OSError as error:  # a folder without permission, a name too long for the disk
@@ -79,6 +81,30 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
         return InMemory(dataset)
     return dataset
+
+
+#: Options that say where files lie, not what is read from them.
+PLACES = ("root", "labelled", "keep")
+
+
+def _open_prepared(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
+    rows, columns = size or (240, 320)
+    folder = prepared_store(name, split, (rows, columns))
+    even = {"even": options.pop("even")} if "even" in options else {}
+    asked = {key: value for key, value in options.items() if key not in PLACES}
+    command = f"depthlib data prepare {name} --split {split} --size {rows}x{columns}"
+    command += "".join(f" --option '{key}={value}'" for key, value in asked.items())
+    if not folder.is_dir():
+        raise DepthError(f"{folder}: not there. Prepare it: `{command}`.")
+    from depthlib.data.store import open_store
+
+    store = open_store(folder, (rows, columns), **even)
+    if store.meta.get("options", {}) != asked:
+        raise DepthError(
+            f"{folder}: was prepared with options {store.meta.get('options', {})}, asked for {asked}. Move it away and run "
+            f"`{command}`, or ask for what it is."
+        )
+    return store
 
 
 def _root(name: str, options: dict[str, Any], folder: str | None) -> Path:
@@ -113,19 +139,11 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
         if options.get("truth") == "raw" and (data_root() / f"{folder}_raw").is_dir():
             folder = f"{folder}_raw"
     if name == "nyu_raw":
-        prepared = prepared_store(name, split, size or (240, 320))
-        if "even" in options:  # scenes are evened in a store, not while 428 GB are read
-            if "root" not in options and not prepared.is_dir():
-                raise DepthError(
-                    f"{prepared}: not there, and scenes are evened in a store. Prepare it: `depthlib data prepare nyu_raw "
-                    "--drop-damaged` reads the raw recordings once."
-                )
-            return _open("store", split, size, {"root": prepared, **options})
         # the official file names the scenes: beside the downloads, or where the labelled set lies
-        official = data_root() / "downloads"
-        if not official.is_dir():
-            official = _root("nyu", {}, FILES["nyu"].folder)
-        options.setdefault("labelled", official)
+        from depthlib.data.nyu import MAT
+
+        fetched = data_root() / "downloads"
+        options.setdefault("labelled", fetched if (fetched / MAT).is_file() else _root("nyu", {}, FILES["nyu"].folder))
     root = _root(name, options, folder)
     open_it = getattr(importlib.import_module(f"depthlib.data.{module}"), opener)
     return open_it(root, size=size, **({"split": split} if parts else {}), **options)

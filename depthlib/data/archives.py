@@ -95,25 +95,35 @@ def unpack(archive: Path, folder: Path, strip: int = 0) -> int:
     Each is whole or absent, and one that is there in its full length is not written again: what was interrupted goes on.
 
     Args:
-        strip: how many folders to take off the front of every path.
+        strip: how many folders to take off the front of every path; files that lie in fewer are left out.
 
     Raises:
-        DepthError: a path that leads out of the folder (nothing is written), a damaged member, no space.
+        DepthError: a path that leads out of the folder, or two that become one (nothing is written), a damaged member, no
+            space.
     """
-    targets = {}
-    for path, member in members(archive).items():
-        inside = PurePosixPath(path)
-        parts = inside.parts[strip:]
-        if inside.is_absolute() or ".." in parts or "\\" in path or not parts:
-            raise DepthError(f"{member}: leads out of the folder. Do not trust this archive.")
-        targets[folder.joinpath(*parts)] = member
-    for target, member in tqdm(targets.items(), desc=f"unpacking {archive.name}", unit="file"):
-        if target.is_file() and target.stat().st_size == member.size:
-            continue
-        writable_folder(target.parent)
-        if not target.parent.resolve().is_relative_to(folder.resolve()):
-            raise DepthError(f"{target.parent}: is a link that leads out of {folder}. Remove it.")
-        write_whole(target, functools.partial(Path.write_bytes, data=member.read_bytes()))
+    targets: dict[Path, Member] = {}
+    try:
+        for path, member in members(archive).items():
+            inside = PurePosixPath(path)
+            parts = inside.parts[strip:]
+            if inside.is_absolute() or ".." in inside.parts or "\\" in path:
+                raise DepthError(f"{member}: leads out of the folder. Do not trust this archive.")
+            target = folder.joinpath(*parts)
+            if target in targets:
+                raise DepthError(f"{member}: would be written over {targets[target]}. Do not trust this archive.")
+            if parts:
+                targets[target] = member
+        for target, member in tqdm(targets.items(), desc=f"unpacking {archive.name}", unit="file"):
+            if target.is_file() and target.stat().st_size == member.size:
+                continue
+            there = next(parent for parent in target.parents if parent.exists())
+            if there != folder and folder.exists() and not there.resolve().is_relative_to(folder.resolve()):
+                raise DepthError(f"{there}: is a link that leads out of {folder}. Remove it.")
+            writable_folder(target.parent)
+            write_whole(target, functools.partial(Path.write_bytes, data=member.read_bytes()))
+    finally:
+        for key in [key for key in _opened if key[1] == archive]:
+            _opened.pop(key).close()  # else a removed archive would keep its space until the process ends
     return len(targets)
 
 

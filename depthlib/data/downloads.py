@@ -30,9 +30,10 @@ class Source:
     Args:
         name: of the file.
         urls: its addresses, in the order to try.
-        size: bytes; None where its publisher names none: then what the server says holds.
-        sha256: None where nobody published one: then the file's own checksums have to do, and what was fetched first is
-            noted beside it in ``NAME.sha256``.
+        size: bytes; None where its publisher names none: then what the server says holds, if it says anything.
+        sha256: None where nobody published one: then the file's own checksums have to do, a part is gone on with only
+            where the server vouches that it is of the same file (its ETag), and what was fetched first is noted in
+            ``NAME.sha256``.
     """
 
     name: str
@@ -61,10 +62,16 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
     target, partial = folder / source.name, folder / f"{source.name}.partial"
     expected = source.sha256 or _noted(target)
     if target.exists():
-        if source.size in (None, target.stat().st_size) and expected in (None, sha256(target)):
+        if source.size in (None, target.stat().st_size) and expected in (None, found := sha256(target)):
             return target
-        size = "" if source.size is None else f" ({source.size} bytes)"
-        raise DepthError(f"{target}: there, but not the expected file{size}. Move it away and run again.")
+        if source.sha256 is None and source.size is None:
+            raise DepthError(
+                f"{target}: has SHA-256 {found}, but {_note(target)} says {expected}: not the expected file, it was changed "
+                "or damaged since it was fetched. Remove both and run again."
+            )
+        raise DepthError(
+            f"{target}: there, but not the expected file ({source.size} bytes). Move it away and run again."
+        )
     writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
     _room(folder, source.name, (source.size or 0) - (partial.stat().st_size if partial.exists() else 0))
     answers = []
@@ -85,7 +92,12 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
             continue
         if expected not in (None, found):
             partial.unlink()
-            answers.append(f"{url}: wrong checksum, thrown away")
+            whose = (
+                ""
+                if source.sha256
+                else f", as {_note(target)} has it from the first time: remove that if the file changed"
+            )
+            answers.append(f"{url}: wrong checksum {found}, thrown away; expected {expected}{whose}")
             continue
         if source.sha256 is None:
             line = f"{found}  {source.name}\n"  # as sha256sum writes it
@@ -101,6 +113,12 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
     raise DepthError(
         f"{source.name} could not be fetched: {'; '.join(answers)}.{kept} Or put the file{checksum} into {folder} by hand."
     )
+
+
+def forget(target: Path) -> None:
+    """Remove a file that was fetched, and what is noted of it."""
+    target.unlink()
+    _note(target).unlink(missing_ok=True)
 
 
 def _note(target: Path) -> Path:
@@ -134,14 +152,30 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
             return  # the checksum decides
         partial.unlink()
         have = 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    tag = partial.with_name(f"{partial.name}.etag")
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    if have and source.sha256 is None:  # nothing would notice two files joined into one
+        address, _, etag = tag.read_text().partition("\n") if tag.is_file() else ("", "", "")
+        if address == url and etag:
+            headers["If-Range"] = etag
+        else:
+            partial.unlink()
+            headers, have = {}, 0
+    request = urllib.request.Request(url, headers=headers)
     try:
         answer = urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        # nothing after what we have: whole, if the server says that this is all
-        if error.code == 416 and source.size is None and error.headers.get("Content-Range") == f"bytes */{have}":
-            return
-        raise
+        if error.code != 416 or not have:
+            raise
+        # nothing after what we have: whole, if the server says that this is all of the same file
+        if "If-Range" not in headers or error.headers.get("Content-Range") != f"bytes */{have}":
+            partial.unlink()
+            _download(url, partial, source, timeout_s)
+        tag.unlink(missing_ok=True)
+        return
+    if source.sha256 is None:
+        etag = answer.headers.get("ETag", "")
+        tag.write_text(f"{url}\n{'' if etag.startswith('W/') else etag}")
     with answer:
         resumed = answer.status == 206
         size = _offered(answer.headers, have if resumed else 0, resumed, source.size)
@@ -160,6 +194,7 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
     got = partial.stat().st_size
     if size is not None and got < size:
         raise ValueError(f"cut off after {got} of {size} bytes")
+    tag.unlink(missing_ok=True)
 
 
 def _offered(headers: Message, have: int, resumed: bool, size: int | None) -> int | None:
@@ -176,11 +211,11 @@ def _offered(headers: Message, have: int, resumed: bool, size: int | None) -> in
             rest = f"{size} bytes" if size is not None else f"a file of which {have} bytes are here"
             raise ValueError(f"offers {where or 'an unnamed range'}, not the rest of {rest}")
         return total
+    if size is None and headers.get_content_type() == "text/html":
+        raise ValueError("offers a web page: a login, or the file has moved")
     offered = headers.get("Content-Length")
     if offered is None:
         return size
     if size not in (None, int(offered)):
         raise ValueError(f"offers {offered} bytes, expected {size}: a login page or another file")
-    if size is None and headers.get_content_type() == "text/html":
-        raise ValueError("offers a web page: a login, or the file has moved")
     return int(offered)

@@ -49,6 +49,7 @@ TEST_DRIVES = _drives_of({
     "2011_09_26": (2, 9, 13, 20, 23, 27, 29, 36, 46, 48, 52, 56, 59, 64, 84, 86, 93, 96, 101, 106, 117),
     "2011_09_28": (2,), "2011_09_29": (71,), "2011_09_30": (16, 18, 27), "2011_10_03": (27, 47),
 })  # fmt: skip
+CALIBRATION = ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt")
 STANDING = 0.3  # metres a second; below it a car waits, and its frames are one picture many times
 
 
@@ -152,7 +153,7 @@ def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
     Raises:
         DepthError: a file or a matrix is missing, by name.
     """
-    cameras, scanner = (read_calibration(day / f"calib_{name}.txt") for name in ("cam_to_cam", "velo_to_cam"))
+    cameras, scanner = (read_calibration(day / name) for name in CALIBRATION)
     _need(scanner, {"R": (3, 3), "T": (3,)}, str(day / "calib_velo_to_cam.txt"))
     _need(cameras, {"R_rect_00": (3, 3)}, str(day / "calib_cam_to_cam.txt"))
     found = {f"P{i}": cameras[f"P_rect_0{i}"] for i in (2, 3) if f"P_rect_0{i}" in cameras}
@@ -230,9 +231,11 @@ class KittiDrives:
             chosen = [drive for drive in here if drive.name in DRIVES - TEST_DRIVES]
             self.dropped["drives that are tested on"] = sum(drive.name in TEST_DRIVES for drive in here)
             self.dropped["drives of other kinds"] = sum(drive.name not in DRIVES for drive in here)
+            self.dropped["training drives that are not here"] = len(DRIVES - TEST_DRIVES) - len(chosen)
             self.frames = []
             for drive in chosen:
-                whole, moving = _moving(drive, cameras)
+                any_file, whole, moving = _moving(drive, cameras)
+                self.dropped["frames without a scan or a picture of each camera"] += len(any_file) - len(whole)
                 self.dropped["frames in which the car stands"] += len(whole) - len(moving)
                 self.frames += [_Frame(drive, number, camera) for number in moving for camera in cameras]
         else:
@@ -294,11 +297,16 @@ class KittiDrives:
         return [f"{frame.drive.name}-{frame.number}-{frame.camera}" for frame in self.frames]
 
     def fingerprint(self) -> str:
-        """A hash of the frames shown, the byte counts of their files, how their truth is made, and the size."""
+        """A hash of the frames shown, the byte counts of their files, the calibrations, how truth is made, and the size."""
         digest = hashlib.sha256(repr((self.names(), self.truth, self.conflicts, self.size)).encode())
         for day in sorted({frame.drive.parent for frame in self.frames}):
-            for path in sorted(day.glob("calib_*.txt")):
-                digest.update(f"{path.name}:{byte_count(path)}".encode())
+            for name in CALIBRATION:
+                try:
+                    digest.update((day / name).read_bytes())
+                except OSError as error:
+                    raise DepthError(
+                        f"{day / name}: cannot be read ({error.strerror}). Unpack the day's calibration."
+                    ) from error
         for frame in self.frames:
             for path in (frame.picture, frame.scan if self.truth == "scan" else self._annotation(frame)):
                 digest.update(str(byte_count(path)).encode())
@@ -357,13 +365,13 @@ def _drives(root: Path) -> list[Path]:
     return found
 
 
-def _moving(drive: Path, cameras: Sequence[int]) -> tuple[list[str], list[str]]:
-    """Frames with every picture asked for and a scan; and those of them in which the car does not stand."""
-    whole = {path.stem for path in (drive / "velodyne_points" / "data").glob("[0-9]*.bin")}
-    for camera_number in cameras:
-        whole &= {path.stem for path in (drive / f"image_0{camera_number}" / "data").glob("[0-9]*.png")}
+def _moving(drive: Path, cameras: Sequence[int]) -> tuple[set[str], set[str], list[str]]:
+    """Frames of which there is a scan or a picture, those with all, and those of them in which the car does not stand."""
+    parts = [{path.stem for path in (drive / "velodyne_points" / "data").glob("[0-9]*.bin")}]
+    parts += [{path.stem for path in (drive / f"image_0{i}" / "data").glob("[0-9]*.png")} for i in cameras]
+    whole = set.intersection(*parts)
     moving = [number for number in sorted(whole) if _speed(drive / "oxts" / "data" / f"{number}.txt") >= STANDING]
-    return sorted(whole), moving
+    return set.union(*parts), whole, moving
 
 
 def _speed(path: Path) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,7 @@ def write_store(
     drop_damaged: bool = False,
     beside: Sequence[Path] = (),
     progress: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> Prepared:
     """Write a data set as a store; the folder appears only when it is complete.
 
@@ -62,6 +63,7 @@ def write_store(
         depth: ``uint16`` millimetres (up to 65.5 m, what lies beyond is missing) or ``float16`` metres (roads).
         jobs: processes that read at the same time; within ``joblib.parallel_config("dask")`` they are a cluster's.
         drop_damaged: leave out samples that cannot be read, instead of stopping at the first.
+        options: of the data set, kept in ``meta.json``, so that the store is not taken for one of others.
         beside: files that are copied into the store, such as a list of the official split.
 
     Raises:
@@ -78,7 +80,9 @@ def write_store(
     try:
         with FileLock(f"{partial}.lock", timeout=0):
             try:
-                return _write(dataset, target, partial, licence, depth, jobs, drop_damaged, beside, progress)
+                return _write(
+                    dataset, target, partial, licence, depth, jobs, drop_damaged, beside, progress, dict(options or {})
+                )
             except DepthError:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
@@ -88,6 +92,11 @@ def write_store(
                     f"written is kept in {partial.name}."
                 ) from error
             except OSError as error:
+                if error.errno is None:  # a cluster's: no worker came, or one was lost
+                    raise DepthError(
+                        f"{target}: the processes that read are gone ({error or type(error).__name__}). Run again when they "
+                        f"are back: what was written is kept in {partial.name}."
+                    ) from error
                 raise DepthError(
                     f"{target}: cannot be written ({error.strerror}). Free some space and run again: what was written is "
                     f"kept in {partial.name}."
@@ -100,13 +109,13 @@ def write_store(
 
 def _write(
     dataset: RGBD, target: Path, partial: Path, licence: str, depth: str, jobs: int, drop_damaged: bool,
-    beside: Sequence[Path], progress: bool,
+    beside: Sequence[Path], progress: bool, options: dict[str, Any],
 ) -> Prepared:  # fmt: skip
     count = len(dataset)
     height, width = _size(dataset, drop_damaged)
     plan = {
         "schema": SCHEMA, "data": dataset.fingerprint(), "count": count, "size": [height, width], "depth": depth,
-        "drop_damaged": drop_damaged,
+        "drop_damaged": drop_damaged, "options": options,
     }  # fmt: skip
     if _read_json(partial / "plan.json") != plan or _rows(partial) != [count, count]:
         _begin(partial, target, plan)
@@ -148,7 +157,7 @@ def _write(
     meta = {
         "schema": SCHEMA, "name": dataset.name, "count": len(index), "size": [height, width],
         "units": {"rgb": "uint8", "depth": DEPTHS[depth].unit}, "fingerprint": content_hash(rgb, maps, index),
-        "licence": licence, "dropped": len(dropped),
+        "licence": licence, "dropped": len(dropped), "options": options,
     }  # fmt: skip
     (partial / "meta.json").write_text(json.dumps(meta, indent=1))
     for path in beside:
@@ -203,7 +212,8 @@ def _read(
                     "Give the data set one size."
                 )
         except DepthError as error:
-            if not drop_damaged:
+            # what was listed and is gone is no damaged frame: the folder is not here, as on a cluster's worker
+            if not drop_damaged or isinstance(error.__cause__, FileNotFoundError):
                 raise
             entries.append({"name": dataset.names()[i], "dropped": str(error)})
             continue

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from depthlib.data import FILES, data_root
 from depthlib.data.archives import unpack
-from depthlib.data.downloads import Source, fetch
+from depthlib.data.downloads import Source, fetch, forget
 from depthlib.data.kitti import DRIVES
 from depthlib.data.nyu import MAT
 from depthlib.errors import DepthError
@@ -155,11 +155,13 @@ def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = 
     Args:
         name: of the data set.
         folder: where the reader looks for it.
-        mirrors: folders on servers that hold the files under their names; tried first.
+        mirrors: addresses of copies of that folder on servers; tried first.
         only: a pattern of file names, such as ``2011_09_26*``.
 
     Returns:
         the names of the files that were not here before.
+
+    An archive that readers want unpacked is removed once it is, if it was downloaded here, and ``.NAME.unpacked`` remembers it.
 
     Raises:
         DepthError: nothing to fetch (says why), or what :func:`fetch` and :func:`unpack` raise.
@@ -175,12 +177,20 @@ def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = 
         unpacked = place / f".{item.source.name}.unpacked"
         if unpacked.is_file():
             continue
-        there = (place / item.source.name).is_file()
-        path = fetch(item.source, place, [f"{mirror.rstrip('/')}/{item.source.name}" for mirror in mirrors])
-        if not there or item.unpacked:
+        by_hand = (place / item.source.name).is_file()
+        inside = f"{item.into}/{item.source.name}".lstrip("/")
+        path = fetch(item.source, place, [f"{mirror.rstrip('/')}/{inside}" for mirror in mirrors])
+        if not by_hand or item.unpacked:
             fetched.append(item.source.name)
-        if item.unpacked:
+        if not item.unpacked:
+            continue
+        try:
             unpack(path, place, item.strip)
-            unpacked.touch()
-            path.unlink()
+        except DepthError:
+            if not by_hand:  # so that the next run fetches it again
+                forget(path)
+            raise
+        unpacked.touch()
+        if not by_hand:
+            forget(path)
     return fetched
