@@ -262,7 +262,7 @@ for name, (half, worst) in list(table.items())[-3:]:
 # Where are the errors? In the figure below, the camera walked for the median. What is nearer than that should have come
 # nearer still (red), what is farther has been pulled too near (blue).
 
-# %% mystnb={"image": {"alt": "Map of the log ratio of scaled to walked depth: a near wall at the left is red, the far wall pale blue, and the edges of a chair are dark."}, "figure": {"caption": "Scaled by 1.5 with depths divided, against a camera that really walked: log ratio, 0 along the floor and at the one distance for which the walk was made. Dark rims: surfaces that the walk covered or uncovered."}}
+# %% mystnb={"image": {"alt": "Map of the log ratio of scaled to walked depth: a near wall at the left is red, the far wall pale blue, and the edges of a chair are dark."}, "figure": {"caption": "Scaled by 1.5 with depths divided, against a camera that really walked: log ratio, near 0 where a surface runs along the axis (the cupboard's side at the right) and at the one distance for which the walk was made. Dark rims: surfaces that the walk covered or uncovered."}}
 plots.error_map(large["depth"][0], closer[0], title="scaled against walked")
 
 # %% [markdown]
@@ -285,7 +285,7 @@ plans = {
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.4), sharex=True, sharey=True, layout="constrained")
 for place, (name, (depth, matrix, kept)) in zip(axes, plans.items(), strict=True):
     x, y, z = camera.unproject(depth, matrix)[0].flatten(1)
-    shown = y.abs() < 0.6  # no floor, no ceiling
+    shown = y.abs() < 0.6 * K[1, 1] / matrix[1, 1]  # no floor, no ceiling; the same slice in the dolls' house
     coloured = shown if kept is None else shown & kept.flatten()
     place.scatter(x[shown], z[shown], s=0.4, color="0.75")
     place.scatter(x[coloured], z[coloured], s=0.4, c=z[coloured], cmap="viridis_r")

@@ -249,10 +249,11 @@ def test_a_role_that_cannot_be_read_says_why(small: Small, text: str, says: str)
 def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
     results = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
     (tmp_path / "demo").mkdir()
+    shown = ("0.20", "0.25 ± 0.07", "0.30 ± 0.10")
     for seed, value in enumerate((0.2, 0.3, 0.4)):
         of_seed = {"recipe": "demo", "seed": seed, "metrics": {"nyu": {"fine": {"abs_rel": value}}}}
         (tmp_path / "demo" / f"cpu-{seed}.json").write_text(json.dumps({**results, **of_seed}))
-    assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == "0.30 ± 0.10"
+        assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == shown[seed]
     with pytest.raises(pairing.ResultError, match="no 'rmse'"):
         pairing.result("demo/cpu-*::metrics.nyu.fine.rmse::.2f", tmp_path)
     (tmp_path / "demo" / "cpu-3.json").write_text(
@@ -262,7 +263,7 @@ def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
     )
     with pytest.raises(pairing.ResultError, match="differ in more than their seed"):
         pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path)
-    with pytest.raises(pairing.ResultError, match="needs two or more"):
+    with pytest.raises(pairing.ResultError, match="there is no file"):
         pairing.result("demo/gpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path)
 
 

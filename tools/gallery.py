@@ -76,7 +76,7 @@ def main() -> None:
 
 def figures_of(predictor: Predictor, test: RGBD) -> np.ndarray:
     """The kept figures of each image: [len(KEPT), N]."""
-    sums = evaluate(predictor, test, "eigen14", progress=True).sums
+    sums = evaluate(predictor, test, "eigen14").sums
     return torch.stack([PIXEL_METRICS[name].figure(sums[:, None], "pixels") for name in KEPT]).numpy()
 
 

@@ -59,15 +59,13 @@ def split_result(text: str, folder: Path) -> tuple[list[Path], str, str]:
     if not run.endswith("-*"):
         return [folder / f"{run}.json"], key, form
     files = sorted(folder.glob(f"{run}.json"))
-    if len(files) < 2:
-        raise ResultError(
-            f"result {text!r}: {len(files)} files results/{run}.json; a mean over seeds needs two or more"
-        )
+    if not files:
+        raise ResultError(f"result {text!r}: there is no file results/{run}.json")
     return files, key, form
 
 
 def result(text: str, folder: Path = ROOT / "results") -> str:
-    """One number of a result file, formatted; of several seeds their mean ± standard deviation.
+    """One number of a result file, formatted; of several seeds their mean ± standard deviation (of one seed the number alone).
 
     Raises:
         ResultError: no such file or key (it names the keys that exist), or a value that the format does not fit.
