@@ -138,7 +138,7 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
-    from depthlib.data import PLACES, prepared_store
+    from depthlib.data import prepared_store, what_is_read
     from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
 
@@ -152,7 +152,7 @@ def prepare(args: argparse.Namespace) -> int:
     for why, count in getattr(data, "dropped", {}).items():
         print(f"left out: {count} {why}")
     depth = args.depth or ("float16" if known.far else "uint16")
-    options = {key: value for key, value in parse_options(args.option).items() if key not in PLACES}
+    options = what_is_read(args.name, parse_options(args.option))
     with _cluster(args.cluster):
         print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged, options=options))
     if args.to:

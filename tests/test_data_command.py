@@ -9,6 +9,7 @@ from depthlib.cli import main
 from depthlib.data import NAMES, open_dataset
 from depthlib.data.catalogue import CATALOGUE
 from depthlib.data.store import Store
+from depthlib.errors import DepthError
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +79,10 @@ def test_a_store_by_one_command_is_opened_by_one_line(tmp_path, capsys):
     assert main(command) == 2 and "0003.png" in capsys.readouterr().err
     assert main([*command, "--drop-damaged"]) == 0
     out = capsys.readouterr().out
-    root = re.search(r"root: ([^}]+)\}", out)[1]
     assert "7 samples\n1 left out:\n  0003: " in out
-    data = open_dataset("store", root=root, size=(48, 64))
+    assert f"options: {{prepared: true, root: {pairs}}}" in out
+    data = open_dataset("folder", root=str(pairs), size=(48, 64), prepared=True)
+    with pytest.raises(DepthError, match="was prepared with options"):
+        open_dataset("folder", root=str(tmp_path), size=(48, 64), prepared=True)
     assert isinstance(data, Store) and len(data) == 7
     assert main([*command, "--drop-damaged"]) == 2 and "exists already" in capsys.readouterr().err

@@ -83,15 +83,17 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     return dataset
 
 
-#: Options that say where files lie, not what is read from them.
-PLACES = ("root", "labelled", "keep")
+def what_is_read(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Of a data set's options those that say what is read, and not where it lies; of a folder its place is what it is."""
+    places = {"labelled", "keep"} | ({"root"} if name not in FILES or FILES[name].folder else set())
+    return {key: value for key, value in options.items() if key not in places}
 
 
 def _open_prepared(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
     rows, columns = size or (240, 320)
     folder = prepared_store(name, split, (rows, columns))
     even = {"even": options.pop("even")} if "even" in options else {}
-    asked = {key: value for key, value in options.items() if key not in PLACES}
+    asked = what_is_read(name, options)
     command = f"depthlib data prepare {name} --split {split} --size {rows}x{columns}"
     command += "".join(f" --option '{key}={value}'" for key, value in asked.items())
     if not folder.is_dir():

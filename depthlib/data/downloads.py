@@ -165,7 +165,7 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
     try:
         answer = urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:
+        if error.code != 416 or not have or source.size is not None:
             raise
         # nothing after what we have: whole, if the server says that this is all of the same file
         if "If-Range" not in headers or error.headers.get("Content-Range") != f"bytes */{have}":
