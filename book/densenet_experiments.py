@@ -288,7 +288,7 @@ for name in ("jet", "viridis"):
 # %%
 sums = []
 for p in pictures:
-    answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers["densedepth-mobilenet-nyu"], p.truth))
+    answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers[network], p.truth))
     sums.append(metrics.error_sums(answer / 3.75, truth, truth > 0))
 broken = torch.cat(sums)
 found = {
