@@ -320,7 +320,7 @@ print("  ".join(f"{name} {value:.3f}" for name, value in found.items()))
 for name in ("densedepth-mobilenet-nyu", "densedepth-mobilenet-random"):
     shares = []
     for p in pictures:
-        answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers[name], p.truth))
+        answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers[f"{name}/all"], p.truth))
         shares.append(edge_share(answer, truth, truth > 0).item())
     print(f"{name:28s} edges drawn: {np.mean(shares):.0%}", end="")
     print(f", from {min(shares):.0%} to {max(shares):.0%} over the nine")
