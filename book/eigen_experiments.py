@@ -475,7 +475,8 @@ with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(Kept, lambda 
 #
 # ```{admonition} Exercise 1 (by hand)
 # :class: exercise
-# A network's RMSE log is 0.35 and its scale-invariant error 0.26. Which share of its squared log error is an error of size, the
+# Of a network two errors of the logarithm are known: 0.35 as it answers, and 0.26 after an oracle
+# told it every size. Which share of its squared log error is an error of size, the
 # same factor for the whole picture? Is it the larger half?
 # ```
 #
