@@ -139,6 +139,10 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.compare_with and args.format not in ("text", "markdown"):
         raise DepthError(f"--compare-with: is printed as text; not with --format {args.format}.")
     options = parse_options(args.option)
+    if args.protocol != "all":  # mistakes in the command first, then the data
+        get_protocol(args.protocol)
+    predictor, kind = _predictor(args.predictions, args)
+    rival = _predictor(args.compare_with, args) if args.compare_with else None
     size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
     dataset = open_dataset(args.against, args.split, size, **options)
     if args.protocol == "all":
@@ -148,8 +152,6 @@ def evaluate(args: argparse.Namespace) -> int:
     else:
         names = [args.protocol]
     chosen = [get_protocol(name) for name in names]
-    predictor, kind = _predictor(args.predictions, args)
-    rival = _predictor(args.compare_with, args) if args.compare_with else None
     scores, refused = evaluate_many(predictor, dataset, chosen, progress=True, kind=kind)
     if not scores:
         reasons = [str(error) for error in refused.values()]
