@@ -318,8 +318,7 @@ for place, fill in zip(axes.flat[2:], filling.FILLS.values(), strict=False):
     drawn = place.imshow(wrong, cmap="RdBu_r", vmin=-0.3, vmax=0.3)
 for place, title in zip(axes.flat, titles, strict=False):
     place.set_title(title)
-for place in axes.flat:
-    place.axis("off")
+plots.frameless(axes)
 figure.colorbar(drawn, ax=axes[1, 2], label="log(filled / true)")
 plt.close(figure)
 figure

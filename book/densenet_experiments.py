@@ -228,10 +228,7 @@ for row, p in zip(axes, pictures, strict=True):
     row[2].imshow(answer, cmap="jet", **limits)
     row[3].imshow(answer, cmap="viridis_r", **limits)
     plots.badge(row[0], f"{errors[p.index]:.2f}")
-    for place in row:
-        place.axis("off")
-for place, title in zip(axes[0], ("photograph", "truth", "answer, jet", "answer, viridis"), strict=True):
-    place.set_title(title)
+plots.frameless(axes, ("photograph", "truth", "answer, jet", "answer, viridis"))
 plt.close(figure)
 figure
 

@@ -86,10 +86,7 @@ for row, p in zip(axes, pictures, strict=True):
         said = p.answers[name]
         place.imshow(np.where(said > 0, said, np.nan), **limits)  # the networks say nothing of the rim
         plots.badge(place, f"{errors[name][p.index]:.2f}")
-    for place in row:
-        place.axis("off")
-for place, title in zip(axes[0], ("photograph", "truth", "coarse", "fine"), strict=True):
-    place.set_title(title)
+plots.frameless(axes, ("photograph", "truth", "coarse", "fine"))
 plt.close(figure)
 figure
 
@@ -270,7 +267,7 @@ figure, axes = plt.subplots(3, 4, figsize=(plots.WIDTH, 4.9), layout="constraine
 for place, (name, (picture, _)) in zip(axes.flat, cases.items(), strict=True):
     place.imshow(picture[min(2, COUNT - 1)].permute(1, 2, 0))
     place.set_title(name, fontsize=9)
-    place.axis("off")
+plots.frameless(axes)
 plt.close(figure)
 figure
 

@@ -170,8 +170,7 @@ axes[0].imshow(test["rgb"][0].permute(1, 2, 0))
 axes[0].add_patch(plt.Rectangle((left, top), 45, 45, fill=False, ec="white", lw=1.5))
 axes[1].imshow(influence[window].sqrt(), cmap="magma")
 axes[2].imshow(test["rgb"][0][window].permute(1, 2, 0))
-for place in axes:
-    place.axis("off")
+plots.frameless(axes)
 plt.close(figure)
 figure
 

@@ -98,8 +98,7 @@ axes[0].set_title("picture")
 for i, (place, m) in enumerate(zip(axes[1:], maps, strict=True), 1):
     place.imshow(m[0].square().mean(0).sqrt(), cmap="magma")
     place.set_title(f"1/{2**i}: {m.shape[1]} channels")
-for place in axes:
-    place.axis("off")
+plots.frameless(axes)
 plt.close(figure)
 figure
 

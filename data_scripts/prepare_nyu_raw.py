@@ -14,35 +14,18 @@ are not read again. The data are for research under their own terms.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 
-from depthlib.cli import main as depthlib
-from depthlib.data import prepared_store
-
-SIZE = (240, 320)
+from _steps import fetch, follow, options, prepare
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="fetch these archives only, and prepare nothing")
-    parser.add_argument("--mirror", action="append", default=[], metavar="URL",
-                        help="a copy of the data set's folder on a server; tried first, repeatable")  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers read instead")
-    args = parser.parse_args(arguments)
-    store = prepared_store("nyu_raw", "train", SIZE)
-    if store.is_dir():
-        print(f"{store}: prepared already")
+    args = options(__doc__).parse_args(arguments)
+    store = prepare("nyu_raw", args, "train", (240, 320))
+    if not store:
         return 0
-    mirrors = [word for mirror in args.mirror for word in ("--mirror", mirror)]
-    steps = [["fetch", "nyu", *mirrors], ["fetch", "nyu_raw", "--only", args.only, *mirrors]]
-    if args.only == "*":  # a store of some archives would pass for one of all
-        cluster = ["--cluster", args.cluster] if args.cluster else []
-        size = f"{SIZE[0]}x{SIZE[1]}"
-        steps.append(["prepare", "nyu_raw", "--size", size, "--drop-damaged", "--jobs", str(args.jobs), *cluster])
-    return next((code for step in steps if (code := depthlib(["data", *step]))), 0)
+    archives = [fetch("nyu", args), fetch("nyu_raw", args, args.only)]
+    return follow(archives if args.only else archives + store)  # a store of some archives would pass for one of all
 
 
 if __name__ == "__main__":

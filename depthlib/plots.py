@@ -195,6 +195,20 @@ def error_map(prediction: Image, truth: Image, title: str = "", reach: float | N
     return figure
 
 
+def frameless(axes: Any, titles: Sequence[str] = ()) -> None:
+    """Pictures without ticks and frames, with a title over each of the first row.
+
+    Args:
+        axes: of a figure, in rows.
+        titles: one for each column, or none.
+    """
+    rows = np.atleast_2d(axes)
+    for place in rows.flat:
+        place.axis("off")
+    for place, title in zip(rows[0], titles, strict=True) if titles else ():
+        place.set_title(title)
+
+
 def badge(place: Axes, text: str) -> None:
     """A number in a picture's lower left corner, readable on any colours."""
     box = {"facecolor": "black", "alpha": 0.6, "pad": 2, "edgecolor": "none"}

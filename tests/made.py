@@ -1,6 +1,7 @@
 """Data of the tests' own making."""
 
 import importlib.util
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,11 @@ def script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))  # as Python does for a script that is run
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 

@@ -96,6 +96,23 @@ def test_templates_are_drawn_on_signed_scales():
         assert low == -high
 
 
+def test_pictures_stand_without_frames_under_one_row_of_titles():
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots(2, 3)[1]
+    plots.frameless(axes, ("a", "b", "c"))
+    plots.badge(axes[1, 0], "0.12")
+    assert not any(place.axison for place in axes.flat)
+    assert [place.get_title() for place in axes.flat] == ["a", "b", "c", "", "", ""]
+    assert [text.get_text() for text in axes[1, 0].texts] == ["0.12"]
+    with pytest.raises(ValueError, match="shorter"):
+        plots.frameless(axes, ("a",))
+    row = plt.subplots(1, 2)[1]
+    plots.frameless(row)
+    assert not any(place.axison for place in row)
+    plt.close("all")
+
+
 def test_text_is_at_least_nine_points():
     figure = plots.compare(RGB, {"coarse": DEPTH, "fine": DEPTH * 1.1}, DEPTH)
     sizes = [
