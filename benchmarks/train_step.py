@@ -11,15 +11,14 @@ its own, so that one's memory is not the other's. Weights are random: the speed 
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
 from _report import begin, finish, parser
 from torch.utils.flop_counter import FlopCounterMode
 
+from depthlib.bench import alone, matrix_peak
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
@@ -80,30 +79,9 @@ def measure(
     }
 
 
-def peak(device: str, threads: int, dtype: torch.dtype) -> float:
-    """GFLOP/s of a large matrix product."""
-    torch.set_num_threads(threads)
-    n = 8192 if device == "cuda" else 2048
-    a = torch.rand(n, n, device=device, dtype=dtype)
-    for _ in range(3):
-        a @ a
-    _wait(device)
-    began = time.perf_counter()
-    for _ in range(10):
-        a @ a
-    _wait(device)
-    return 10 * 2 * n**3 / (time.perf_counter() - began) / 1e9
-
-
 def _wait(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def alone(function, *arguments):
-    """The function's answer from a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def main() -> None:
@@ -119,7 +97,7 @@ def main() -> None:
         **begin(args), "batch": args.batch, "steps": args.steps, "device": args.device, "compile": args.compile,
         "tf32": torch.backends.cuda.matmul.allow_tf32,
         "peak_gflops": {
-            name: round(alone(peak, args.device, args.threads, dtype))
+            name: round(alone(matrix_peak, args.threads, dtype))
             for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32))
         },
     }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from depthlib import __version__
 from depthlib.cli_arguments import parse_options, parse_parameters, parse_size
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, Unfinished
 
 # torch and everything else heavy is imported inside the commands, so that --help answers at once
 
@@ -107,12 +107,14 @@ def table(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """Train and score a recipe without the notebook."""
     recipe, profile, parameters, out = _settings(args)
+    from depthlib import processes
     from depthlib.results import run_and_score
 
     run_and_score(
-        recipe, profile, out, parameters, trackers=tuple(args.tracker), command=_command(args, recipe, profile)
-    )
-    return _report(out, args.results)
+        recipe, profile, out, parameters, trackers=tuple(args.tracker), command=_command(args, recipe, profile),
+        minutes=args.minutes,
+    )  # fmt: skip
+    return _report(out, args.results) if processes.rank() == 0 else 0
 
 
 def _report(out: Path, keep: str | None) -> int:
@@ -382,7 +384,9 @@ def _parser() -> argparse.ArgumentParser:
          "  depthlib run eigen-nyu --profile gpu -p lam=0.25 -p seed=1\n"
          "  depthlib run table:001-1 --profile gpu\n"),
         ("train", train, "Train and score a recipe, without the notebook; goes on where it was interrupted.",
-         "  depthlib train eigen-rooms --profile cpu\n  depthlib train eigen-nyu -p phases.0.samples=8000\n"),
+         "  depthlib train eigen-rooms --profile cpu\n  depthlib train eigen-nyu -p phases.0.samples=8000\n"
+         "  depthlib train eigen-nyu --profile gpu --minutes 8\n"
+         "  accelerate launch --num_processes 4 -m depthlib train eigen-nyu --profile gpu\n"),
     ):  # fmt: skip
         sub = add(name, function, text, examples)
         sub.add_argument(
@@ -399,6 +403,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--results", metavar="DIR", help="also keep the results as DIR/RECIPE/PROFILE-SEED.json")
         sub.add_argument("--tracker", action="append", default=[], metavar="NAME",
                          help="also log to a tracker that Accelerate knows, such as tensorboard; repeatable")  # fmt: skip
+        if name == "train":
+            sub.add_argument("--minutes", type=float, metavar="N",
+                             help="stop after so many, with everything saved and exit status 75; the same command goes on")  # fmt: skip
 
     sub = add("evaluate", evaluate, "Score a checkpoint, or depth maps of any program, under a named protocol.",
               "  depthlib evaluate runs/eigen-nyu/cpu-0 --against nyu\n"
@@ -438,8 +445,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--format", choices=("text", "json", "markdown", "latex"), default="text")
 
     from depthlib.cli_data import add_data
+    from depthlib.cli_scale import add_scale
 
     add_data(add)
+    add_scale(add)
 
     sub = add("table", table, "A table of the papers, published numbers beside ours.",
               "  depthlib table\n  depthlib table 001-1\n  depthlib run table:001-1 --profile gpu\n")  # fmt: skip
@@ -481,6 +490,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         return args.function(args)
+    except Unfinished as error:
+        print(f"depthlib: {error}", file=sys.stderr)
+        return 75  # EX_TEMPFAIL: whoever started this may start it again
     except DepthError as error:
         print(f"depthlib: {error}", file=sys.stderr)
         return 2

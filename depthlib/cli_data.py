@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,34 +109,9 @@ def fetch(args: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _cluster(address: str | None) -> Iterator[None]:
-    """The processes of a dask cluster instead of this machine's."""
-    if address is None:
-        yield
-        return
-    try:
-        from dask.distributed import Client, KilledWorker
-    except ImportError as error:
-        raise DepthError(f"--cluster {address}: needs dask: pip install 'depthlib-course[cluster]'.") from error
-    from joblib import parallel_config
-
-    try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise DepthError(f"--cluster {address}: no scheduler answers ({error}). Start one: dask scheduler.") from error
-    with client, parallel_config("dask", wait_for_workers_timeout=30):
-        try:
-            yield
-        except KilledWorker as error:
-            raise DepthError(
-                f"--cluster {address}: its workers were killed while they read ({error}), perhaps for their memory. Give them "
-                "more and run again: what was written is kept."
-            ) from error
-
-
 def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
+    from depthlib.cluster import workers_of
     from depthlib.data import prepared_store, what_is_read
     from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
@@ -153,7 +127,7 @@ def prepare(args: argparse.Namespace) -> int:
         print(f"left out: {count} {why}")
     depth = args.depth or ("float16" if known.far else "uint16")
     options = what_is_read(args.name, parse_options(args.option))
-    with _cluster(args.cluster):
+    with workers_of(args.cluster):
         print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged, options=options))
     if args.to:
         print(f"recipes read it as  data: {{name: store, options: {{root: {target}}}}}")
@@ -163,12 +137,35 @@ def prepare(args: argparse.Namespace) -> int:
     return 0
 
 
+def shards(args: argparse.Namespace) -> int:
+    """Export a store as tar files that can be streamed."""
+    from depthlib.data.shards import write_shards
+    from depthlib.data.store import Store
+
+    store = Store(args.store)
+    target = write_shards(store, args.to or f"{str(args.store).rstrip('/')}-shards", args.each)
+    print(f"{target}: {len(store)} samples in {len(list(target.glob('*.tar')))} shards")
+    print(
+        f"recipes read it as  data: {{name: shards, options: {{root: {target}}}}}, or root: the address of a server that offers it"
+    )
+    return 0
+
+
 def add_data(add: Add) -> None:
     """The command and its own commands."""
     sub = add("data", lambda args: show_list(args), "What data sets there are, what is here, a look at one, a store of one.",
               "  depthlib data list\n  depthlib data info nyu_h5\n  depthlib data fetch sintel\n  depthlib data preview rooms --out rooms.png\n"
-              "  depthlib data prepare nyu_densedepth --jobs 8 --drop-damaged\n")  # fmt: skip
+              "  depthlib data prepare nyu_densedepth --jobs 8 --drop-damaged\n"
+              "  depthlib data shards stores/nyu_raw-train-240x320 --to shards\n")  # fmt: skip
     commands = sub.add_subparsers(metavar="COMMAND")
+    text = "Export a store as tar files in WebDataset's naming, to be streamed from a folder or a server."
+    command = commands.add_parser("shards", help=text, description=text)
+    command.set_defaults(function=shards)
+    command.add_argument("store", help="a store's folder, as `prepare` writes it")
+    command.add_argument("--to", metavar="FOLDER", help="default: the store's name with -shards")
+    command.add_argument(
+        "--each", type=int, default=500, metavar="N", help="samples in a shard (default: 500, about 75 MB)"
+    )
     for name, function, text in (
         ("list", show_list, "Every data set, and whether it is here."),
         ("info", info, "What one is, its terms, where to get it, what is missing."),

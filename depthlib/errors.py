@@ -14,6 +14,13 @@ class DepthError(ValueError):
     """
 
 
+class Unfinished(DepthError):
+    """A run that was asked to stop, or lost its data, with everything up to there saved: the same command goes on.
+
+    The command line exits with status 75, which programs that start others take for "try again".
+    """
+
+
 @contextmanager
 def enough_memory(what: str, remedy: str) -> Iterator[None]:
     """Turn running out of memory, on a GPU or in main memory, into one sentence.

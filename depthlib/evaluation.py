@@ -14,6 +14,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from tqdm import tqdm
 
+from depthlib import processes
 from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, DepthMetric
 from depthlib.models.base import DepthModel
@@ -42,7 +43,7 @@ class Score:
     """The figures of one predictor.
 
     Attributes:
-        protocol, dataset, size: what was scored how; the truth's rows and columns (the last image's, where they differ).
+        protocol, dataset, size: what was scored how; the truth's rows and columns (the largest, where they differ).
         metrics: name → value.
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
         warnings: what is odd about the predictions, in sentences.
@@ -147,7 +148,9 @@ def evaluate_many(
         except DepthError as error:
             refused[rules.name] = error
     title = next(iter(open_)) if len(open_) == 1 else f"{len(open_)} protocols"
-    for start in tqdm(range(0, len(dataset), batch), desc=title, disable=not progress, unit="batch"):
+    rank, world = processes.rank(), processes.count()  # each process of a run takes its share of the batches
+    mine = range(rank * batch, len(dataset), world * batch)
+    for start in tqdm(mine, desc=title, disable=not (progress and rank == 0), unit="batch"):
         if not open_:
             break
         fetched = dataset.__getitems__(range(start, min(start + batch, len(dataset))))
@@ -161,6 +164,9 @@ def evaluate_many(
                 except DepthError as error:
                     refused[name] = error
                     del open_[name]
+    for found in processes.gathered(refused):  # what one process cannot score is not scored
+        refused |= found
+    open_ = {name: scoring for name, scoring in open_.items() if name not in refused}
     scores = {}
     for name, scoring in open_.items():
         try:
@@ -183,6 +189,7 @@ class _Scoring:
         self.pixels, self.maps = rules.metrics(), rules.map_metrics()
         self.skipped: list[str] = []
         self.names: list[str] = []
+        self.index: list[int] = []
         self.looks = _Looks()
         self.size = (0, 0)
 
@@ -192,31 +199,41 @@ class _Scoring:
             prediction = _mean_of(rules.clamped(prediction), rules.clamped(mirrored))
         if self.kind == "disparity":
             prediction = 1 / prediction
-        self.size = (truth.shape[-2], truth.shape[-1])
+        self.size = max(self.size, (truth.shape[-2], truth.shape[-1]))
         self.looks.at(rules, prediction, truth)
         prediction, truth, mask = rules.prepare(prediction, truth)
         seen = mask.flatten(1).any(1).tolist()
         self.skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
         self.names += samples["name"]
+        self.index += samples["index"]
         self.pixels.update(prediction, truth, mask)
         for metric in self.maps.values():
             metric.update(prediction, truth, mask)
 
     def score(self, dataset: RGBD) -> Score:
-        # compute() first: it makes the grouped metrics share the state that was updated once
-        values = {name: float(value) for name, value in self.pixels.compute().items()}
-        values |= {name: float(metric.compute()) for name, metric in self.maps.items()}
-        sums = _sums(next(iter(self.pixels.values())))
-        pixels = int(sums[:, 0].sum())
         rules = self.rules
+        mine = (
+            self.index, self.names, self.skipped, _sums(next(iter(self.pixels.values()))),
+            {name: metric.each() for name, metric in self.maps.items()}, self.looks, self.size,
+        )  # fmt: skip
+        index, names, skipped, sums, maps, looks, sizes = zip(*processes.gathered(mine), strict=True)
+        order = torch.tensor([i for part in index for i in part]).argsort()  # as one process would have seen them
+        together = torch.cat(sums)[order]
+        pixels = int(together[:, 0].sum())
         if pixels == 0:
             raise DepthError(
                 f"evaluation: no valid pixel in {len(dataset)} images of {dataset.name} under {rules.name}."
             )
+        each = {name: torch.cat([part[name] for part in maps])[order] for name in self.maps}
+        values = {name: mean_of_images(each[name]) for name in each}
+        values |= {
+            name: PIXEL_METRICS[name].figure(together, rules.pooling) for name in rules.figures if name in PIXEL_METRICS
+        }
+        named = [name for part in names for name in part]
         return Score(
-            rules, dataset.name, self.size, {name: values[name] for name in rules.figures},
-            int((sums[:, 0] > 0).sum()), pixels, self.skipped, self.looks.warnings(self.kind, rules.alignment != "none"),
-            self.names, sums, {name: metric.each() for name, metric in self.maps.items()},
+            rules, dataset.name, max(sizes), {name: float(values[name]) for name in rules.figures},
+            int((together[:, 0] > 0).sum()), pixels, [name for part in skipped for name in part],
+            _Looks.merged(looks).warnings(self.kind, rules.alignment != "none"), [named[i] for i in order], together, each,
         )  # fmt: skip
 
 
@@ -251,6 +268,17 @@ class _Looks:
         self.correlations: list[float] = []
         self.ratios: list[float] = []
         self.constant = self.count = 0
+
+    @staticmethod
+    def merged(parts: Sequence[_Looks]) -> _Looks:
+        """What several processes have noticed."""
+        all_ = _Looks()
+        for part in parts:
+            all_.correlations += part.correlations
+            all_.ratios += part.ratios
+            all_.constant += part.constant
+            all_.count += part.count
+        return all_
 
     def at(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
         if prediction.ndim != 4 or len(prediction) != len(truth):

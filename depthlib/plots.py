@@ -10,6 +10,7 @@ Images are tensors or arrays: RGB [3, H, W] in [0, 1], depth [1, H, W] metres wi
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import textwrap
@@ -255,6 +256,49 @@ def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: 
             place.set_xlabel("training samples seen" if x == "samples" else x)
             place.legend()
         axes[0][0].set_ylabel("loss")
+        plt.close(figure)
+    return figure
+
+
+def sweep(lines: Sequence[Any], figures: Sequence[str] = ("abs_rel", "rmse", "scale_invariant_rmse")) -> Figure:
+    """What a sweep found: a panel a figure, the first parameter along the axis, a curve for each value of the others.
+
+    Args:
+        lines: of :func:`depthlib.sweep.summary`; bars are the standard deviation over seeds.
+        figures: names of metrics that the lines have.
+
+    Raises:
+        DepthError: no line, or a figure that was not scored.
+    """
+    if not lines:
+        raise DepthError("sweep: no line to draw; run the sweep first.")
+    missing = [name for name in figures if name not in lines[0].mean]
+    if missing:
+        raise DepthError(f"sweep: no figure {missing[0]!r}; there are {', '.join(lines[0].mean)}.")
+    import matplotlib.pyplot as plt
+
+    first = next(iter(lines[0].parameters), "")
+    values = list(dict.fromkeys(str(line.parameters.get(first, "")) for line in lines))
+    numbers = all(type(line.parameters.get(first)) in (int, float) for line in lines)
+    curves: dict[str, list[Any]] = {}
+    for line in lines:
+        rest = ", ".join(f"{key} = {value}" for key, value in line.parameters.items() if key != first)
+        curves.setdefault(rest, []).append(line)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, len(figures), figsize=(WIDTH, 2.7), squeeze=False, layout="constrained")
+        for place, name in zip(axes[0], figures, strict=True):
+            for colour, (rest, each) in zip(itertools.cycle(PALETTE), curves.items(), strict=False):
+                at = [
+                    line.parameters[first] if numbers else values.index(str(line.parameters.get(first, "")))
+                    for line in each
+                ]
+                place.errorbar(at, [line.mean[name] for line in each], [line.spread[name] or 0.0 for line in each],
+                               color=colour, marker="o", markersize=4, linewidth=1.4, capsize=3, label=rest or None)  # fmt: skip
+            if not numbers:
+                place.set_xticks(range(len(values)), values)
+            place.set(title=name.replace("_", " "), xlabel=first.rpartition(".")[2])
+        if len(curves) > 1:
+            axes[0][0].legend()
         plt.close(figure)
     return figure
 

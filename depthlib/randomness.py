@@ -77,6 +77,11 @@ def permutation(seed: int, epoch: int, count: int, purpose: str = "order") -> li
     return keys(seed, epoch, torch.arange(count), purpose).argsort(stable=True).tolist()
 
 
+@torch.compiler.disable  # compiled for a processor, the 64-bit hashes write beyond their memory (torch 2.14)
+def _kept(key: Tensor, count: int, p: float, device: torch.device) -> Tensor:
+    return uniform(key, count, device) >= p
+
+
 class Dropout(nn.Module):
     """Dropout whose mask depends on the sample, not on the step: ``F.dropout`` with keyed masks.
 
@@ -96,8 +101,7 @@ class Dropout(nn.Module):
             return x
         if self.keys is None:
             return nn.functional.dropout(x, self.p)
-        keep = uniform(self.keys, x.shape[1], x.device) >= self.p
-        return x * keep / (1 - self.p)
+        return x * _kept(self.keys, x.shape[1], self.p, x.device) / (1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -113,6 +113,31 @@ class EvaluateSpec:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """What makes a run fast; none of it changes what is learned, except for rounding.
+
+    Args:
+        compile: the network by ``torch.compile``; None: on a GPU.
+        channels_last: keep the channels of a pixel side by side in memory.
+        fused: update all weights by one kernel of the optimiser.
+        augment_on: the network's ``device``, or the ``processor``, by the threads that read.
+        readers: threads that read ahead, a batch each; 0 reads when the step asks.
+
+    Together with a phase's ``precision``. ``depthlib bench --switches`` measures what each one gains.
+    """
+
+    compile: bool | None = None
+    channels_last: bool = True
+    fused: bool = True
+    augment_on: Literal["device", "processor"] = "device"
+    readers: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.readers <= 64:
+            raise DepthError(f"readers is {self.readers}; expected threads that read ahead, 0 to 64.")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole run. See ``depthlib/recipes/*.yaml`` for examples."""
 
@@ -125,6 +150,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     evaluate: tuple[EvaluateSpec, ...] = ()
     seed: int = 0
+    speed: Speed = field(default_factory=Speed)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):

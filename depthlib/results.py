@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 import depthlib
+from depthlib import processes
 from depthlib.augment import NAMED
 from depthlib.errors import DepthError
 from depthlib.evaluation import (
@@ -44,6 +45,8 @@ from depthlib.structure import MAP_METRICS
 from depthlib.training import Run, open_spec
 
 SCHEMA = 1
+#: Predictors in results that are no part of the network.
+BASELINES = ("mean", "median", "constant")
 
 
 def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dict[str, Score]]:
@@ -124,11 +127,16 @@ def make_results(
             {"step": h["step"], "phase": h["phase"], "loss": h["validation"]} for h in run.history if "validation" in h
         ],
         "curve": loss_curve(run.history),
-        "seconds": {"train": round(run.seconds, 2), "evaluate": round(evaluate_seconds, 2)},
+        "seconds": {
+            "train": round(run.seconds, 2),
+            "data": round(sum(entry.get("data_seconds", 0.0) for entry in run.history), 2),
+            "evaluate": round(evaluate_seconds, 2),
+        },
         "images_per_second": round(run.samples_seen / run.seconds, 2) if run.seconds else 0.0,
         "peak_memory_bytes": run.peak_memory_bytes,
         "device": device_name(),
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -168,18 +176,24 @@ def run_and_score(
     progress: bool = True,
     trackers: tuple[str, ...] = (),
     command: str | None = None,
+    minutes: float | None = None,
 ) -> tuple[Run, dict[str, Any]]:
-    """Train, score and write ``results.json``: what ``depthlib train`` and the runner notebook both do."""
+    """Train, score and write ``results.json``: what ``depthlib train`` and the runner notebook both do.
+
+    Raises:
+        Unfinished: see :func:`depthlib.training.train`.
+    """
     from depthlib.training import train
 
     preflight(recipe)
 
     started = time.time()
-    run = train(recipe, out, progress=progress, trackers=trackers)
+    run = train(recipe, out, progress=progress, trackers=trackers, minutes=minutes)
     began = time.perf_counter()
     scores = score_run(recipe, run, progress)
     results = make_results(recipe, profile, run, scores, time.perf_counter() - began, started, parameters, command)
-    write_results(results, Path(out) / "results.json")
+    if processes.rank() == 0:
+        write_results(results, Path(out) / "results.json")
     return run, results
 
 

@@ -14,8 +14,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from depthlib.augment import CENTRE, NAMED, augment
+from depthlib.batches import Batches, augmenting, to_device
 from depthlib.checkpoints import (
     POSITION,
     latest_checkpoint,
@@ -43,9 +43,11 @@ from depthlib.files import writable_folder
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
-from depthlib.randomness import keys, permutation, set_dropout_keys
+from depthlib.randomness import keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe
-from depthlib.sample import RGBD, Batch, collate
+from depthlib.sample import RGBD, collate
+from depthlib.stopping import Stopping
+from depthlib.timing import Stopwatch, Unwatched
 
 LOG = "log.jsonl"
 SETTLE = 20  # batches from which averaged weights take their batch-norm statistics
@@ -105,20 +107,6 @@ def make_model(recipe: Recipe) -> DepthModel:
     return model
 
 
-def positions(seed: int, count: int, start: int, stop: int, phase: int = 0) -> Iterator[tuple[int, int]]:
-    """(epoch, sample index) of the training positions start … stop − 1: epoch after epoch, each shuffled anew.
-
-    >>> [index for _, index in positions(0, 3, 0, 3)] == permutation(0, 0, 3, "order 0")
-    True
-    """
-    epoch, order = -1, [0]
-    for position in range(start, stop):
-        if position // count != epoch:
-            epoch = position // count
-            order = permutation(seed, epoch, count, f"order {phase}")
-        yield epoch, order[position % count]
-
-
 def rate_factor(phase: Phase, step: int, steps: int) -> float:
     """What all learning rates are multiplied by at a step: warm-up, then the schedule.
 
@@ -133,8 +121,11 @@ def rate_factor(phase: Phase, step: int, steps: int) -> float:
     return 1 - done if phase.schedule == "linear" else 1.0
 
 
-def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, phase: Phase, fused: bool = True) -> torch.optim.Optimizer:
     """The phase's optimiser over the parameters that learn, with a rate and a decay for each name prefix.
+
+    Args:
+        fused: one pass over all weights; 0.06 s a step of Eigen's on two cores, not 0.35.
 
     Raises:
         DepthError: a prefix that fits no learning parameter, or a parameter that no prefix fits.
@@ -156,9 +147,9 @@ def make_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
         groups.setdefault((rate, decay), []).append(parameter)
     listed = [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
     if phase.optimiser == "sgd":
-        return torch.optim.SGD(listed, lr=1.0, momentum=phase.momentum, fused=True)
+        return torch.optim.SGD(listed, lr=1.0, momentum=phase.momentum, fused=fused)
     kind = torch.optim.Adam if phase.optimiser == "adam" else torch.optim.AdamW
-    return kind(listed, lr=1.0, fused=True)  # one pass over the weights: 0.06 s a step of Eigen's, not 0.35
+    return kind(listed, lr=1.0, fused=fused)
 
 
 def train(
@@ -166,6 +157,8 @@ def train(
     out: str | os.PathLike[str],
     progress: bool = True,
     trackers: Sequence[str] = (),
+    minutes: float | None = None,
+    watch: Stopwatch | None = None,
 ) -> Run:
     """Train a recipe, or go on where it was interrupted.
 
@@ -175,6 +168,8 @@ def train(
             run goes on, and a finished one is loaded.
         progress: show a bar.
         trackers: names of Accelerate's trackers, such as ``tensorboard``.
+        minutes: stop after the step in which so many have passed, with a checkpoint, by :class:`Unfinished`.
+        watch: notes where each step's time goes.
 
     Returns:
         A :class:`Run`.
@@ -182,6 +177,7 @@ def train(
     Raises:
         DepthError: data or weights that cannot be used; a folder that holds another run or cannot be written;
             or a loss that is not finite (names the step and the samples, and saves the batch).
+        Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
     """
     folder = writable_folder(out, "Choose another folder with --out.")
     try:
@@ -193,7 +189,8 @@ def train(
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
-    model = make_model(recipe).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = torch.channels_last if recipe.speed.channels_last else torch.contiguous_format
+    model = make_model(recipe).to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
     run = Run(model, [], folder, 0, 0.0, 0)
     at_phase, at_step = 0, 0
     checkpoint = latest_checkpoint(folder)
@@ -218,20 +215,25 @@ def train(
     if accelerator.is_main_process:
         (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
     opened: list[tuple[DataSpec, RGBD]] = []  # phases that train on the same data share what it keeps in memory
-    for number, phase in enumerate(recipe.phases):
-        if number < at_phase:
-            continue
-        resumed = checkpoint if number == at_phase and at_step > 0 else None
-        rows, columns = model.input_size
-        with enough_memory(
-            f"phase {phase.train!r}, batch {phase.batch} of {rows}x{columns} in {phase.precision}, pieces of "
-            f"{math.ceil(phase.batch / phase.accumulate)}",
-            f"Lower phases.{number}.batch, raise phases.{number}.accumulate (the same numbers in more pieces), use "
-            "precision bf16, or a smaller model.options.size.",
-        ):
-            _train_phase(recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened)
+    with Stopping(minutes) as stopping:
+        for number, phase in enumerate(recipe.phases):
+            if number < at_phase:
+                continue
+            resumed = checkpoint if number == at_phase and at_step > 0 else None
+            rows, columns = model.input_size
+            with enough_memory(
+                f"phase {phase.train!r}, batch {phase.batch} of {rows}x{columns} in {phase.precision}, pieces of "
+                f"{math.ceil(phase.batch / phase.accumulate)}",
+                f"Lower phases.{number}.batch, raise phases.{number}.accumulate (the same numbers in more pieces), use "
+                "precision bf16, or a smaller model.options.size.",
+            ):
+                _train_phase(
+                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened,
+                    stopping, watch or Unwatched(),
+                )  # fmt: skip
     if trackers:
         accelerator.end_training()
+    accelerator.wait_for_everyone()  # the first process writes what all read now
     last = latest_checkpoint(folder)
     if last is not None:
         load_weights(last, model)
@@ -250,41 +252,35 @@ def _train_phase(
     checkpoint: Path | None,
     progress: bool,
     opened: list[tuple[DataSpec, RGBD]],
+    stopping: Stopping,
+    watch: Stopwatch | Unwatched,
 ) -> None:
     """One phase from step ``start``; appends to ``run`` and leaves a checkpoint that points behind the phase."""
-    plain = run.model
+    plain, speed, device = run.model, recipe.speed, accelerator.device
+    _has_bf16(number, phase, device)
     plain.begin_phase(phase.train)
     plain.train()
-    optimizer = make_optimizer(plain, phase)
+    optimizer = make_optimizer(plain, phase, speed.fused)
     rates = [group["lr"] for group in optimizer.param_groups]
     ema: dict[str, Tensor] | None = None
     if phase.ema:
         ema = load_ema(checkpoint) if checkpoint else {k: v.detach().clone() for k, v in plain.state_dict().items()}
-        ema = {key: value.to(accelerator.device) for key, value in ema.items()}
+        ema = {key: value.to(device) for key, value in ema.items()}
     if checkpoint is not None:
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
+    compiled = device.type == "cuda" if speed.compile is None else speed.compile
+    network = torch.compile(model) if compiled else model
+    layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = _open_once(phase.data or recipe.data, opened)
     validation = _open_once(phase.validation, opened) if phase.validation else None
     run.fingerprints[phase.train] = dataset.fingerprint()
     loss_function = make_loss(recipe.loss.name, **recipe.loss.options)
-    augmentation = _lookup(NAMED, phase.augment, "augmentation")
-    world, rank, device = accelerator.num_processes, accelerator.process_index, accelerator.device
+    world, rank = accelerator.num_processes, accelerator.process_index
     steps = math.ceil(phase.samples / phase.batch)
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
-    size = plain.input_size
-
-    def load(step: int) -> tuple[list[tuple[Batch, list[int]]], float]:
-        """This process's part of a global batch, in as many pieces as gradients are accumulated over."""
-        began = time.perf_counter()
-        chosen = list(positions(recipe.seed, len(dataset), step * phase.batch, (step + 1) * phase.batch, number))
-        mine = chosen[rank::world]
-        piece = math.ceil(len(mine) / phase.accumulate)
-        pieces = []
-        for i in range(0, len(mine), piece):
-            epochs, indices = zip(*mine[i : i + piece], strict=True)
-            pieces.append((collate(dataset.__getitems__(list(indices))), list(epochs)))
-        return pieces, time.perf_counter() - began
+    change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
+    by_readers = speed.augment_on == "processor"
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:
@@ -306,21 +302,34 @@ def _train_phase(
 
     bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
                disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
-    with ThreadPoolExecutor(1) as reader, (run.folder / LOG).open("a") as log, bar:
-        ahead = reader.submit(load, start)
+    feed = Batches(
+        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, speed.readers,
+        change if by_readers else None,
+    )  # fmt: skip
+    written = run.folder / LOG if accelerator.is_main_process else Path(os.devnull)
+    with feed, written.open("a") as log, bar:
         for step in range(start, steps):
+            watch.begin()
             began = time.perf_counter()
-            pieces, _ = ahead.result()
+            try:
+                pieces = feed.take(step, steps - 1)
+            except DepthError as error:
+                if step == start:
+                    raise
+                save(step)
+                raise DepthError(
+                    f"{error} What was trained is saved: once this is put right, the same command goes on at step "
+                    f"{done_before + step}."
+                ) from error
             waited = time.perf_counter() - began
-            if step + 1 < steps:
-                ahead = reader.submit(load, step + 1)
+            watch.lap("data")
             factor = rate_factor(phase, step, steps)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
             ready = []
             for batch, epochs in pieces:
                 names, indices = batch["name"], batch["index"]
-                moved = augment(_to(batch, device), size, augmentation, recipe.seed, epochs)
+                moved = batch if by_readers else change(batch, epochs)
                 target, mask = plain.target(moved["depth"])
                 ready.append((moved["rgb"], target, mask, names, epochs, indices))
             zero = torch.zeros((), device=device)
@@ -328,27 +337,34 @@ def _train_phase(
             normaliser = sum((loss_function(mask * 0.0, mask * 0.0, mask)[1].sum() for _, _, mask, *_ in ready), zero)
             normaliser = accelerator.reduce(normaliser, "sum")
             total = torch.zeros((), device=device)
+            watch.lap("augment")
             for i, (rgb, target, mask, _, epochs, indices) in enumerate(ready):
                 set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
                 gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
                 with gather_later:
                     with torch.autocast(device.type, torch.bfloat16, enabled=phase.precision == "bf16"):
-                        output = model(rgb.contiguous(memory_format=torch.channels_last))
+                        output = network(rgb.contiguous(memory_format=layout))
                     values, weights = loss_function(output, target, mask)
                     loss = reduce(values, weights, normaliser)
                     total += loss.detach()
+                    watch.lap("forward")
                     # distributed training averages gradients over processes; the normaliser is global already
                     accelerator.backward(loss * world)
+                    watch.lap("backward")
             set_dropout_keys(plain, None)
-            value = accelerator.reduce(total, "sum").item()
+            # all processes must agree on when to stop, or some would wait for the others for ever
+            both = torch.stack((total, torch.full_like(total, float(stopping.wanted))))
+            value, stop = accelerator.reduce(both, "sum").tolist()
             if not math.isfinite(value):
                 raise _not_finite(value, done_before + step, ready, run.folder)
+            watch.lap("rest")
             if phase.clip:
                 accelerator.clip_grad_norm_(model.parameters(), phase.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             if ema is not None:
                 _average(ema, plain.state_dict(), phase.ema)
+            watch.lap("optimiser")
             run.samples_seen += phase.batch
             entry = {
                 "phase": phase.train, "step": done_before + step, "samples": run.samples_seen, "loss": value,
@@ -365,11 +381,27 @@ def _train_phase(
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             if ema is not None and step + 1 == steps:
                 last = range(max(0, steps - SETTLE), steps)
-                pictures = (augment(_to(batch, device), size, augmentation, recipe.seed, epochs)["rgb"]
-                            for s in last for batch, epochs in load(s)[0])  # fmt: skip
+                pictures = ((batch if by_readers else change(batch, epochs))["rgb"]
+                            for s in last for batch, epochs in feed.take(s, s))  # fmt: skip
                 _settle_statistics(plain, ema, pictures)
-            if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps:
+            if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps or stop:
                 save(step + 1)
+            if stop:
+                raise stopping.unfinished(done_before + step + 1)
+            watch.lap("rest")
+
+
+def _has_bf16(number: int, phase: Phase, device: torch.device) -> None:
+    """A GPU without bf16 would compute it in software, many times slower than fp32."""
+    if (
+        phase.precision == "bf16"
+        and device.type == "cuda"
+        and not torch.cuda.is_bf16_supported(including_emulation=False)
+    ):
+        raise DepthError(
+            f"phase {phase.train!r}: precision is bf16, which {torch.cuda.get_device_name()} lacks. Say "
+            f"-p phases.{number}.precision=fp32."
+        )
 
 
 @torch.no_grad()
@@ -381,7 +413,7 @@ def validation_loss(
     model.eval()
     total = weight = 0.0
     for start in range(0, len(dataset), batch):
-        samples = _to(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
+        samples = to_device(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
         crop = augment(samples, model.input_size, CENTRE)
         target, mask = model.target(crop["depth"])
         values, weights = loss_function(model(crop["rgb"]), target, mask)
@@ -397,11 +429,6 @@ def peak_memory() -> int:
         return int(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _to(batch: Batch, device: torch.device | str) -> Batch:
-    moved = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
-    return moved  # type: ignore[return-value]
 
 
 def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> None:
@@ -438,8 +465,8 @@ def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], pictures: Itera
 
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The part of a recipe that decides the weights; a finished run may be scored in another way later."""
-    return {key: value for key, value in recipe.items() if key not in ("evaluate", "description")}
+    """The part of a recipe that decides the weights; a run may go on at another speed and be scored in another way."""
+    return {key: value for key, value in recipe.items() if key not in ("evaluate", "description", "speed")}
 
 
 def _lookup(table: dict[str, Any], name: str, what: str) -> Any:

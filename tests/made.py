@@ -75,12 +75,12 @@ def truth_maps(truths) -> Samples:
     )  # fmt: skip
 
 
-def make_pairs(root: Path) -> Path:
-    """Eight small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
+def make_pairs(root: Path, count: int = 8) -> Path:
+    """Small RGB + depth pairs as users have them: rgb/*.png, depth/*.png in millimetres."""
     generator = np.random.default_rng(0)
     for name in ("rgb", "depth"):
         (root / name).mkdir(parents=True)
-    for i in range(8):
+    for i in range(count):
         rgb = generator.integers(0, 255, (240, 320, 3), dtype=np.uint8)
         depth = generator.integers(1000, 5000, (240, 320)).astype(np.uint16)
         Image.fromarray(rgb).save(root / "rgb" / f"{i:04d}.png")

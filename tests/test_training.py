@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import json
 import math
-import os
 import re
 import signal
 import subprocess
@@ -15,12 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from depthlib.batches import positions
 from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
 from depthlib.errors import DepthError, enough_memory
 from depthlib.losses import LOSSES
 from depthlib.models import build_model
 from depthlib.recipe import DataSpec, Phase, load_recipe
-from depthlib.training import LOG, make_model, make_optimizer, positions, rate_factor, train, validation_loss
+from depthlib.training import LOG, make_model, make_optimizer, rate_factor, train, validation_loss
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -98,32 +98,6 @@ def test_accumulated_pieces_give_the_gradient_of_the_whole_batch(tiny_recipe, tm
         runs.append(train(recipe, tmp_path / str(pieces), progress=False))
     for a, b in zip(*(run.model.state_dict().values() for run in runs), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
-
-
-def test_two_processes_agree_with_one(tiny_recipe, tmp_path):
-    """Accelerate on two CPU processes, the same global batch: the same losses."""
-    import yaml
-
-    recipe = with_phase(tiny_recipe, 0, samples=8 * 6, optimiser="sgd", rates={"coarse": 0.001})
-    recipe = dataclasses.replace(recipe, phases=recipe.phases[:1])
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(json.loads(json.dumps(recipe.to_dict()))))
-    script = tmp_path / "go.py"
-    script.write_text(
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from depthlib.recipe import load_recipe; from depthlib.training import train\n"
-        "train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
-    )
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]  # fmt: skip
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run([*launch, str(script), str(path), str(tmp_path / "two")], capture_output=True, text=True,
-                          env=environment, timeout=300)  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    subprocess.run([sys.executable, str(script), str(path), str(tmp_path / "one")], check=True)
-    losses = [[json.loads(line)["loss"] for line in (tmp_path / run / LOG).open()] for run in ("one", "two")]
-    assert len(losses[0]) == len(losses[1]) == 6
-    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
 def test_a_loss_that_is_not_finite_stops_names_and_saves(tiny_recipe, tmp_path):

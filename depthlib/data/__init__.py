@@ -34,6 +34,7 @@ FILES = {
     "middlebury_disparity": Files("middlebury", "MiddleburyDisparity", "middlebury"),
     "folder": Files("folder", "Folder"),
     "store": Files("store", "open_store"),
+    "shards": Files("shards", "open_shards"),
 }
 NAMES = ("rooms", "roads", *FILES, "motorcycle")
 
@@ -109,10 +110,12 @@ def _open_prepared(name: str, split: str, size: tuple[int, int] | None, options:
     return store
 
 
-def _root(name: str, options: dict[str, Any], folder: str | None) -> Path:
+def _root(name: str, options: dict[str, Any], folder: str | None) -> Path | str:
     root = options.pop("root", None if folder is None else data_root() / folder)
     if not isinstance(root, str | os.PathLike):
         raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
+    if name == "shards" and "://" in str(root):
+        return str(root)
     return Path(root).expanduser()
 
 

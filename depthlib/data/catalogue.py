@@ -110,6 +110,10 @@ CATALOGUE: dict[str, Entry] = {
         "a store that was prepared from any of these", "memory-mapped arrays", "of what it was made from",
         example="my_store",
     ),
+    "shards": Entry(
+        "a store exported as tar files, in a folder or on a server", "WebDataset's naming", "of what it was made from",
+        example="https://my.server/shards",
+    ),
 }  # fmt: skip
 
 

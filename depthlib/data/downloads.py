@@ -42,7 +42,13 @@ class Source:
     sha256: str | None = None
 
 
-def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str] = (), timeout_s: float = 30) -> Path:
+def fetch(
+    source: Source,
+    folder: str | os.PathLike[str],
+    mirrors: Iterable[str] = (),
+    timeout_s: float = 30,
+    progress: bool = True,
+) -> Path:
     """Download a file, or go on where an earlier try was cut off.
 
     The bytes gather in ``NAME.partial``; the file gets its name only when size and checksum are right, so an
@@ -53,6 +59,7 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
         folder: where it goes.
         mirrors: addresses to try first; the checksum makes any mirror safe.
         timeout_s: how long a server may be silent.
+        progress: show a bar.
 
     Raises:
         DepthError: every address failed (says what each answered and where to put the file by hand), the
@@ -78,12 +85,12 @@ def fetch(source: Source, folder: str | os.PathLike[str], mirrors: Iterable[str]
     for url in (*mirrors, *source.urls):
         resumed = partial.exists()
         try:
-            _download(url, partial, source, timeout_s)
+            _download(url, partial, source, timeout_s, progress)
             found = sha256(partial)
             if expected not in (None, found) and resumed:
                 # what an earlier address left may be the wrong part: this one gets a fresh start
                 partial.unlink()
-                _download(url, partial, source, timeout_s)
+                _download(url, partial, source, timeout_s, progress)
                 found = sha256(partial)
         except DepthError:  # no room: another address would not help
             raise
@@ -145,7 +152,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None:
+def _download(url: str, partial: Path, source: Source, timeout_s: float, progress: bool) -> None:
     have = partial.stat().st_size if partial.exists() else 0
     if source.size is not None and have >= source.size:  # whole already, or longer than it may be
         if have == source.size:
@@ -170,7 +177,7 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
         # nothing after what we have: whole, if the server says that this is all of the same file
         if "If-Range" not in headers or error.headers.get("Content-Range") != f"bytes */{have}":
             partial.unlink()
-            _download(url, partial, source, timeout_s)
+            _download(url, partial, source, timeout_s, progress)
         tag.unlink(missing_ok=True)
         return
     if source.sha256 is None:
@@ -182,7 +189,14 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float) -> None
         _room(partial.parent, source.name, (size or 0) - (have if resumed else 0))
         with (
             open(partial, "ab" if resumed else "wb") as file,
-            tqdm(total=size, initial=have if resumed else 0, unit="B", unit_scale=True, desc=source.name) as bar,
+            tqdm(
+                total=size,
+                initial=have if resumed else 0,
+                unit="B",
+                unit_scale=True,
+                desc=source.name,
+                disable=not progress,
+            ) as bar,  # fmt: skip
         ):
             while chunk := answer.read(CHUNK):
                 if size is not None and file.tell() + len(chunk) > size:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD, Sample, check_depth
+from depthlib.sample import RGBD, Batch, Sample, check_depth, collate
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
@@ -55,6 +55,41 @@ def decode(rgb: NDArray[np.uint8], depth: NDArray[Any]) -> tuple[torch.Tensor, t
     colour = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).to(torch.float32).div_(255)
     metres = torch.from_numpy(depth.astype(np.float32))[None]
     return colour, metres if depth.dtype == np.float16 else metres.div_(MILLIMETRES)
+
+
+def decode_batch(batch: Batch) -> Batch:
+    """A batch as stores keep it, colours uint8 [B, H, W, 3] and depths [B, H, W], as the floats of the contract, on its device.
+
+    The same numbers as :func:`decode` gives. A batch that has floats already comes back as it is.
+
+    >>> kept = {"rgb": torch.full((1, 2, 2, 3), 255, dtype=torch.uint8), "depth": torch.full((1, 2, 2), 1500, dtype=torch.uint16)}
+    >>> decode_batch(kept)["depth"].unique()
+    tensor([1.5000])
+    """
+    rgb, depth = batch["rgb"], batch["depth"]
+    if rgb.dtype != torch.uint8:
+        return batch
+    if depth.dtype == torch.uint16:  # few operations know this type; its bits are those of an int16
+        depth = depth.view(torch.int16).to(torch.int32).bitwise_and_(0xFFFF).to(torch.float32).div_(MILLIMETRES)
+    colours = rgb.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    return {**batch, "rgb": colours, "depth": depth.to(torch.float32)[:, None]}
+
+
+def stacked(kept: Sequence[tuple[NDArray[np.uint8], NDArray[Any], Mapping[str, Any]]]) -> Batch:
+    """Samples in the store's encoding as one batch for :func:`decode_batch`; depths of two encodings become metres."""
+    depths = [depth for _, depth, _ in kept]
+    if len({depth.shape for depth in depths}) > 1:
+        return collate(
+            [cast(Sample, {**rest, "depth": decode(rgb, depth)[1]}) for rgb, depth, rest in kept]
+        )  # names them
+    if len({depth.dtype for depth in depths}) > 1:
+        depths = [decode(rgb, depth)[1][0].numpy() for rgb, depth, _ in kept]
+    rest = collate([cast(Sample, entry) for _, _, entry in kept])
+    stacked = {
+        "rgb": torch.from_numpy(np.stack([rgb for rgb, _, _ in kept])),
+        "depth": torch.from_numpy(np.stack(depths)),
+    }
+    return cast(Batch, {**rest, **stacked})
 
 
 def content_hash(rgb: NDArray[Any], depth: NDArray[Any], index: list[dict[str, Any]]) -> str:
@@ -159,17 +194,25 @@ class Store:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Sample:
-        i = self.indices[index]
-        rgb, depth = decode(self._rgb[i], self._depth[i])
-        entry = self._index[i]
-        check_depth(depth, f"{self.folder}, {entry['name']}")
-        return Sample(
-            rgb=rgb, depth=depth, K=torch.tensor(entry["K"]), name=entry["name"], dataset=self.name,
-            index=index, scene=entry["scene"],
-        )  # fmt: skip
+        rgb, depth, rest = self.kept(index)
+        colour, metres = decode(rgb, depth)
+        return cast(Sample, {**rest, "rgb": colour, "depth": metres})
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
+
+    def encoded(self, indices: Sequence[int]) -> Batch:
+        """Samples as one batch in the store's own encoding, which :func:`decode_batch` reads on any device."""
+        return stacked([self.kept(i) for i in indices])
+
+    def kept(self, index: int) -> tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]:
+        """Colours [H, W, 3] and depths [H, W] of a sample as they are stored, and the rest of it."""
+        i = self.indices[index]
+        entry, depth = self._index[i], np.array(self._depth[i])
+        if depth.dtype == np.float16 or not depth.any():  # 16 bits of millimetres can be wrong in no other way
+            check_depth(decode(self._rgb[i], depth)[1], f"{self.folder}, {entry['name']}")
+        about = {"K": torch.tensor(entry["K"]), "name": entry["name"], "dataset": self.name, "index": index}
+        return np.array(self._rgb[i]), depth, {**about, "scene": entry["scene"]}
 
     def names(self) -> list[str]:
         """The names, in order."""
@@ -229,18 +272,24 @@ class InMemory:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        samples = []
+        for rgb, depth, rest in self._keep(indices):
+            colour, metres = decode(rgb, depth)
+            samples.append(cast(Sample, {**rest, "rgb": colour, "depth": metres}))
+        return samples
+
+    def encoded(self, indices: Sequence[int]) -> Batch:
+        """Samples as one batch in the store's encoding, which :func:`decode_batch` reads on any device."""
+        return stacked(self._keep(indices))
+
+    def _keep(self, indices: Sequence[int]) -> list[tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]]:
         new = [i for i in dict.fromkeys(indices) if i not in self._kept]
         if new:
             for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):
                 rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
                 far = sample["depth"].max() > 65.535  # metres, where 16 bits of millimetres end
                 self._kept[i] = (*encode(sample, "float16" if far else "uint16"), rest)
-        samples = []
-        for i in indices:
-            rgb, depth, rest = self._kept[i]
-            colour, metres = decode(rgb, depth)
-            samples.append(cast(Sample, {**rest, "rgb": colour, "depth": metres}))
-        return samples
+        return [self._kept[i] for i in indices]
 
     def names(self) -> list[str]:
         """Those of the data set behind it."""

@@ -1,0 +1,107 @@
+"""``depthlib sweep`` and ``depthlib bench``: many runs of a recipe, and where the time of one goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from depthlib.cli_arguments import parse_parameters
+from depthlib.errors import DepthError
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """Every combination of the given values as a run; a table and a plot of what came of it."""
+    import os
+
+    from depthlib import plots, sweep
+    from depthlib.files import writable_folder, write_whole
+    from depthlib.recipe import default_profile, load_recipe
+
+    profile = args.profile or default_profile()
+    given = parse_parameters(args.parameter, example="lam=0,0.25,1")
+    grid = {key: sweep.values_of(text, f"-p {key}") for key, text in given.items()}
+    if not grid:
+        raise DepthError("sweep: nothing to vary; give values, such as -p lam=0,0.25,1 -p seed=0..2.")
+    name = load_recipe(args.recipe, profile).name
+    runs = Path(os.environ.get("DEPTHLIB_RUNS") or "runs")
+    out = Path(args.out) if args.out else runs / "sweeps" / name / f"{profile}-{'-'.join(grid)}"
+    if args.results:
+        writable_folder(Path(args.results).parent, "Choose another place with --results.")
+    command = shlex.join(
+        ["depthlib", "sweep", name, "--profile", profile, *(w for p in args.parameter for w in ("-p", p))]
+    )
+    content = sweep.sweep(args.recipe, profile, grid, out, args.jobs, args.cluster, command)
+    table = sweep.as_markdown(content, args.where, args.predictor)
+    write_whole(out / "sweep.md", lambda partial: partial.write_text(table + "\n"))
+    lines = sweep.summary(content, args.where, args.predictor)
+    drawn = [name for name in ("abs_rel", "rmse", "scale_invariant_rmse") if name in lines[0].mean] or list(
+        lines[0].mean
+    )[:3]
+    figure = plots.sweep(lines, drawn)
+    write_whole(out / "sweep.png", lambda partial: figure.savefig(partial, format="png", dpi=150))
+    print(
+        f"\n{table}\n\ntable       {out / 'sweep.md'}\nplot        {out / 'sweep.png'}\nresults     {out / 'sweep.json'}"
+    )
+    if args.results:
+        target = Path(args.results)
+        write_whole(target, lambda partial: partial.write_text(json.dumps(content, indent=1) + "\n"))
+        print(f"kept        {target}")
+    return 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Where a step's time goes, and what each switch gains."""
+    from depthlib import bench
+    from depthlib.files import write_whole
+    from depthlib.recipe import default_profile
+
+    profile = args.profile or default_profile()
+    parameters: dict[str, Any] = parse_parameters(args.parameter)
+    report = bench.measure(args.recipe, profile, parameters, args.steps, args.switches)
+    print(bench.as_text(report))
+    if args.json:
+        write_whole(args.json, lambda partial: partial.write_text(json.dumps(report, indent=1) + "\n"))
+    return 0
+
+
+def add_scale(add: Add) -> None:
+    """Both commands."""
+    for name, function, text, examples in (
+        ("sweep", sweep, "Every combination of some values as an executed notebook; a table and a plot; goes on where it was cut off.",
+         "  depthlib sweep eigen-rooms -p lam=0,0.25,0.5,1 -p seed=0..2\n"
+         "  depthlib sweep eigen-nyu --profile gpu -p lam=0,0.5 -p seed=0..4 --cluster tcp://10.0.0.5:8786 --out /shared/lam\n"),
+        ("bench", bench, "Where a training step's time goes: images a second, data, forward, backward, optimiser, memory.",
+         "  depthlib bench eigen-rooms\n  depthlib bench densedepth-mobilenet-nyu --profile gpu --switches\n"),
+    ):  # fmt: skip
+        sub = add(name, function, text, examples)
+        sub.add_argument("recipe", help="a recipe's name or a YAML file")
+        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: cpu)")
+        many = "values by name or dotted path, separated by commas; 0..2 are whole numbers from … to; repeatable"
+        sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE" + ("S" if name == "sweep" else ""),
+                         help=many if name == "sweep" else "override a setting by name or dotted path; repeatable")  # fmt: skip
+        if name == "sweep":
+            sub.add_argument("--out", help="folder for all runs; by default runs/sweeps/RECIPE/PROFILE-NAMES")
+            sub.add_argument("--results", metavar="FILE", help="also keep sweep.json as this file")
+            sub.add_argument(
+                "--jobs", type=int, default=1, metavar="N", help="runs at a time on this machine (default: 1)"
+            )
+            sub.add_argument("--cluster", metavar="ADDRESS",
+                             help="of a dask scheduler whose workers run instead; they must see --out under the same path")  # fmt: skip
+            sub.add_argument(
+                "--where", metavar="KEY", help="data-split/protocol of the table (default: the first scored)"
+            )
+            sub.add_argument("--predictor", help="whose figures (default: the part scored last)")
+        else:
+            sub.add_argument(
+                "--steps", type=int, default=8, metavar="N", help="steps to measure of each phase (default: 8)"
+            )
+            sub.add_argument(
+                "--switches", action="store_true", help="also with each switch off, one at a time, and all off"
+            )
+            sub.add_argument("--json", metavar="FILE", help="also write the report there")
