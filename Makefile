@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: help book test serve lab notebooks tables bench clean ready
+.PHONY: help book test serve lab notebooks tables bench gpu clean ready
 .DEFAULT_GOAL := help
 
 help:
@@ -14,8 +14,9 @@ help:
 	@echo "make test       install, lint, type-check, and run all tests, chapters included"
 	@echo "make tables     the papers' tables, published numbers beside ours"
 	@echo "make bench      speed and memory"
+	@echo "make gpu        on a CUDA GPU: its tests, benchmarks and trainings, gone on with where it was cut off"
 	@echo "make clean      delete what was built (not .venv)"
-	@echo "Options: PYTHON=python3.12 (to make .venv), DEPTHLIB_PROFILE=smoke|cpu|gpu, PORT=8000"
+	@echo "Options: PYTHON=python3.12 (to make .venv), DEPTHLIB_PROFILE=smoke|cpu|gpu, PORT=8000, MINUTES=9 (of make gpu)"
 
 ready:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "make: there is no $(PYTHON). Install Python 3.11 or newer, or say make PYTHON=..." >&2; exit 1; }
@@ -41,6 +42,9 @@ tables: ready
 
 bench: ready
 	@$(VENV) tools/tasks.py bench
+
+gpu: ready
+	@$(VENV) tools/gpu.py $(if $(MINUTES),--minutes $(MINUTES))
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

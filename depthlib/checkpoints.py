@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
@@ -170,6 +170,23 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     load_weights(found, model)
     model.begin_phase(stage or recipe.phases[-1].train)
     return model.eval()
+
+
+def halved(run: str | os.PathLike[str]) -> tuple[bytes, dict[str, Any]]:
+    """A run's weights (their moving average where there is one) in half precision, as a safetensors file; and its state.
+
+    Written as ``model.safetensors`` and ``state.json`` into a folder, :func:`load_model` reads them.
+
+    Raises:
+        DepthError: no checkpoint there.
+    """
+    found = latest_checkpoint(run)
+    if found is None:
+        raise DepthError(f"{run}: no checkpoint there. Train first.")
+    averaged = found / "ema.safetensors"
+    tensors = _read(averaged if averaged.exists() else found / "model.safetensors")
+    half = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in tensors.items()}
+    return save(half), {"schema": SCHEMA, "recipe": read_state(found, ("recipe",))["recipe"]}
 
 
 def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimizer) -> None:

@@ -121,7 +121,7 @@ class Speed:
         channels_last: keep the channels of a pixel side by side in memory.
         fused: update all weights by one kernel of the optimiser.
         augment_on: the network's ``device``, or the ``processor``, by the threads that read.
-        readers: threads that read ahead, a batch each; 0 reads when the step asks.
+        readers: threads that read ahead, a batch each; 0 reads when the step asks; None: 1 for a processor, 4 for a GPU.
 
     Together with a phase's ``precision``. ``depthlib bench --switches`` measures what each one gains.
     """
@@ -130,10 +130,10 @@ class Speed:
     channels_last: bool = True
     fused: bool = True
     augment_on: Literal["device", "processor"] = "device"
-    readers: int = 1
+    readers: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.readers <= 64:
+        if self.readers is not None and not 0 <= self.readers <= 64:
             raise DepthError(f"readers is {self.readers}; expected threads that read ahead, 0 to 64.")
 
 

@@ -75,7 +75,7 @@ def baseline(name: str, recipe: Recipe, spec: EvaluateSpec) -> Any:
     if name == "constant":
         return constant(torch.ones(1, 1, 1, 1))
     image = {"mean": mean_depth_image, "median": median_depth_image}[name]
-    return constant(image(open_spec(spec.baseline_data or recipe.data)))
+    return constant(image(open_spec(spec.baseline_data or recipe.data)).cpu())  # scenes may be made on a GPU
 
 
 def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]]]:

@@ -281,6 +281,7 @@ def _train_phase(
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
     by_readers = speed.augment_on == "processor"
+    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 1
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:
@@ -303,7 +304,7 @@ def _train_phase(
     bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
                disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
     feed = Batches(
-        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, speed.readers,
+        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, readers,
         change if by_readers else None,
     )  # fmt: skip
     written = run.folder / LOG if accelerator.is_main_process else Path(os.devnull)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
 
-from depthlib.checkpoints import latest_checkpoint, read_state
+from depthlib.checkpoints import halved
 from depthlib.results import read_results, table
 
 BOX = Path(__file__).resolve().parent.parent / "depthlib" / "box"
@@ -55,18 +54,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a finished run's folder")
     run = Path(parser.parse_args().run)
-    results, checkpoint = read_results(run / "results.json"), latest_checkpoint(run)
-    assert checkpoint is not None
-    ema = checkpoint / "ema.safetensors"
-    tensors = load_file(ema if ema.exists() else checkpoint / "model.safetensors")
-    halved = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in tensors.items()}
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "model.safetensors"
-        save_file(halved, file)
-        content = file.read_bytes()
+    results = read_results(run / "results.json")
+    content, state = halved(run)
     if len(content) > LIMIT:
         raise SystemExit(f"{len(content) / 1e6:.1f} MB; the box takes {LIMIT / 1e6:.0f}. Train a narrower network.")
-    recipe = read_state(checkpoint, ("recipe",))["recipe"]
+    recipe, tensors = state["recipe"], load(content)
     rows, columns = recipe["model"]["options"]["size"]
     counted = {
         k: v for k, v in tensors.items() if not k.endswith(("running_mean", "running_var", "num_batches_tracked"))
@@ -81,7 +73,7 @@ def main() -> None:
     )  # fmt: skip
     BOX.mkdir(exist_ok=True)
     (BOX / "model.safetensors").write_bytes(content)
-    (BOX / "state.json").write_text(json.dumps({"schema": 1, "recipe": recipe}, indent=1) + "\n")
+    (BOX / "state.json").write_text(json.dumps(state, indent=1) + "\n")
     (BOX / "README.md").write_text(card)
     print(f"{BOX}: {len(content) / 1e6:.1f} MB")
 

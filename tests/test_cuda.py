@@ -1,0 +1,143 @@
+"""On a GPU: the same numbers as on the processor. All of it is skipped where there is none."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from made import make_pairs
+
+from depthlib.augment import NYU, augment
+from depthlib.batches import Batches
+from depthlib.data import open_dataset
+from depthlib.data.preparation import write_store
+from depthlib.data.store import Store, decode_batch
+from depthlib.errors import DepthError, enough_memory
+from depthlib.losses import LOSSES, make_loss
+from depthlib.metrics import error_sums
+from depthlib.models import build_model
+from depthlib.prediction import predict
+from depthlib.recipe import Speed
+from depthlib.timing import PARTS, Stopwatch
+from depthlib.training import train
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+@pytest.fixture(autouse=True)
+def exact_products():
+    """Without TF32, so that a product is the processor's to rounding."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.fixture
+def store(tmp_path):
+    write_store(open_dataset("folder", root=make_pairs(tmp_path / "many", 12)), tmp_path / "store", progress=False)
+    return Store(tmp_path / "store")
+
+
+def test_bytes_become_the_same_floats(store):
+    here = decode_batch(store.encoded(range(8)))
+    there = decode_batch({k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in store.encoded(range(8)).items()})
+    assert torch.equal(here["depth"], there["depth"].cpu())
+    torch.testing.assert_close(here["rgb"], there["rgb"].cpu(), rtol=0, atol=1e-7)
+
+
+def test_batches_arrive_whole_however_many_read_ahead(store):
+    found = []
+    for device, readers in (("cpu", 0), ("cuda", 1), ("cuda", 4)):
+        with Batches(store, 4, 2, 0, 0, 0, 1, device, readers) as feed:
+            found.append([batch["depth"].cpu() for step in range(9) for batch, _ in feed.take(step, 8)])
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(*found, strict=True))
+
+
+def test_augmentation_moves_the_same_pixels(store):
+    here = decode_batch(store.encoded(range(8)))
+    there = {k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in here.items()}
+    a, b = augment(here, (228, 304), NYU, 3, 5), augment(there, (228, 304), NYU, 3, 5)
+    assert ((a["depth"] - b["depth"].cpu()).abs() < 1e-4).float().mean() > 0.999  # at a rounding tie a neighbour may win
+    assert (a["rgb"] - b["rgb"].cpu()).abs().mean() < 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_losses_and_their_gradients_agree(name):
+    torch.manual_seed(0)
+    prediction, target = torch.rand(3, 1, 24, 32) + 1, torch.rand(3, 1, 24, 32) + 1
+    mask = torch.rand(3, 1, 24, 32) > 0.3
+    gradients = []
+    for device in ("cpu", "cuda"):
+        p = prediction.to(device).detach().requires_grad_()
+        make_loss(name)(p, target.to(device), mask.to(device))[0].sum().backward()
+        gradients.append(p.grad.cpu())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_sums_of_errors_agree():
+    prediction, truth = torch.rand(3, 1, 48, 64) + 1, torch.rand(3, 1, 48, 64) + 1
+    mask = torch.rand(3, 1, 48, 64) > 0.5
+    torch.testing.assert_close(
+        error_sums(prediction, truth, mask), error_sums(prediction.cuda(), truth.cuda(), mask.cuda()).cpu(), rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["eigen", "densedepth"])
+def test_networks_answer_alike(name):
+    torch.manual_seed(0)
+    options = {"width": 0.05} if name == "eigen" else {"encoder": "mobilenet_v2", "width": 0.1, "size": (96, 128)}
+    model = build_model(name, **options).eval()
+    picture = torch.rand(2, 3, 240, 320)
+    here, there = predict(model, picture).depth, predict(copy.deepcopy(model).cuda(), picture).depth
+    torch.testing.assert_close(here, there.cpu(), rtol=1e-3, atol=1e-4)
+
+
+def one_phase(recipe, **speed):
+    phase = dataclasses.replace(recipe.phases[0], samples=8 * 6, optimiser="sgd", rates={"coarse": 1e-4})
+    return dataclasses.replace(recipe, phases=(phase,), evaluate=(), speed=Speed(**speed))
+
+
+def test_the_loop_learns_alike_with_every_switch(tiny_recipe, tmp_path):
+    """Eager against compiled, and each switch off."""
+    found = []
+    for number, speed in enumerate(({"compile": False}, {}, {"channels_last": False}, {"fused": False}, {"readers": 4},
+                                    {"augment_on": "processor"})):  # fmt: skip
+        run = train(one_phase(tiny_recipe, **speed), tmp_path / str(number), progress=False)
+        found.append([h["loss"] for h in run.history])
+    for losses in found[1:]:
+        assert losses == pytest.approx(found[0], rel=1e-2)
+
+
+def test_a_run_is_gone_on_with_on_a_gpu(tiny_recipe, tmp_path):
+    recipe = one_phase(tiny_recipe, compile=False)
+    whole = train(recipe, tmp_path / "whole", progress=False)
+    with pytest.raises(DepthError):
+        train(recipe, tmp_path / "cut", progress=False, minutes=1e-6)
+    cut = train(recipe, tmp_path / "cut", progress=False)
+    assert [h["loss"] for h in cut.history] == pytest.approx([h["loss"] for h in whole.history], rel=1e-3)
+
+
+def test_bf16_stays_finite_and_close(tiny_recipe, tmp_path):
+    fp32 = one_phase(tiny_recipe)
+    bf16 = dataclasses.replace(fp32, phases=(dataclasses.replace(fp32.phases[0], precision="bf16"),))
+    runs = [train(recipe, tmp_path / name, progress=False) for recipe, name in ((fp32, "a"), (bf16, "b"))]
+    losses = [[h["loss"] for h in run.history] for run in runs]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_the_store_feeds_a_gpu(store, tiny_recipe, tmp_path):
+    """Full width, batch 32: the steps wait for data less than 3 % of the time."""
+    data = dataclasses.replace(tiny_recipe.data, name="store", options={"root": str(store.folder)})
+    model = dataclasses.replace(tiny_recipe.model, options={**tiny_recipe.model.options, "width": 1.0})
+    phase = dataclasses.replace(tiny_recipe.phases[0], batch=32, samples=32 * 60, precision="bf16")
+    recipe = dataclasses.replace(tiny_recipe, data=data, model=model, phases=(phase,), evaluate=(), speed=Speed(readers=4))
+    watch = Stopwatch()
+    train(recipe, tmp_path / "run", progress=False, watch=watch)
+    steps = watch.steps[10:-1]
+    assert sum(step["data"] for step in steps) < 0.03 * sum(step[part] for step in steps for part in PARTS)
+
+
+def test_running_out_of_a_gpus_memory_is_one_sentence():
+    with pytest.raises(DepthError, match="out of memory: a petabyte"), enough_memory("a petabyte", "Ask for less."):
+        torch.empty(2**50, device="cuda")

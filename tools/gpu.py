@@ -1,0 +1,169 @@
+"""What a GPU is good for here, the most valuable first: tests on it, benchmarks, then trainings; what came of it is kept.
+
+python tools/gpu.py                  all of it, one piece after the other (make gpu does the same)
+python tools/gpu.py --minutes 9      as much as fits; the same command goes on where this one ended
+python tools/gpu.py --list           the pieces, and which are done
+python tools/gpu.py --only eigen-nyu --profile cpu
+
+Results go to results/, benchmarks to results/benchmarks/ with the profile in their names, checkpoints in half precision to
+runs/plan/half (those under 15 MB). A piece that needs data or weights which are not here says so and the next one follows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 15_000_000  # bytes of a checkpoint that is worth carrying away
+AGAIN = 75  # exit status: stopped in time, everything saved
+SCENES_ON_GPU = ("-p", "data.options.device=cuda")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A command, and what it is.
+
+    Args:
+        command: after the Python executable; ``{profile}`` and ``{device}`` are filled in.
+        recipe: that it trains, in pieces of a few minutes; empty for other commands.
+        needs: minutes that it may take, if it cannot be interrupted.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    recipe: str = ""
+    needs: float = 0.0
+
+
+def training(recipe: str, *more: str, seed: int = 0, scenes: bool = False) -> Piece:
+    seeded = (*more, "-p", f"seed={seed}") if seed else more
+    name = recipe if not seed else f"{recipe}-{seed}"
+    command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "results", *seeded)
+    return Piece(name, (*command, "{scenes}") if scenes else command, recipe)
+
+
+def benchmark(name: str, *command: str, needs: float) -> Piece:
+    return Piece(f"benchmark-{name}", (*command, "--json", f"results/benchmarks/{name}-{{profile}}.json"), needs=needs)
+
+
+BENCH = ("-m", "depthlib", "bench")
+PLAN = (
+    Piece("tests", ("-m", "pytest", "-q", "tests/test_cuda.py", "tests/test_scenes.py"), needs=5),
+    benchmark("train-step", "benchmarks/train_step.py", "--networks", "eigen", "densenet169", "densenet121", "resnet50",
+              "mobilenet_v2", "--sizes", "480x640", "--batch", "{batch}", "--steps", "{steps}", needs=8),
+    benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
+              needs=3),
+    benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
+    benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
+              "-p", "model.options.weights=null", "--switches", needs=8),
+    benchmark("shards", "benchmarks/shards.py", needs=3),
+    training("eigen-nyu"),
+    training("eigen-nyu-log-rmse"),
+    training("densedepth-mobilenet-nyu"),
+    training("eigen-nyu", seed=1),
+    training("eigen-nyu", seed=2),
+    training("densedepth169-nyu"),
+    training("densedepth121-nyu"),
+    training("eigen-rooms-wide", scenes=True),
+    training("eigen-nyu-from-rooms", "-p", "model.weights=runs/eigen-rooms-wide/{profile}-0"),
+    training("densedepth-mobilenet-rooms", scenes=True),
+    training("eigen-nyu-paper"),
+    training("eigen-roads", scenes=True),
+)  # fmt: skip
+
+
+def filled(piece: Piece, profile: str) -> list[str]:
+    """The piece's command for a profile."""
+    gpu = profile == "gpu"
+    values = {
+        "profile": profile, "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
+        "scene_count": "4096" if gpu else "32", "scene_batch": "256" if gpu else "16",
+    }  # fmt: skip
+    words: list[str] = []
+    for word in piece.command:
+        words += (SCENES_ON_GPU if gpu else ()) if word == "{scenes}" else (word.format(**values),)
+    return words
+
+
+def keep_half(piece: Piece, profile: str, folder: Path) -> str:
+    """Put the weights of a finished training into ``folder``, if they are small enough; what was done, in words."""
+    from depthlib.checkpoints import halved
+
+    seed = next((word.removeprefix("seed=") for word in piece.command if word.startswith("seed=")), "0")
+    content, state = halved(ROOT / "runs" / piece.recipe / f"{profile}-{seed}")
+    if len(content) > LIMIT:
+        return f"{len(content) / 1e6:.0f} MB in half precision: not kept"
+    target = folder / f"{piece.recipe}-{profile}-{seed}"
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "model.safetensors").write_bytes(content)
+    (target / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+    return f"{len(content) / 1e6:.1f} MB kept in {target}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", choices=("gpu", "cpu", "smoke"), default="gpu")
+    parser.add_argument("--minutes", type=float, default=0, help="stop in time for this (default: go on to the end)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="these pieces only; repeatable")
+    parser.add_argument("--list", action="store_true", help="say what there is and what is done, and stop")
+    args = parser.parse_args()
+    known = [piece.name for piece in PLAN]
+    if wrong := [name for name in args.only if name not in known]:
+        parser.error(f"--only {wrong[0]}: there are {', '.join(known)}")
+    folder = ROOT / "runs" / "plan"
+    notes = folder / f"{args.profile}.json"
+    try:
+        done: dict[str, str] = json.loads(notes.read_text())
+    except (OSError, ValueError):
+        done = {}
+    chosen = [piece for piece in PLAN if not args.only or piece.name in args.only]
+    if args.list:
+        for piece in chosen:
+            print(f"{piece.name:32}{done.get(piece.name, 'to do')}")
+        return 0
+    if args.profile == "gpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            print("gpu: there is no CUDA GPU here; `--profile cpu` runs the same plan, smaller.", file=sys.stderr)
+            return 2
+    until = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
+    # every folder and file that the commands name is below the checkout
+    environment = {**os.environ, "DEPTHLIB_RUNS": "runs"}
+    failed = False
+    for piece in chosen:
+        left = (until - time.monotonic()) / 60
+        if done.get(piece.name, "").startswith("done"):
+            continue
+        if left < max(piece.needs, 0.2):
+            print(f"{piece.name}: {left:.1f} minutes are left; the same command goes on here.")
+            return AGAIN
+        command = filled(piece, args.profile)
+        if piece.recipe and args.minutes:
+            command += ["--minutes", f"{max(0.1, left - 0.3):.2f}"]  # scoring needs a little, too
+        print(f"\n{piece.name}: {shlex.join(command)}", flush=True)
+        began = time.monotonic()
+        status = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment).returncode
+        if status == AGAIN:
+            return AGAIN
+        took = f"{time.monotonic() - began:.0f} s"
+        done[piece.name] = f"done in {took}" if status == 0 else f"failed with status {status} after {took}"
+        if status == 0 and piece.recipe:
+            done[piece.name] += f"; {keep_half(piece, args.profile, folder / 'half')}"
+        failed |= status != 0
+        folder.mkdir(parents=True, exist_ok=True)
+        notes.write_text(json.dumps(done, indent=1) + "\n")
+        print(f"{piece.name}: {done[piece.name]}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
