@@ -26,15 +26,21 @@ from depthlib.timing import PARTS, Stopwatch
 from depthlib.training import make_model, peak_memory, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
-#: A switch → a recipe's phases and speed with it off, as most public code has it.
-SWITCHES: dict[str, Callable[[Recipe], Recipe]] = {
-    "bf16": lambda recipe: _phases(recipe, precision="fp32"),
-    "channels_last": lambda recipe: _speed(recipe, channels_last=False),
-    "fused": lambda recipe: _speed(recipe, fused=False),
-    "compile": lambda recipe: _speed(recipe, compile=False),
-    "readers": lambda recipe: _speed(recipe, readers=0),
-    "augment_on": lambda recipe: _speed(recipe, augment_on="processor", readers=0),
-}
+#: A switch → a recipe's phases and speed with it on, and off, as most public code has it.
+SWITCHES: dict[str, tuple[Callable[[Recipe], Recipe], Callable[[Recipe], Recipe]]] = {
+    "bf16": (lambda recipe: _phases(recipe, precision="bf16"), lambda recipe: _phases(recipe, precision="fp32")),
+    "channels_last": (lambda recipe: _speed(recipe, channels_last=True), lambda recipe: _speed(recipe, channels_last=False)),
+    "fused": (lambda recipe: _speed(recipe, fused=True), lambda recipe: _speed(recipe, fused=False)),
+    "compile": (lambda recipe: _speed(recipe, compile=True), lambda recipe: _speed(recipe, compile=False)),
+    "readers": (lambda recipe: _speed(recipe, readers=4 if _gpu() else 1), lambda recipe: _speed(recipe, readers=0)),
+    "augment_on": (
+        lambda recipe: _speed(recipe, augment_on="device"), lambda recipe: _speed(recipe, augment_on="processor")
+    ),
+}  # fmt: skip
+
+
+def _gpu() -> bool:
+    return torch.cuda.is_available()
 
 
 def _phases(recipe: Recipe, **changes: Any) -> Recipe:
@@ -53,12 +59,13 @@ def measure(
     Args:
         name, profile, parameters: as for :func:`depthlib.recipe.load_recipe`.
         steps: how many are measured, after a few that are not.
-        switches: measure again with each switch of :data:`SWITCHES` off, and with all of them off.
+        switches: measure again with each switch of :data:`SWITCHES` turned over, and with all of them off.
 
     Returns:
         The report: device, threads, versions, the measured peak of matrix products, and for each phase images a second,
-        milliseconds of each part of a step (medians), memory and the share of the peak; under ``without`` the same for each
-        switch that is off, with ``gain``, how many times faster it makes a step.
+        milliseconds of each part of a step (medians), memory and the share of the peak. Under ``switches`` for each switch
+        whether the recipe has it ``on``, the same figures with it turned over as ``phases``, and in them ``gain``, how many
+        times faster a step is with the switch than without it.
 
     Raises:
         DepthError: an unknown recipe, or data that are not here.
@@ -79,23 +86,33 @@ def measure(
     report["phases"] = alone(_timed, recipe, steps, threads)
     _shares(report["phases"], recipe, report["peak_gflops"])
     if switches:
-        report["without"] = {}
-        for switch in (*SWITCHES, "all"):
-            changed = recipe
-            for key in SWITCHES if switch == "all" else (switch,):
-                changed = SWITCHES[key](changed)
-            if changed == recipe or (switch == "compile" and not _compiles(recipe)):
-                continue  # off already
-            found = alone(_timed, changed, steps, threads)
-            _shares(found, changed, report["peak_gflops"])
-            for phase, figures in found.items():
-                figures["gain"] = round(report["phases"][phase]["images_per_second"] / figures["images_per_second"], 2)
-            report["without"][switch] = found
+        settled = _settled(recipe)
+        report["switches"] = {}
+        for switch, (on, off) in SWITCHES.items():
+            used = on(settled) == settled
+            found = alone(_timed, off(settled) if used else on(settled), steps, threads)
+            _shares(found, off(settled) if used else on(settled), report["peak_gflops"])
+            _gains(*((report["phases"], found) if used else (found, report["phases"])), found)
+            report["switches"][switch] = {"on": used, "phases": found}
+        for _, off in SWITCHES.values():
+            settled = off(settled)
+        found = alone(_timed, settled, steps, threads)
+        _shares(found, settled, report["peak_gflops"])
+        _gains(report["phases"], found, found)
+        report["switches"]["all"] = {"on": True, "phases": found}
     return report
 
 
-def _compiles(recipe: Recipe) -> bool:
-    return torch.cuda.is_available() if recipe.speed.compile is None else recipe.speed.compile
+def _settled(recipe: Recipe) -> Recipe:
+    """With what the recipe leaves to the device decided, as training does it."""
+    speed = recipe.speed
+    readers = speed.readers if speed.readers is not None else 4 if _gpu() else 0
+    return _speed(recipe, compile=_gpu() if speed.compile is None else speed.compile, readers=readers)
+
+
+def _gains(on: dict[str, dict[str, Any]], off: dict[str, dict[str, Any]], into: dict[str, dict[str, Any]]) -> None:
+    for phase, figures in into.items():
+        figures["gain"] = round(on[phase]["images_per_second"] / off[phase]["images_per_second"], 2)
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -104,18 +121,20 @@ def as_text(report: dict[str, Any]) -> str:
         f"{report['recipe']} ({report['profile']}) on {report['device']}, {report['threads']} threads, torch {report['torch']}",
         f"peak of matrix products: {report['peak_gflops']['bf16']} GFLOP/s in bf16, {report['peak_gflops']['fp32']} in fp32",
         "",
-        f"{'':24}{'images/s':>9}" + "".join(f"{part:>11}" for part in PARTS) + f"{'MB':>8}{'of peak':>9}{'gain':>7}",
+        f"{'':28}{'images/s':>9}" + "".join(f"{part:>11}" for part in PARTS) + f"{'MB':>8}{'of peak':>9}{'gain':>7}",
     ]
-    variants = {"": report["phases"], **{f"without {name}": found for name, found in report.get("without", {}).items()}}
+    variants = {"": report["phases"]}
+    for name, found in report.get("switches", {}).items():
+        variants[f"{'without' if found['on'] else 'with'} {name}"] = found["phases"]
     for name, phases in variants.items():
         for phase, figures in phases.items():
             parts = "".join(f"{figures['ms'][part]:>11.1f}" for part in PARTS)
             gain = f"{figures['gain']:>7.2f}" if "gain" in figures else ""
             lines.append(
-                f"{f'{phase} {name}':24}{figures['images_per_second']:>9.1f}{parts}{figures['memory_mb']:>8}"
+                f"{f'{phase} {name}':28}{figures['images_per_second']:>9.1f}{parts}{figures['memory_mb']:>8}"
                 f"{figures['share_of_peak']:>9.2f}{gain}"
             )
-    return "\n".join([*lines, "", "Parts in milliseconds a step, medians; waiting for data is `data`."])
+    return "\n".join([*lines, "", "Parts in milliseconds a step, medians; waiting for data is `data`. Gain: times faster with the switch than without."])
 
 
 def _timed(recipe: Recipe, steps: int, threads: int) -> dict[str, dict[str, Any]]:

@@ -281,7 +281,8 @@ def _train_phase(
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
     by_readers = speed.augment_on == "processor"
-    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 1
+    # on a processor a thread that reads ahead takes from the step more time than it saves (`depthlib bench --switches`)
+    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 0
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:

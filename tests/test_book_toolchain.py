@@ -254,6 +254,9 @@ def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
         of_seed = {"recipe": "demo", "seed": seed, "metrics": {"nyu": {"fine": {"abs_rel": value}}}}
         (tmp_path / "demo" / f"cpu-{seed}.json").write_text(json.dumps({**results, **of_seed}))
         assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == shown[seed]
+    faster = {**results, **of_seed, "settings": {**results["settings"], "speed": {"compile": True}}}
+    (tmp_path / "demo" / "cpu-2.json").write_text(json.dumps(faster))  # the same numbers in fewer seconds
+    assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == shown[2]
     with pytest.raises(pairing.ResultError, match="no 'rmse'"):
         pairing.result("demo/cpu-*::metrics.nyu.fine.rmse::.2f", tmp_path)
     (tmp_path / "demo" / "cpu-3.json").write_text(

@@ -50,6 +50,13 @@ def test_half_precision_costs_nothing_that_counts(nyu_root):
         assert score[name] == pytest.approx(value, abs=1e-3), name
 
 
+def test_reports_are_those_of_the_results():
+    reports = json.loads(gallery.REPORTS.read_text())
+    assert {name: json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in reports} == reports
+    with pytest.raises(DepthError, match="there are benchmarks/recipes"):
+        gallery.report("nothing")
+
+
 NETWORKS = [
     *(f"densedepth-mobilenet-{name}/all" for name in ("nyu", "random", "rooms", "nyu-from-rooms")),
     *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean")),

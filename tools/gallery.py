@@ -1,4 +1,8 @@
-"""Makes the excerpts in depthlib/gallery from finished runs and their results. Needs NYU Depth v2 and the runs below."""
+"""Makes the excerpts in depthlib/gallery.
+
+python tools/gallery.py          the reports that chapters draw, from results/
+python tools/gallery.py runs     all of it, from finished runs too; needs NYU Depth v2 and the runs below
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from torch import Tensor
 from depthlib.checkpoints import load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import Predictor, constant, evaluate, from_model, mean_depth_image
-from depthlib.gallery import CURVES, FIGURES, KEPT, NINE, SORTED, encode
+from depthlib.gallery import CURVES, FIGURES, KEPT, NINE, REPORTS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.results import read_results, results_path
 from depthlib.sample import RGBD
@@ -33,16 +37,25 @@ NETWORKS = {
 }
 ON_NINE = ("densedepth-mobilenet-nyu/all", "densedepth-mobilenet-random/all")
 ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
+#: Which of results/ the chapters draw whole.
+REPORTED = (
+    "benchmarks/recipes", "benchmarks/switches-eigen-nyu", "benchmarks/switches-densedepth-mobilenet-nyu",
+    "benchmarks/shards", "sweeps/eigen-rooms-lam",
+)  # fmt: skip
 SIZE = (72, 96)
 LIMIT = 110_000  # bytes a file: they go into every installation
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, help="the folder of runs")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="?", help="the folder of runs (default: pack the reports only)")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    reports = {name: json.loads(Path(f"results/{name}.json").read_text()) for name in REPORTED}
+    REPORTS.write_text(json.dumps(reports, indent=0) + "\n")
+    if args.runs is None:
+        return
     results = {name: read_results(results_path("results", name, args.profile, args.seed)) for name in NETWORKS}
     curves = {
         name: {"results": f"{name}/{args.profile}-{args.seed}", "commit": found["commit"], "curve": found["curve"]}
@@ -67,7 +80,7 @@ def main() -> None:
     worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
     even = np.linspace(0, len(test) - 1, 7).round().astype(int)
     keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED}, made)
-    for file in (CURVES, FIGURES, NINE, SORTED):
+    for file in (CURVES, FIGURES, NINE, SORTED, REPORTS):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
         if size > LIMIT:

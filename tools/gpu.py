@@ -6,7 +6,9 @@ python tools/gpu.py --list           the pieces, and which are done
 python tools/gpu.py --only eigen-nyu --profile cpu
 
 Results go to results/, benchmarks to results/benchmarks/ with the profile in their names, checkpoints in half precision to
-runs/plan/half (those under 15 MB). A piece that needs data or weights which are not here says so and the next one follows.
+runs/plan/half (those under 15 MB); all of these in another folder with --out. A piece that needs data or weights which are
+not here says so and the next one follows. The exit status is 75 if time is up and the same command would go on, 1 if a
+piece failed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class Piece:
     """A command, and what it is.
 
     Args:
-        command: after the Python executable; ``{profile}`` and ``{device}`` are filled in.
+        command: after the Python executable; what stands in braces is filled in.
         recipe: that it trains, in pieces of a few minutes; empty for other commands.
         needs: minutes that it may take, if it cannot be interrupted.
     """
@@ -46,12 +48,14 @@ class Piece:
 def training(recipe: str, *more: str, seed: int = 0, scenes: bool = False) -> Piece:
     seeded = (*more, "-p", f"seed={seed}") if seed else more
     name = recipe if not seed else f"{recipe}-{seed}"
-    command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "results", *seeded)
+    command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "{out}/results", *seeded)
     return Piece(name, (*command, "{scenes}") if scenes else command, recipe)
 
 
 def benchmark(name: str, *command: str, needs: float) -> Piece:
-    return Piece(f"benchmark-{name}", (*command, "--json", f"results/benchmarks/{name}-{{profile}}.json"), needs=needs)
+    return Piece(
+        f"benchmark-{name}", (*command, "--json", f"{{out}}/results/benchmarks/{name}-{{profile}}.json"), needs=needs
+    )
 
 
 BENCH = ("-m", "depthlib", "bench")
@@ -73,18 +77,18 @@ PLAN = (
     training("densedepth169-nyu"),
     training("densedepth121-nyu"),
     training("eigen-rooms-wide", scenes=True),
-    training("eigen-nyu-from-rooms", "-p", "model.weights=runs/eigen-rooms-wide/{profile}-0"),
+    training("eigen-nyu-from-rooms", "-p", "model.weights={out}/runs/eigen-rooms-wide/{profile}-0"),
     training("densedepth-mobilenet-rooms", scenes=True),
     training("eigen-nyu-paper"),
     training("eigen-roads", scenes=True),
 )  # fmt: skip
 
 
-def filled(piece: Piece, profile: str) -> list[str]:
+def filled(piece: Piece, profile: str, out: Path) -> list[str]:
     """The piece's command for a profile."""
     gpu = profile == "gpu"
     values = {
-        "profile": profile, "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
+        "profile": profile, "out": str(out), "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
         "scene_count": "4096" if gpu else "32", "scene_batch": "256" if gpu else "16",
     }  # fmt: skip
     words: list[str] = []
@@ -93,15 +97,15 @@ def filled(piece: Piece, profile: str) -> list[str]:
     return words
 
 
-def keep_half(piece: Piece, profile: str, folder: Path) -> str:
-    """Put the weights of a finished training into ``folder``, if they are small enough; what was done, in words."""
+def keep_half(piece: Piece, profile: str, out: Path) -> str:
+    """Keep the weights of a finished training in half precision, if they are small enough; what was done, in words."""
     from depthlib.checkpoints import halved
 
     seed = next((word.removeprefix("seed=") for word in piece.command if word.startswith("seed=")), "0")
-    content, state = halved(ROOT / "runs" / piece.recipe / f"{profile}-{seed}")
+    content, state = halved(out / "runs" / piece.recipe / f"{profile}-{seed}")
     if len(content) > LIMIT:
         return f"{len(content) / 1e6:.0f} MB in half precision: not kept"
-    target = folder / f"{piece.recipe}-{profile}-{seed}"
+    target = out / "runs/plan/half" / f"{piece.recipe}-{profile}-{seed}"
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.safetensors").write_bytes(content)
     (target / "state.json").write_text(json.dumps(state, indent=1) + "\n")
@@ -113,13 +117,16 @@ def main() -> int:
     parser.add_argument("--profile", choices=("gpu", "cpu", "smoke"), default="gpu")
     parser.add_argument("--minutes", type=float, default=0, help="stop in time for this (default: go on to the end)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="these pieces only; repeatable")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT, metavar="FOLDER", help="where results/ and runs/ are (default: here)"
+    )
     parser.add_argument("--list", action="store_true", help="say what there is and what is done, and stop")
     args = parser.parse_args()
     known = [piece.name for piece in PLAN]
     if wrong := [name for name in args.only if name not in known]:
         parser.error(f"--only {wrong[0]}: there are {', '.join(known)}")
-    folder = ROOT / "runs" / "plan"
-    notes = folder / f"{args.profile}.json"
+    out = args.out.resolve()
+    notes = out / "runs" / "plan" / f"{args.profile}.json"
     try:
         done: dict[str, str] = json.loads(notes.read_text())
     except (OSError, ValueError):
@@ -136,8 +143,9 @@ def main() -> int:
             print("gpu: there is no CUDA GPU here; `--profile cpu` runs the same plan, smaller.", file=sys.stderr)
             return 2
     until = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
-    # every folder and file that the commands name is below the checkout
-    environment = {**os.environ, "DEPTHLIB_RUNS": "runs"}
+    (out / "results" / "benchmarks").mkdir(parents=True, exist_ok=True)
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "DEPTHLIB_RUNS": str(out / "runs")}
     failed = False
     for piece in chosen:
         left = (until - time.monotonic()) / 60
@@ -146,7 +154,7 @@ def main() -> int:
         if left < max(piece.needs, 0.2):
             print(f"{piece.name}: {left:.1f} minutes are left; the same command goes on here.")
             return AGAIN
-        command = filled(piece, args.profile)
+        command = filled(piece, args.profile, out)
         if piece.recipe and args.minutes:
             command += ["--minutes", f"{max(0.1, left - 0.3):.2f}"]  # scoring needs a little, too
         print(f"\n{piece.name}: {shlex.join(command)}", flush=True)
@@ -157,9 +165,8 @@ def main() -> int:
         took = f"{time.monotonic() - began:.0f} s"
         done[piece.name] = f"done in {took}" if status == 0 else f"failed with status {status} after {took}"
         if status == 0 and piece.recipe:
-            done[piece.name] += f"; {keep_half(piece, args.profile, folder / 'half')}"
+            done[piece.name] += f"; {keep_half(piece, args.profile, out)}"
         failed |= status != 0
-        folder.mkdir(parents=True, exist_ok=True)
         notes.write_text(json.dumps(done, indent=1) + "\n")
         print(f"{piece.name}: {done[piece.name]}", flush=True)
     return int(failed)

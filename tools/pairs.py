@@ -72,7 +72,8 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
     """
     paths, key, form = split_result(text, folder)
     runs = [_read_result(text, path, folder) for path in paths]
-    settings = [{**run.get("settings", {}), "seed": None} for run in runs]
+    # the speed of a run does not change what it learns
+    settings = [{**run.get("settings", {}), "seed": None, "speed": None} for run in runs]
     if any(other != settings[0] for other in settings):
         raise ResultError(
             f"result {text!r}: these runs differ in more than their seed, so a mean of them means nothing"

@@ -20,6 +20,7 @@ from depthlib.errors import DepthError
 FOLDER = Path(__file__).parent
 CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
 NINE, SORTED = FOLDER / "nyu_nine.npz", FOLDER / "nyu_sorted.npz"
+REPORTS = FOLDER / "reports.json"
 #: What is kept of each of the 654 test photographs.
 KEPT = ("delta1", "abs_rel", "rmse", "rmse_log", "scale_invariant_rmse")
 
@@ -56,6 +57,21 @@ def loss_curve(recipe: str) -> list[dict[str, Any]]:
     if recipe not in curves:
         raise DepthError(f"gallery: no curve of {recipe!r}; there are {', '.join(curves)}.")
     return curves[recipe]["curve"]
+
+
+def report(name: str) -> dict[str, Any]:
+    """A benchmark's or a sweep's report, as ``results/NAME.json`` has it.
+
+    Raises:
+        DepthError: no such report here.
+
+    >>> report("benchmarks/recipes")["profile"]
+    'cpu'
+    """
+    reports = json.loads(REPORTS.read_text())
+    if name not in reports:
+        raise DepthError(f"gallery: no report {name!r}; there are {', '.join(reports)}.")
+    return reports[name]
 
 
 def nine_pictures() -> list[Picture]:

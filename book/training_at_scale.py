@@ -1,0 +1,599 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Training at scale
+#
+# On these pages a training took minutes. The coarse and fine networks of {cite:t}`eigen2014` saw three and a half million
+# samples, drawn from 428 GB of recordings. Between the two lie a hundred runs that differ in one setting, steps that waste
+# half of their time, numbers too small for their format, machines that are switched off at noon. This page is about all of
+# these. Nothing in it changes *what* is learned, and that is the point: every trick here has to prove that the numbers stay the same.
+#
+# **What you will be able to do**
+#
+# - start a run, or a grid of runs, by one command, and go on where it was cut off;
+# - say where the milliseconds of a step go, and which switch would bring some back;
+# - say how many digits bfloat16 has, and show a loss that dies of it;
+# - share a batch among processes so that the gradient stays the same, and name the one layer for which it does not;
+# - put data in an order that is random enough and can be read from a tape;
+# - reckon what a training costs before it starts.
+#
+# **This page needs** profile `cpu`: about a minute on two cores, 2 GB of memory, no GPU, no download. Its bars are drawn from
+# benchmark reports that come with the library; each names the machine.
+
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots,notebooks]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
+# %% tags=["hide-input"]
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from depthlib import gallery, plots, sweep
+from depthlib.data import open_dataset
+from depthlib.data.preparation import write_store
+from depthlib.data.shards import Shards, write_shards
+from depthlib.data.store import Store
+from depthlib.errors import DepthError, Unfinished
+from depthlib.losses import make_loss, reduce, scale_invariant_log_loss
+from depthlib.models import build_model
+from depthlib.randomness import permutation
+from depthlib.recipe import load_recipe
+from depthlib.training import train
+
+plt.rcParams.update(plots.STYLE)
+RUNS = Path(os.environ.get("DEPTHLIB_RUNS") or "runs")
+SCRATCH = Path(tempfile.mkdtemp(prefix="depthlib-scale-"))
+
+# %% [markdown]
+# ## A run is a notebook with parameters
+#
+# A *recipe* is a small file that says everything about a run: data, network, loss, phases, what is scored. `depthlib run`
+# executes one notebook for all recipes, with papermill, and leaves it behind with its figures and numbers:
+#
+# ```
+# depthlib run eigen-rooms --profile cpu -p lam=0.25 -p seed=3
+# ```
+#
+# Papermill by itself only logs a parameter that the notebook does not know, and then runs for hours without it. Here a
+# wrong name, or a value that cannot be, ends the run before it starts.
+
+# %% tags=["nbval-check-output"]
+for wrong in ({"lamda": 0.25}, {"lam": 2}):
+    try:
+        load_recipe("eigen-rooms", "smoke", **wrong)
+    except DepthError as error:
+        print(error)
+
+# %% [markdown]
+# A question such as "which λ?" is a grid of runs. The command is the same, with lists of values:
+#
+# ```
+# depthlib sweep eigen-rooms -p lam=0,0.25,0.5,1 -p seed=0..2 --jobs 2
+# ```
+#
+# makes twelve executed notebooks, a table with mean and spread over the seeds, and a plot. All twelve are checked before the
+# first one starts. A run that fails leaves its log and harms no other; the same command then runs only what is missing. With
+# `--cluster tcp://…` the workers of a dask cluster take the runs instead. [The page of experiments](eigen_experiments) reads
+# the answer for λ. Here is the smallest grid there is, two runs of two seconds of training each, to see the mechanism.
+
+# %%
+grid = {"lam": [0, 1]}
+found = sweep.sweep("eigen-rooms", "smoke", grid, RUNS / "sweeps" / "two", jobs=2)
+for line in sweep.summary(found, predictor="coarse"):
+    print(line.parameters, {k: round(line.mean[k], 2) for k in ("abs_rel", "rmse")})
+
+# %%
+again = sweep.sweep("eigen-rooms", "smoke", grid, RUNS / "sweeps" / "two", jobs=2)
+print("the second call found the same:", again["runs"] == found["runs"])
+
+# %% [markdown]
+# Nothing can be concluded from networks that saw 48 pictures. What counts is the last line: what has run is not run again.
+#
+# ## Where the time of a step goes
+#
+# A step reads a batch, augments it, computes the answers (*forward*), the gradients (*backward*), and moves the weights
+# (*optimiser*). How do the middle two compare? For a layer $y = Wx$ forward is one product. Backward is two of the same size:
+# from the gradient of $y$ come that of the weights, $g\,x^\top$, and that of the layer's input, $W^\top g$, for the layer before.
+# So backward should cost twice as much as forward; a little less, because nobody asks for the gradient of the picture, so
+# the first layer has only one. PyTorch can count:
+
+# %% tags=["nbval-check-output"]
+network = build_model("densedepth", encoder="mobilenet_v2", width=0.25, size=(96, 128))
+network.begin_phase("all")
+picture, truth = torch.rand(2, 3, 96, 128), torch.rand(2, 1, 96, 128) + 1
+with FlopCounterMode(display=False) as forward:
+    output = network(picture)
+with FlopCounterMode(display=False) as backward:
+    reduce(*make_loss("scale_invariant_log")(output, *network.target(truth))).backward()
+ratio = backward.get_total_flops() / forward.get_total_flops()
+print(f"backward takes {ratio:.2f} times the work of forward")
+
+# %% [markdown]
+# Work is not yet time. `depthlib bench RECIPE` runs the real loop on the recipe's own data and stops every part.
+#
+# **Predict first.** In which of these recipes is the optimiser visible, and why not in the others? (The coarse network has nineteen
+# twentieths of its weights in two fully connected layers.)
+
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part nearly everywhere; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for every recipe whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`. Right: milliseconds for one image."}}
+def parts_of(report):
+    """(label, images a second, {part: share}) of each phase."""
+    rows = []
+    for name, phases in report["recipes"].items():
+        for phase, figures in phases.items():
+            label = name if len(phases) == 1 else f"{name}, {phase}"
+            whole = sum(figures["ms"].values())
+            rows.append((label, figures["images_per_second"], {k: v / whole for k, v in figures["ms"].items()}))
+    return rows
+
+
+recipes = gallery.report("benchmarks/recipes")
+rows = parts_of(recipes)
+colours = dict(zip(rows[0][2], ("#000000", *plots.PALETTE[4:6], *plots.PALETTE[:2], "#bbbbbb"), strict=True))
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 0.28 * len(rows) + 1.2), layout="constrained")
+for y, (_, speed, shares) in enumerate(rows):
+    left = 0.0
+    for part, share in shares.items():
+        axis.barh(y, share, left=left, color=colours[part], height=0.7, label=part if y == 0 else None)
+        left += share
+    axis.annotate(f"{1000 / speed:.0f}", (1.01, y), va="center", fontsize=8, annotation_clip=False)
+axis.set(yticks=range(len(rows)), xlim=(0, 1), xlabel="share of a step's time")
+axis.set_yticklabels([label for label, _, _ in rows], fontsize=8)
+axis.invert_yaxis()
+axis.grid(visible=False)
+axis.legend(loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=6, handlelength=1, columnspacing=1)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# PARTS
+#
+# ## What each switch gains
+#
+# Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
+# switches, all on by default; `depthlib bench RECIPE --switches` measures a step with each one off.
+#
+# | switch | off | on, and why it may help |
+# |---|---|---|
+# | `precision: bf16` | float32 | products of 16-bit numbers: half the bytes, and units of the processor made for them |
+# | `channels_last` | a picture is three planes | the channels of a pixel side by side, as convolutions read them |
+# | `fused` | a loop over all weights for each operation of Adam | one pass that does all of them: the weights travel once |
+# | `readers` | a step reads its own batch | threads read the next batches meanwhile |
+# | `augment_on: device` | pictures are turned and scaled by the reading side | where the network is, all of a batch at once |
+# | `compile` | each operation by itself | neighbours melted into one kernel; off on processors, on for GPUs |
+#
+# **Predict first.** Two networks: Eigen's, with 70 million weights and little work for each, and an encoder–decoder with few weights
+# and much work. For which will `fused` matter?
+
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others on; a bar left of the line is a loss. `all`: against every switch off. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
+reports = [gallery.report(f"benchmarks/switches-{name}") for name in ("eigen-nyu", "densedepth-mobilenet-nyu")]
+figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True)
+names = list(reports[0]["without"])
+for axis, each in zip(axes, reports, strict=True):
+    phases = list(each["phases"])
+    for k, phase in enumerate(phases):
+        gains = [each["without"][name][phase]["gain"] for name in names]
+        places = np.arange(len(names)) + (k - (len(phases) - 1) / 2) * 0.36
+        axis.barh(places, np.array(gains) - 1, 0.34, left=1, color=plots.PALETTE[k], label=phase)
+        for place, gain in zip(places, gains, strict=True):
+            axis.annotate(f"{gain:.2f}", (gain, place), xytext=(3 if gain >= 1 else -3, 0), textcoords="offset points",
+                          va="center", ha="left" if gain >= 1 else "right", fontsize=8)  # fmt: skip
+    axis.axvline(1, color="#666666", linewidth=0.8)
+    axis.set(title=each["recipe"], xlabel="times faster", yticks=range(len(names)), yticklabels=names)
+    axis.grid(visible=False, axis="y")
+    axis.margins(x=0.18)
+    if len(phases) > 1:
+        axis.legend(loc="lower right")
+axes[0].invert_yaxis()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# SWITCHES
+#
+# ## Sixteen bits, and why the loss keeps thirty-two
+#
+# A floating-point number has a sign, an exponent and a fraction. float32 has 8 bits of exponent and 23 of fraction. float16
+# took from both, and its largest number is 65 504. **bfloat16** keeps the 8 bits of exponent, so its range is float32's, and
+# has 7 bits of fraction: between 1 and 2 there are 128 numbers, and no more.
+
+# %% tags=["nbval-check-output"]
+for name in ("float32", "bfloat16", "float16"):
+    info = torch.finfo(getattr(torch, name))
+    print(f"{name:9s} largest {info.max:9.3g}   step after 1: {info.eps:.1e}", end="")
+    print(f"   step after 8: {8 * info.eps:.1e}")
+
+# %% [markdown]
+# A depth of 8 m can be told from 8.06 m, and from nothing nearer. For the layers of a network this does no harm that anyone
+# could measure: their sums are accumulated in 32 bits and their rounding errors point in all directions
+# {cite}`micikevicius2018`. A loss is another matter. Equation 4 of the paper is a *difference* of two means,
+#
+# $$ L = \frac{1}{n}\sum_i d_i^2 \;-\; \lambda \Bigl(\frac{1}{n}\sum_i d_i\Bigr)^2 , $$ (scale-loss)
+#
+# and with λ = 1 it is the variance of the log differences $d_i$. Let all of them share an offset $c$: the network's map is right
+# in shape and wrong in size, as early in any training. Then both terms are near $c^2$, and what counts is the little between
+# them. By hand, with three digits: let $d$ be 2.1, 2.0 and 1.9. The mean of the squares is $4.0066… ≈ 4.01$, the mean is 2, its
+# square 4, so $L ≈ 0.01$; the truth is $0.00667$. One and a half times too large, and all of that by rounding *once*.
+#
+# **Predict first.** How large may the offset become before bfloat16 gives a loss of zero, or a negative one? In the next cell the
+# spread is 0.1, as in a good map.
+
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by more than a tenth from an offset of a few tenths on, float16 from about one; float32 stays below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
+generator = torch.Generator().manual_seed(0)
+noise = 0.1 * torch.randn(4070, generator=generator, dtype=torch.float64)
+offsets = np.geomspace(0.01, 10, 31)
+exact = float(noise.var(correction=0))
+
+
+def loss_in(dtype, offset):
+    """Equation (scale-loss) with λ = 1, every step in one format."""
+    d = (noise + offset).to(dtype)
+    return float(d.square().mean() - d.mean().square())
+
+
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.0), layout="constrained")
+for k, dtype in enumerate((torch.bfloat16, torch.float16, torch.float32)):
+    values = np.array([loss_in(dtype, float(offset)) for offset in offsets])
+    wrong = np.abs(values - exact) / exact
+    axis.plot(offsets, wrong.clip(1e-7), color=plots.PALETTE[k], label=str(dtype).removeprefix("torch."))
+    bad = values <= 0
+    axis.plot(offsets[bad], wrong[bad], "x", color=plots.PALETTE[k])
+axis.axhline(1, color="#666666", linestyle=":")
+axis.set(xscale="log", yscale="log", xlabel="offset shared by all log differences", ylabel="relative error of the loss")
+axis.legend()
+plt.close(figure)
+figure
+
+# %% tags=["nbval-check-output"]
+for dtype in (torch.bfloat16, torch.float16, torch.float32):
+    dead = [round(float(c), 2) for c in offsets if loss_in(dtype, float(c)) <= 0]
+    print(f"{str(dtype):15s} zero or negative at: {dead or 'no offset here'}")
+
+# %% [markdown]
+# Offsets of one are ordinary: an untrained network that says 1 m of a room of 2.7 m has one. A negative variance is not yet a
+# disaster; the square root that SILog takes of it is, and its NaN is in every weight one step later. That is why ZoeDepth
+# {cite}`bhat2023` trains without mixed precision. It is also not necessary: the layers can be in 16 bits and the loss in 32.
+# In this library the last operation under 16 bits is the network's output; every loss begins by going back.
+
+# %% tags=["nbval-check-output"]
+said = (noise + 3.0).to(torch.bfloat16).reshape(1, 1, 55, 74)
+target, mask = torch.zeros_like(said), torch.ones_like(said, dtype=torch.bool)
+with torch.autocast("cpu", torch.bfloat16):
+    value = scale_invariant_log_loss(said, target, mask, lam=1.0)
+print(value.dtype, "never negative:", bool(value >= 0))
+
+# %% [markdown]
+# The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 to 4: its error in depth is below one in a
+# hundred, and only one pixel at a time. Two more places keep 32 bits. The **weights**: an update of a thousandth of a weight
+# would be rounded away, since bfloat16's next number is 0.8 % further. And the moments of Adam, for the same reason.
+#
+# float16 needs one trick more. Its smallest numbers are not small enough for gradients, so the loss is multiplied by some
+# thousands before `backward()` and the gradients are divided afterwards {cite}`micikevicius2018`. bfloat16 has no need of it, and we
+# use bfloat16 only.
+#
+# ## More than one device
+#
+# Eight devices have eight times the arithmetic. The simplest way to use it is **data parallelism**: each process has the whole
+# network, takes its part of the batch, and before the optimiser moves anything all processes exchange their gradients and take
+# the mean. If every part has the same size, the mean of the parts' gradients *is* the gradient of the whole batch, because a
+# mean of means over equal parts is the mean:
+#
+# $$ \nabla \frac{1}{8}\sum_{b=1}^{8} L_b = \frac{1}{2}\Bigl(\nabla\frac14\sum_{b=1}^{4} L_b + \nabla\frac14\sum_{b=5}^{8} L_b\Bigr) . $$ (parts)
+#
+# **Predict first.** A network with batch normalisation scales its layers by mean and variance *of the batch*. What will the halves
+# give then?
+
+
+# %% tags=["nbval-check-output"]
+def gradient(network, pictures, truths):
+    network.zero_grad()
+    value = make_loss("scale_invariant_log")(network(pictures), *network.target(truths))
+    reduce(*value).backward()
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+
+pictures, truths = torch.rand(8, 3, 96, 128), torch.rand(8, 1, 96, 128) + 1
+for frozen in (True, False):
+    torch.manual_seed(0)
+    network = build_model("densedepth", encoder="mobilenet_v2", width=0.1,
+                          size=(96, 128), freeze_statistics=frozen)  # fmt: skip
+    network.begin_phase("all")
+    network.train()
+    whole = gradient(network, pictures, truths)
+    half = (gradient(network, pictures[:4], truths[:4]) + gradient(network, pictures[4:], truths[4:])) / 2
+    far = float((half - whole).norm() / whole.norm())
+    print(f"frozen statistics: {frozen!s:5}   the same gradient: {far < 1e-3}")
+
+# %% [markdown]
+# With frozen statistics, as the recipes with ImageNet weights have them, the halves give the whole. With living ones each
+# process normalises by what it sees, and the answer depends on how many there are. Neither is wrong; but only the first can be
+# *checked*. A test of this library starts two real processes, lets them learn fifty steps of the same global batch, and asks
+# that every loss agree with the single process to $10^{-5}$; scores are shared among processes, too, and must agree exactly,
+# on a number of images that does not divide evenly.
+#
+# The commands. Nothing in a recipe changes; `batch` is the batch of all processes together.
+#
+# ```
+# accelerate launch --multi_gpu --num_processes 4 -m depthlib train eigen-nyu --profile gpu
+#
+# # two machines with eight GPUs each; run it on both, with --node_rank 0 and 1
+# torchrun --nnodes 2 --nproc_per_node 8 --node_rank 0 --master_addr 10.0.0.5 --master_port 29500 \
+#     -m depthlib train eigen-nyu-raw --profile gpu
+#
+# # two processes on one processor: no faster, but a way to try
+# torchrun --standalone --nproc_per_node 2 -m depthlib train eigen-rooms --profile smoke
+# ```
+#
+# Has it a price? In a *ring* each process sends its gradient round in $n$ pieces, once to add and once to share: $2\,(n-1)/n$ times
+# the size of the gradient, whatever the number of processes.
+
+# %% tags=["nbval-check-output"]
+for name, options in {
+    "eigen": {},
+    "densedepth": {"encoder": "densenet169"},
+}.items():
+    with torch.device("meta"):
+        count = sum(p.numel() for p in build_model(name, **options).parameters())
+    sent = 2 * 7 / 8 * 4 * count
+    print(f"{name:10s} {count / 1e6:5.1f} M weights: {sent / 1e6:4.0f} MB a step and process;", end="")
+    print(f" at 1 GB/s {sent / 1e6:4.0f} ms, at 100 GB/s {sent / 1e8:3.1f} ms")
+
+# %% [markdown]
+# A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
+# large and its steps are short. Within one machine, or for a DenseNet whose step is long and whose gradient is small, nobody
+# notices. That the same *global* batch gives the same numbers does not help with a *larger* one. Eight times the batch takes an
+# eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
+# to a point {cite}`goyal2017`. It is another experiment, with another result.
+#
+# ## Data that do not fit
+#
+# The raw recordings of NYU Depth v2 are 428 GB. First make them small: 120 thousand frames at 240 × 320, three bytes of colour and two of
+# depth a pixel, are
+#
+# $$ 120\,000 \cdot 240 \cdot 320 \cdot 5 \text{ bytes} = 46 \text{ GB} . $$
+#
+# `depthlib data prepare nyu_raw` writes them into a *store*: arrays on disk that the operating system maps into memory. Each scene is
+# done once; interrupted, the command goes on; `--jobs 8` or `--cluster` shares the scenes out. The store is one file that is read at
+# random, and there it has no rival, as long as it lies on a disk of this machine.
+#
+# If it does not, random order is the trouble: every sample is somewhere else, and each costs a journey. **Shards** are the answer
+# of all large data sets: the samples in tar files of some tens of megabytes, which are fetched whole and read to their end.
+#
+# ```
+# depthlib data shards stores/nyu_raw-train-240x320 --to shards
+# depthlib train eigen-nyu-raw -p data.name=shards -p data.options.root=https://…/shards
+# ```
+#
+# But a shard holds neighbours, frames of the same room. Read alone it would make batches of one room. So some *lanes* are open side by
+# side, each with a shard of its own, and a batch takes its samples from all of them in turn.
+#
+# **Predict first.** Below, each point is a sample: when it is read (across) and where it lies (upwards), 240 samples in shards of
+# 20. How will the picture look for a free permutation, for one lane, and for four?
+
+# %%
+rooms = open_dataset("rooms", "train", (48, 64), count=240)
+write_store(rooms, SCRATCH / "store", progress=False)
+folder = write_shards(Store(SCRATCH / "store"), SCRATCH / "shards", each=20)
+lanes = {n: Shards(folder, lanes=n) for n in (1, 4)}
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of points. A free permutation fills the square evenly. One lane makes twelve separate blocks on a random staircase. Four lanes make wider blocks, four of which overlap at any time."}, "figure": {"caption": "Two hundred and forty samples in shards of twenty. Left: any order, which needs all shards at any time. Middle: shard after shard. Right: four lanes. The grey stripe is a batch of 16."}}
+orders = {"free permutation": permutation(0, 0, 240, "order 0"), **{f"{n} lane{'s' * (n > 1)}": each.order(0, 0) for n, each in lanes.items()}}
+figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), layout="constrained", sharey=True)
+for axis, (name, order) in zip(axes, orders.items(), strict=True):
+    axis.axvspan(96, 112, color="#dddddd")
+    axis.plot(order, ".", markersize=3.5, color=plots.PALETTE[0])
+    in_batch = len({index // 20 for index in order[96:112]})
+    axis.set(title=f"{name}\nbatch of {in_batch} shards", xlabel="read as number …", yticks=range(0, 241, 60))
+axes[0].set_ylabel("place in the store")
+plt.close(figure)
+figure
+
+# %% [markdown]
+# With four lanes a batch has samples of four shards or five; with eight lanes, which is the default, of eight and more. If the store was written
+# with its scenes mixed, that is as good as any order; if a shard is one room, take more lanes, or smaller shards. The order
+# depends on seed, epoch and lanes only, so a run goes on at the right sample after it was cut off, and two processes
+# read two different halves of the lanes.
+
+# %% tags=["nbval-check-output"]
+order = lanes[4].order(0, 0)
+print("every sample once:", sorted(order) == list(range(240)))
+mine = [{index // 20 for index in order[rank::2]} for rank in (0, 1)]
+print("shards that both of two processes open:", len(mine[0] & mine[1]))
+
+# %% [markdown]
+# And the price? A shard's pictures are PNG, so that nothing is lost and a network carries less than half of the bytes; they must be
+# decoded.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars on a logarithmic axis: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is an order of magnitude ahead."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two cores. `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
+reading = gallery.report("benchmarks/shards")
+words = {
+    "store": "store", "shards_folder": "shards, folder", "shards_server": "shards, server",
+    "webdataset": "the same shards by WebDataset", "jpg_png_folder": "folder of jpg and png",
+}  # fmt: skip
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.2), layout="constrained")
+for y, (key, label) in enumerate(words.items()):
+    speed = reading["samples_per_second"][key]
+    axis.barh(y, speed, color=plots.PALETTE[0] if "store" in key or "shards" in key else "#aaaaaa", height=0.65)
+    axis.annotate(f"{speed:,.0f}", (speed, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+axis.set(xscale="log", xlabel="samples a second", yticks=range(len(words)), yticklabels=words.values())
+axis.invert_yaxis()
+axis.grid(visible=False, axis="y")
+axis.margins(x=0.15)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# READING
+#
+# ## Machines that stop
+#
+# Long trainings meet the end of a time slot, a full disk, a cable. What is needed is not that nothing happens, but that nothing is
+# lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. On SIGTERM, which
+# batch systems send before they kill, or after `--minutes`, a run saves itself and ends with status 75, "try again". And since every
+# random draw is keyed by seed, epoch and sample rather than taken from a running generator, the second half does not
+# depend on where the first one ended. A run that is cut, beside one that is not:
+
+# %% tags=["nbval-check-output"]
+recipe = load_recipe("eigen-rooms", "smoke")
+short = dataclasses.replace(recipe.phases[0], samples=48, batch=8)
+recipe = dataclasses.replace(recipe, phases=(short,), evaluate=())
+whole = train(recipe, SCRATCH / "whole", progress=False)
+times = 0
+while True:
+    try:
+        cut = train(recipe, SCRATCH / "cut", progress=False, minutes=1e-6)
+        break
+    except Unfinished:  # after every single step
+        times += 1
+print(f"cut off {times} times")
+same = [h["loss"] for h in cut.history] == [h["loss"] for h in whole.history]
+print("the same losses, bit for bit:", same)
+
+# %% [markdown]
+# ## What it costs
+#
+# Before a training starts, three numbers say what it will take: samples, samples a second, and the price of an hour. The share of
+# the peak tells whether there is something left to gain. Our own machine, for what the paper trained:
+
+# %%
+samples = {"eigen-nyu, coarse": 2_000_000, "eigen-nyu, fine": 1_500_000}
+speeds = {label: speed for label, speed, _ in rows}
+for label, count in samples.items():
+    print(f"{label:20s} {count / speeds[label] / 3600:5.1f} hours at {speeds[label]:.0f} images/s")
+
+# %% [markdown]
+# COST
+#
+# What a GPU would do we can only reckon, because none was at hand when this was written. The coarse network takes 9 GFLOP for an image
+# forward and backward. A data-centre GPU multiplies matrices in bf16 at several hundred TFLOP/s; at a tenth of 400, the paper's two million
+# samples are a matter of $2\cdot10^6 \cdot 9\cdot10^9 / 4\cdot10^{13}$ s, seven and a half minutes. That is arithmetic and no measurement. Whoever has a
+# CUDA GPU can replace it by one command, which runs the GPU's tests, the benchmarks, then the trainings, the most valuable first,
+# and goes on where it was cut off:
+#
+# ```
+# make gpu               # all of it
+# make gpu MINUTES=9     # in pieces of nine minutes
+# ```
+#
+# ## Recap
+#
+# - A run is a file of settings; a grid of runs is one command; what has run is not run again.
+# - Measure the parts of a step before making one of them faster. Each switch has its gain, measured on *your* machine.
+# - Layers forgive 16 bits. A difference of large means does not: loss, weights and moments stay in 32.
+# - Equal parts of a batch give the gradient of the whole, except through batch normalisation.
+# - Random enough and in sequence: shuffled shards in lanes. On one disk, a mapped array.
+# - A training that can be cut anywhere without a trace is worth more than one that is a tenth faster.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
+# Three processes share a batch of 8 as 3, 3 and 2 samples. Each takes the mean of its own losses, and the processes take the mean of their
+# gradients. What weight does a sample of the third process have, and what weight should it have? By what must each process multiply
+# its loss so that {eq}`parts` holds again?
+# ```
+#
+# ```{admonition} Solution 1
+# :class: dropdown
+# $\frac13 \cdot \frac12 = \frac16$ instead of $\frac18$; samples of the others have $\frac19$. Multiply by
+# $\frac{3 \cdot n_r}{8}$ with $n_r$ the process's own number: $\frac98, \frac98, \frac68$. Then every weight is
+# $\frac13 \cdot \frac{1}{n_r} \cdot \frac{3 n_r}{8} = \frac18$. The library's training does this; if images with no valid depth are
+# about, it counts those with some.
+# ```
+#
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
+# The loss {eq}`scale-loss` can be written so that even bfloat16 survives large offsets: take the mean away *before* squaring. Write it for
+# any λ, with one format throughout, so that with λ = 1 its error stays below a tenth for every offset up to 3. (Which of the two
+# formulas has to subtract two large numbers that are already rounded?)
+# ```
+
+
+# %%
+def check(loss):
+    d = noise + 0.3
+    right = float(d.square().mean() - 0.5 * d.mean().square())
+    assert abs(float(loss(d, 0.5)) - right) < 1e-9, "λ = 0.5, double precision"
+    for offset in (0.0, 0.3, 1.0, 3.0):
+        got = float(loss((noise + offset).to(torch.bfloat16), 1.0))
+        assert abs(got - exact) < 0.1 * exact, f"offset {offset}: {got:.4f} instead of {exact:.4f}"
+    return "passes"
+
+
+# %% tags=["raises-exception", "hide-output"]
+def my_loss(d, lam):
+    return d.square().mean() - lam * d.mean().square()  # your lines here
+
+
+print(check(my_loss))
+
+# %% [markdown]
+# ```{admonition} Hint
+# :class: dropdown
+# The mean of squares is the variance plus the square of the mean. Put that into {eq}`scale-loss` and collect what has λ.
+# ```
+#
+# Solution 2, executed:
+
+
+# %% tags=["hide-cell"]
+def solution(d, lam):
+    mean = d.mean()
+    return (d - mean).square().mean() + (1 - lam) * mean.square()
+
+
+print(check(solution))
+
+# %% [markdown]
+# ```{admonition} Solution 2
+# :class: dropdown
+# $\frac1n\sum d_i^2 - \lambda\bar d^2 = \frac1n\sum(d_i - \bar d)^2 + (1-\lambda)\,\bar d^2$. Both terms are squares and neither can be negative. The
+# differences $d_i$ were rounded to steps of 0.016 on the way in, which a standard deviation of 0.1 survives. The library computes the
+# plain formula, in 32 bits: there its error stays below a thousandth up to offsets of ten, that is a factor of 22 000 in depth, and the line looks like the paper's.
+# ```
+#
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
+# {numref}`fig-switches` was measured on two cores. Choose one switch and say what you expect of it on a GPU that multiplies a hundred times
+# faster but reads its memory only twenty times faster, and which measurement would prove you wrong.
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Whatever is limited by arithmetic shrinks by a hundred, whatever is limited by memory by twenty; so all that only *moves* numbers weighs
+# five times as much as before: the optimiser's pass over the weights, activations, normalisation, augmentation. `fused` and
+# `compile`, which save journeys to memory, should gain more than here, and Eigen's coarse network, with its many weights for little work, should be
+# held back by its optimiser. `depthlib bench eigen-nyu --profile gpu --switches` prints the parts: if `optimiser` is not a larger share of the step than in
+# {numref}`fig-parts`, the argument is wrong.
+# ```
+#
+# Next: nothing yet; the appendix has a [primer](primer) for who came here first.
+
+# %% tags=["remove-cell"]
+import shutil
+
+shutil.rmtree(SCRATCH, ignore_errors=True)
