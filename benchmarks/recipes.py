@@ -13,6 +13,7 @@ from typing import Any
 from _report import begin, finish, parser
 
 from depthlib.bench import measure
+from depthlib.data import data_root
 from depthlib.errors import DepthError
 from depthlib.recipe import load_recipe, recipe_names
 
@@ -41,7 +42,7 @@ def main() -> None:
         try:
             found = measure(name, args.profile, steps=args.steps)
         except DepthError as error:
-            report["not_here"][name] = str(error)
+            report["not_here"][name] = str(error).replace(str(data_root()), "$DEPTHLIB_DATA")
             continue
         report["device"], report["peak_gflops"] = found["device"], found["peak_gflops"]
         report["recipes"][name] = found["phases"]

@@ -4,8 +4,7 @@ python benchmarks/train_step.py --networks eigen densenet121 --sizes 240x320 480
 
 Forward, backward and optimiser step. Ours: bf16 autocast, channels_last, a fused optimiser, and torch.compile with
 --compile (the default on a GPU). Whether TF32 helps the eager figure is stated. The share of peak is that of a large
-matrix product in bf16, timed in the same run; the eager figure's share is of fp32's (it can pass 1: convolutions of 3x3 in
-fp32 take fewer multiplications than are counted, Winograd's way). Each figure has a process of
+matrix product in bf16, timed in the same run; the eager figure's share is of fp32's. Each figure has a process of
 its own, so that one's memory is not the other's. Weights are random: the speed does not depend on them.
 """
 
@@ -16,9 +15,8 @@ import time
 
 import torch
 from _report import begin, finish, parser
-from torch.utils.flop_counter import FlopCounterMode
 
-from depthlib.bench import alone, matrix_peak
+from depthlib.bench import alone, matrix_peak, operation_counter
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
@@ -56,7 +54,7 @@ def measure(
         optimiser.step()
         optimiser.zero_grad()
 
-    with FlopCounterMode(display=False) as counter:
+    with operation_counter() as counter:
         step(model)
     fast = torch.compile(model) if ours and compiled else model
     for _ in range(2 if compiled else 1):  # compiling; the counted step has already chosen the kernels

@@ -393,4 +393,4 @@ print("agree:", np.allclose(factor(0.5, 0.30103), (2, 2)))
 # long training each would show the better *numbers* and would not answer the question.
 # ```
 #
-# This is the last chapter so far. [The primer](primer) is there for whatever was assumed on the way.
+# Next: [training at scale](training_at_scale), or what to do when one laptop is not enough.

@@ -187,6 +187,7 @@ slider_figure(
 # | 30 minutes | this page; {doc}`depth from one image <depth_from_one_image>` up to the slider; the pictures and recap of {doc}`the coarse network <coarse_network>` | what is predicted, and why scale is a guess |
 # | an afternoon | {doc}`the primer <primer>` if you need it, then {doc}`depth from one image <depth_from_one_image>`, {doc}`the loss <scale_invariant_loss>`, {doc}`the coarse network <coarse_network>`, {doc}`the fine network <fine_network>`, {doc}`evaluation <evaluation>` | how and why the network works, with every equation worked on three numbers |
 # | another hour | {doc}`data sets <datasets>`, {doc}`augmentation <augmentation>`, {doc}`experiments <eigen_experiments>`, {doc}`transfer learning <transfer_learning>`, {doc}`DenseNets compared <densenet_experiments>` | what a depth map in a file is worth, which changed pictures a camera could have taken, what a network looks at, what a borrowed encoder is worth, and how to read a table that compares two |
+# | before you train something large | {doc}`training at scale <training_at_scale>` | where a step's time goes, what sixteen bits lose, how many devices share a batch, and what it costs |
 # | longer | the same with all exercises, then train on NYU Depth v2 with the recipe `eigen-nyu` | how to train your own and tell whether it is any good |
 #
 # ## How to run it

@@ -48,9 +48,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from depthlib import gallery, plots, sweep
+from depthlib.bench import operation_counter
 from depthlib.data import open_dataset
 from depthlib.data.preparation import write_store
 from depthlib.data.shards import Shards, write_shards
@@ -80,7 +80,7 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="depthlib-scale-"))
 # wrong name, or a value that cannot be, ends the run before it starts.
 
 # %% tags=["nbval-check-output"]
-for wrong in ({"lamda": 0.25}, {"lam": 2}):
+for wrong in ({"lamda": 0.25}, {"phases.0.samples": "many"}):
     try:
         load_recipe("eigen-rooms", "smoke", **wrong)
     except DepthError as error:
@@ -117,15 +117,15 @@ print("the second call found the same:", again["runs"] == found["runs"])
 # (*optimiser*). How do the middle two compare? For a layer $y = Wx$ forward is one product. Backward is two of the same size:
 # from the gradient of $y$ come that of the weights, $g\,x^\top$, and that of the layer's input, $W^\top g$, for the layer before.
 # So backward should cost twice as much as forward; a little less, because nobody asks for the gradient of the picture, so
-# the first layer has only one. PyTorch can count:
+# the first layer has only one. PyTorch counts while it computes:
 
 # %% tags=["nbval-check-output"]
 network = build_model("densedepth", encoder="mobilenet_v2", width=0.25, size=(96, 128))
 network.begin_phase("all")
 picture, truth = torch.rand(2, 3, 96, 128), torch.rand(2, 1, 96, 128) + 1
-with FlopCounterMode(display=False) as forward:
+with operation_counter() as forward:
     output = network(picture)
-with FlopCounterMode(display=False) as backward:
+with operation_counter() as backward:
     reduce(*make_loss("scale_invariant_log")(output, *network.target(truth))).backward()
 ratio = backward.get_total_flops() / forward.get_total_flops()
 print(f"backward takes {ratio:.2f} times the work of forward")
@@ -158,17 +158,25 @@ for y, (_, speed, shares) in enumerate(rows):
     for part, share in shares.items():
         axis.barh(y, share, left=left, color=colours[part], height=0.7, label=part if y == 0 else None)
         left += share
-    axis.annotate(f"{1000 / speed:.0f}", (1.01, y), va="center", fontsize=8, annotation_clip=False)
-axis.set(yticks=range(len(rows)), xlim=(0, 1), xlabel="share of a step's time")
+    axis.annotate(f"{1000 / speed:.0f}", (1.03, y), va="center", ha="center", fontsize=8, annotation_clip=False)
+axis.annotate("ms", (1.03, -1), va="center", ha="center", fontsize=8, annotation_clip=False)
+axis.set(yticks=range(len(rows)), xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share of a step's time")
 axis.set_yticklabels([label for label, _, _ in rows], fontsize=8)
 axis.invert_yaxis()
 axis.grid(visible=False)
-axis.legend(loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=6, handlelength=1, columnspacing=1)
+axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=6, handlelength=1, columnspacing=1)
 plt.close(figure)
 figure
 
 # %% [markdown]
-# PARTS
+# - **The optimiser** shows in the coarse network at full width: a twelfth of its step goes into moving 70 million weights. A DenseNet's
+#   weights are used at thousands of places each, so there is far more work for each of them.
+# - **Backward** is about twice forward, as counted, wherever the whole network learns. The *fine* phases are the other way round: the coarse network under
+#   them is frozen, so it takes part in forward and not in backward.
+# - **Augmentation** is hardly seen beside a large network and takes a quarter or a third of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
+#   the width). It does not shrink with the network. Who wanted these two faster would begin there.
+# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, so nothing waits for pictures. Bytes travel, not floats, and
+#   another thread has read the next batch already.
 #
 # ## What each switch gains
 #
@@ -191,12 +199,12 @@ figure
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others on; a bar left of the line is a loss. `all`: against every switch off. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
 reports = [gallery.report(f"benchmarks/switches-{name}") for name in ("eigen-nyu", "densedepth-mobilenet-nyu")]
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True)
-names = list(reports[0]["without"])
+names = list(reports[0]["switches"])
 for axis, each in zip(axes, reports, strict=True):
     phases = list(each["phases"])
     for k, phase in enumerate(phases):
-        gains = [each["without"][name][phase]["gain"] for name in names]
-        places = np.arange(len(names)) + (k - (len(phases) - 1) / 2) * 0.36
+        gains = [each["switches"][name]["phases"][phase]["gain"] for name in names]
+        places = np.arange(len(names)) + (k - (len(phases) - 1) / 2) * 0.38
         axis.barh(places, np.array(gains) - 1, 0.34, left=1, color=plots.PALETTE[k], label=phase)
         for place, gain in zip(places, gains, strict=True):
             axis.annotate(f"{gain:.2f}", (gain, place), xytext=(3 if gain >= 1 else -3, 0), textcoords="offset points",
@@ -206,13 +214,31 @@ for axis, each in zip(axes, reports, strict=True):
     axis.grid(visible=False, axis="y")
     axis.margins(x=0.18)
     if len(phases) > 1:
-        axis.legend(loc="lower right")
+        axis.legend(loc="center right", bbox_to_anchor=(1.0, 0.42))
 axes[0].invert_yaxis()
 plt.close(figure)
 figure
 
 # %% [markdown]
-# SWITCHES
+# All together make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
+# encoder–decoder. One by one:
+#
+# - **bf16** is the best single switch, but look at how far it stays behind its promise. On this processor a large product runs at
+#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32, four and a half times. A step gains a third or a half, because the rest of it
+#   only moves numbers.
+# - **channels_last** helps where convolutions dominate: the fine network and the encoder–decoder. The coarse network spends its time in fully
+#   connected layers, which know no channels.
+# - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
+#   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, two moments) and writes three; for 70 million
+#   weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there are few weights there is
+#   nothing to gain.
+# - **compile** wins for the coarse network and loses for the encoder–decoder: on a processor the library's hand-made convolutions are better than what it
+#   writes. So it is off there. Never switch it on because it "should" help.
+# - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.data::.0f` ms. They are there
+#   for files and servers, and for machines with more cores.
+#
+# A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why everything was
+# measured {result}`benchmarks/switches-densedepth-mobilenet-nyu::rounds::d` and {result}`benchmarks/switches-eigen-nyu::rounds::d` times in turn.
 #
 # ## Sixteen bits, and why the loss keeps thirty-two
 #
@@ -242,7 +268,7 @@ for name in ("float32", "bfloat16", "float16"):
 # spread is 0.1, as in a good map.
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by more than a tenth from an offset of a few tenths on, float16 from about one; float32 stays below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by a fifth at an offset of 0.8 and worthless from 1.6 on, float16 from about 4; float32 stays near or below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
 generator = torch.Generator().manual_seed(0)
 noise = 0.1 * torch.randn(4070, generator=generator, dtype=torch.float64)
 offsets = np.geomspace(0.01, 10, 31)
@@ -250,7 +276,7 @@ exact = float(noise.var(correction=0))
 
 
 def loss_in(dtype, offset):
-    """Equation (scale-loss) with λ = 1, every step in one format."""
+    """Equation (scale-loss) with λ = 1, every result in one format."""
     d = (noise + offset).to(dtype)
     return float(d.square().mean() - d.mean().square())
 
@@ -270,12 +296,12 @@ figure
 
 # %% tags=["nbval-check-output"]
 for dtype in (torch.bfloat16, torch.float16, torch.float32):
-    dead = [round(float(c), 2) for c in offsets if loss_in(dtype, float(c)) <= 0]
-    print(f"{str(dtype):15s} zero or negative at: {dead or 'no offset here'}")
+    dead = any(loss_in(dtype, float(c)) <= 0 for c in offsets)
+    print(f"{dtype!s:15s} zero or negative somewhere: {dead}")
 
 # %% [markdown]
-# Offsets of one are ordinary: an untrained network that says 1 m of a room of 2.7 m has one. A negative variance is not yet a
-# disaster; the square root that SILog takes of it is, and its NaN is in every weight one step later. That is why ZoeDepth
+# At an offset of 0.8 bfloat16 is a fifth off, from 1.6 on its number is worthless, and both are ordinary: an untrained network that says
+# 1 m of a wall at 5 m has an offset of 1.6. A negative variance is not yet a disaster; the square root that SILog takes of it is, and its NaN is in every weight one step later. That is why ZoeDepth
 # {cite}`bhat2023` trains without mixed precision. It is also not necessary: the layers can be in 16 bits and the loss in 32.
 # In this library the last operation under 16 bits is the network's output; every loss begins by going back.
 
@@ -287,7 +313,7 @@ with torch.autocast("cpu", torch.bfloat16):
 print(value.dtype, "never negative:", bool(value >= 0))
 
 # %% [markdown]
-# The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 to 4: its error in depth is below one in a
+# The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 on, which is beyond 7 m: its error in depth is below one in a
 # hundred, and only one pixel at a time. Two more places keep 32 bits. The **weights**: an update of a thousandth of a weight
 # would be rounded away, since bfloat16's next number is 0.8 % further. And the moments of Adam, for the same reason.
 #
@@ -385,7 +411,7 @@ for name, options in {
 #
 # ```
 # depthlib data shards stores/nyu_raw-train-240x320 --to shards
-# depthlib train eigen-nyu-raw -p data.name=shards -p data.options.root=https://…/shards
+# depthlib train eigen-nyu-raw -p data.name=shards -p 'data.options={root: "https://…/shards"}'
 # ```
 #
 # But a shard holds neighbours, frames of the same room. Read alone it would make batches of one room. So some *lanes* are open side by
@@ -428,18 +454,18 @@ print("shards that both of two processes open:", len(mine[0] & mine[1]))
 # And the price? A shard's pictures are PNG, so that nothing is lost and a network carries less than half of the bytes; they must be
 # decoded.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars on a logarithmic axis: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is an order of magnitude ahead."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two cores. `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is more than ten times ahead of the rest."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two threads (WebDataset: one process). `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
 reading = gallery.report("benchmarks/shards")
 words = {
     "store": "store", "shards_folder": "shards, folder", "shards_server": "shards, server",
-    "webdataset": "the same shards by WebDataset", "jpg_png_folder": "folder of jpg and png",
+    "webdataset": "shards, WebDataset", "jpg_png_folder": "folder of jpg and png",
 }  # fmt: skip
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.2), layout="constrained")
-for y, (key, label) in enumerate(words.items()):
+for y, key in enumerate(words):
     speed = reading["samples_per_second"][key]
     axis.barh(y, speed, color=plots.PALETTE[0] if "store" in key or "shards" in key else "#aaaaaa", height=0.65)
     axis.annotate(f"{speed:,.0f}", (speed, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
-axis.set(xscale="log", xlabel="samples a second", yticks=range(len(words)), yticklabels=words.values())
+axis.set(xlabel="samples a second", yticks=range(len(words)), yticklabels=words.values())
 axis.invert_yaxis()
 axis.grid(visible=False, axis="y")
 axis.margins(x=0.15)
@@ -447,7 +473,10 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# READING
+# From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads; a folder of jpg and png gives
+# {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
+# the library that gave the format its name. A training on two cores asks for sixty, a small one for two hundred, so any of them will do. Eigen's network on a GPU may ask for ten thousand: then only the store keeps
+# up, and shards are what brings the data to the machine, once. A server of one Gbit/s carries 125 MB/s, some seven hundred samples.
 #
 # ## Machines that stop
 #
@@ -486,7 +515,8 @@ for label, count in samples.items():
     print(f"{label:20s} {count / speeds[label] / 3600:5.1f} hours at {speeds[label]:.0f} images/s")
 
 # %% [markdown]
-# COST
+# A day and a night, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
+# profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
 # What a GPU would do we can only reckon, because none was at hand when this was written. The coarse network takes 9 GFLOP for an image
 # forward and backward. A data-centre GPU multiplies matrices in bf16 at several hundred TFLOP/s; at a tenth of 400, the paper's two million
@@ -591,7 +621,7 @@ print(check(solution))
 # {numref}`fig-parts`, the argument is wrong.
 # ```
 #
-# Next: nothing yet; the appendix has a [primer](primer) for who came here first.
+# This is the last chapter so far. The appendix has a [primer](primer).
 
 # %% tags=["remove-cell"]
 import shutil

@@ -11,19 +11,22 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
+from depthlib.batches import positions
+from depthlib.data.store import InMemory
 from depthlib.errors import DepthError
 from depthlib.losses import make_loss, reduce
-from depthlib.recipe import Phase, Recipe, load_recipe
+from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
 from depthlib.results import device_name, preflight
+from depthlib.sample import RGBD
 from depthlib.timing import PARTS, Stopwatch
-from depthlib.training import make_model, peak_memory, train
+from depthlib.training import make_model, open_spec, peak_memory, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
 #: A switch → a recipe's phases and speed with it on, and off, as most public code has it.
@@ -52,14 +55,20 @@ def _speed(recipe: Recipe, **changes: Any) -> Recipe:
 
 
 def measure(
-    name: str, profile: str, parameters: dict[str, Any] | None = None, steps: int = 8, switches: bool = False
+    name: str,
+    profile: str,
+    parameters: dict[str, Any] | None = None,
+    steps: int = 8,
+    switches: bool = False,
+    rounds: int = 1,
 ) -> dict[str, Any]:
     """Time some steps of each phase of a recipe, with random weights and its own data.
 
     Args:
         name, profile, parameters: as for :func:`depthlib.recipe.load_recipe`.
-        steps: how many are measured, after a few that are not.
-        switches: measure again with each switch of :data:`SWITCHES` turned over, and with all of them off.
+        steps: how many are measured of each phase in a round, after a few that are not.
+        switches: measure also with each switch of :data:`SWITCHES` turned over, and with all of them off.
+        rounds: how often everything is measured, in turn: a machine that others use as well is not as fast now as later.
 
     Returns:
         The report: device, threads, versions, the measured peak of matrix products, and for each phase images a second,
@@ -70,49 +79,52 @@ def measure(
     Raises:
         DepthError: an unknown recipe, or data that are not here.
     """
-    if steps < 1:
-        raise DepthError(f"--steps {steps}: expected at least 1.")
+    for value, option in ((steps, "steps"), (rounds, "rounds")):
+        if value < 1:
+            raise DepthError(f"--{option} {value}: expected at least 1.")
     recipe = load_recipe(name, profile, **(parameters or {}))
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=None))
+    blank = {key: None if key == "weights" else value for key, value in recipe.model.options.items()}
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=None, options=blank))
     preflight(recipe)
     threads = torch.get_num_threads()
     report: dict[str, Any] = {
         "recipe": recipe.name, "profile": profile, "parameters": parameters or {}, "device": device_name(),
         "threads": threads, "torch": torch.__version__, "load_before": round(os.getloadavg()[0], 2), "steps": steps,
+        "rounds": rounds,
         "peak_gflops": {
             "bf16": round(alone(matrix_peak, threads, torch.bfloat16)), "fp32": round(alone(matrix_peak, threads, torch.float32))
         },
     }  # fmt: skip
-    report["phases"] = alone(_timed, recipe, steps, threads)
-    _shares(report["phases"], recipe, report["peak_gflops"])
+    settled = _settled(recipe)
+    used = {switch: on(settled) == settled for switch, (on, _) in SWITCHES.items()} if switches else {}
+    variants = {"": settled}
+    for switch in used:
+        on, off = SWITCHES[switch]
+        variants[switch] = off(settled) if used[switch] else on(settled)
     if switches:
-        settled = _settled(recipe)
-        report["switches"] = {}
-        for switch, (on, off) in SWITCHES.items():
-            used = on(settled) == settled
-            found = alone(_timed, off(settled) if used else on(settled), steps, threads)
-            _shares(found, off(settled) if used else on(settled), report["peak_gflops"])
-            _gains(*((report["phases"], found) if used else (found, report["phases"])), found)
-            report["switches"][switch] = {"on": used, "phases": found}
+        variants["all"] = settled
         for _, off in SWITCHES.values():
-            settled = off(settled)
-        found = alone(_timed, settled, steps, threads)
-        _shares(found, settled, report["peak_gflops"])
-        _gains(report["phases"], found, found)
-        report["switches"]["all"] = {"on": True, "phases": found}
+            variants["all"] = off(variants["all"])
+    taken: dict[str, list[_Taken]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for variant, changed in variants.items():
+            taken[variant].append(alone(_take, changed, steps, threads))
+    found = {variant: _figures(taken[variant], variants[variant], report["peak_gflops"]) for variant in variants}
+    report["phases"] = found.pop("")
+    if switches:
+        report["switches"] = {name: {"on": used.get(name, True), "phases": phases} for name, phases in found.items()}
+        for entry in report["switches"].values():
+            for phase, figures in entry["phases"].items():
+                times = report["phases"][phase]["images_per_second"] / figures["images_per_second"]
+                figures["gain"] = round(times if entry["on"] else 1 / times, 2)
     return report
 
 
 def _settled(recipe: Recipe) -> Recipe:
     """With what the recipe leaves to the device decided, as training does it."""
     speed = recipe.speed
-    readers = speed.readers if speed.readers is not None else 4 if _gpu() else 0
+    readers = speed.readers if speed.readers is not None else 4 if _gpu() else 1
     return _speed(recipe, compile=_gpu() if speed.compile is None else speed.compile, readers=readers)
-
-
-def _gains(on: dict[str, dict[str, Any]], off: dict[str, dict[str, Any]], into: dict[str, dict[str, Any]]) -> None:
-    for phase, figures in into.items():
-        figures["gain"] = round(on[phase]["images_per_second"] / off[phase]["images_per_second"], 2)
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -134,10 +146,25 @@ def as_text(report: dict[str, Any]) -> str:
                 f"{f'{phase} {name}':28}{figures['images_per_second']:>9.1f}{parts}{figures['memory_mb']:>8}"
                 f"{figures['share_of_peak']:>9.2f}{gain}"
             )
-    return "\n".join([*lines, "", "Parts in milliseconds a step, medians; waiting for data is `data`. Gain: times faster with the switch than without."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Parts in milliseconds a step, medians; waiting for data is `data`. Gain: times faster with the switch than without.",
+        ]
+    )
 
 
-def _timed(recipe: Recipe, steps: int, threads: int) -> dict[str, dict[str, Any]]:
+@dataclasses.dataclass
+class _Taken:
+    """What one round saw of a recipe: seconds of each part of each step of a phase, bytes, operations an image."""
+
+    steps: dict[str, list[dict[str, float]]]
+    memory: int
+    flops: dict[str, float]
+
+
+def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
     torch.set_num_threads(threads)
     short = tuple(
         dataclasses.replace(phase, samples=(WARM + steps) * phase.batch, checkpoint_every=10**9, validate_every=0)
@@ -145,21 +172,42 @@ def _timed(recipe: Recipe, steps: int, threads: int) -> dict[str, dict[str, Any]
     )
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        train(dataclasses.replace(recipe, phases=short, evaluate=()), folder, progress=False, watch=watch)
-    memory = round(peak_memory() / 1e6)
+        settings = dataclasses.replace(recipe, phases=short, evaluate=())
+        train(settings, folder, progress=False, watch=watch, opened=_used_before(settings))
+    memory = peak_memory()
+    seen = {
+        phase.train: watch.steps[number * (WARM + steps) + WARM : (number + 1) * (WARM + steps)]
+        for number, phase in enumerate(short)
+    }
+    return _Taken(seen, memory, {phase.train: _flops(recipe, phase) for phase in short})
+
+
+def _used_before(recipe: Recipe) -> list[tuple[DataSpec, RGBD]]:
+    """The data sets of the phases, with what they keep in memory there already, as it is in all epochs but the first."""
+    opened: list[tuple[DataSpec, RGBD]] = []
+    for number, phase in enumerate(recipe.phases):
+        spec = phase.data or recipe.data
+        dataset = next((known for other, known in opened if other == spec), None) or open_spec(spec)
+        opened.append((spec, dataset))
+        if isinstance(dataset, InMemory):
+            used = positions(recipe.seed, len(dataset), 0, phase.samples, number)
+            dataset.encoded([index for _, index in used])
+    return opened
+
+
+def _figures(rounds: list[_Taken], recipe: Recipe, peak: dict[str, int]) -> dict[str, dict[str, Any]]:
     found = {}
-    for number, phase in enumerate(short):
-        begin = number * (WARM + steps)
-        measured = watch.steps[begin + WARM : begin + WARM + steps]
-        whole = statistics.median(sum(step.values()) for step in measured)
+    for phase in recipe.phases:
+        steps = [step for taken in rounds for step in taken.steps[phase.train]]
+        speed = phase.batch / statistics.median(sum(step.values()) for step in steps)
+        work = rounds[0].flops[phase.train] / 1e9
         found[phase.train] = {
-            "images_per_second": round(phase.batch / whole, 2),
-            "ms": {part: round(1e3 * statistics.median(step[part] for step in measured), 2) for part in PARTS},
-            "data_share": round(
-                sum(step["data"] for step in measured) / sum(sum(step.values()) for step in measured), 4
-            ),
-            "memory_mb": memory,
-            "gflop_per_image": round(_flops(recipe, phase) / 1e9, 3),
+            "images_per_second": round(speed, 2),
+            "ms": {part: round(1e3 * statistics.median(step[part] for step in steps), 2) for part in PARTS},
+            "data_share": round(sum(step["data"] for step in steps) / sum(sum(step.values()) for step in steps), 4),
+            "memory_mb": round(max(taken.memory for taken in rounds) / 1e6),
+            "gflop_per_image": round(work, 3),
+            "share_of_peak": round(speed * work / peak["bf16" if phase.precision == "bf16" else "fp32"], 3),
         }
     return found
 
@@ -171,16 +219,34 @@ def _flops(recipe: Recipe, phase: Phase) -> float:
     model.train()
     rgb = torch.rand(2, 3, *model.input_size)
     target, mask = model.target(torch.rand(2, 1, *model.input_size) + 1)
-    with FlopCounterMode(display=False) as counter:
+    with operation_counter() as counter:
         reduce(*make_loss(recipe.loss.name, **recipe.loss.options)(model(rgb), target, mask)).backward()
     return counter.get_total_flops() / 2
 
 
-def _shares(phases: dict[str, dict[str, Any]], recipe: Recipe, peak: dict[str, int]) -> None:
-    for phase in recipe.phases:
-        figures = phases[phase.train]
-        done = figures["images_per_second"] * figures["gflop_per_image"]
-        figures["share_of_peak"] = round(done / peak["bf16" if phase.precision == "bf16" else "fp32"], 3)
+def operation_counter() -> FlopCounterMode:
+    """Counts the floating-point operations of convolutions and products within it: ``get_total_flops()``.
+
+    PyTorch's own counter takes the gradient of a grouped convolution's weights for that of a full one, which for a depthwise
+    layer is as many times too much as it has channels.
+
+    >>> layer, pixel = torch.nn.Conv2d(8, 8, 1, groups=8, bias=False), torch.rand(1, 8, 1, 1)
+    >>> with operation_counter() as counter:
+    ...     layer(pixel).sum().backward()
+    >>> counter.get_total_flops()  # 8 products and sums forward, as many for the gradient of 8 weights
+    32
+    """
+    return FlopCounterMode(
+        display=False, custom_mapping={torch.ops.aten.convolution_backward: _convolution_backward_flops}
+    )
+
+
+def _convolution_backward_flops(
+    grad_out: Sequence[int], x: Sequence[int], w: Sequence[int], bias: Any, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int, wanted: Sequence[bool], out_shape: Any = None,
+) -> int:  # fmt: skip
+    """Each of the two gradients takes the products of the forward pass."""
+    return conv_flop_count(list(x), list(w), list(grad_out), transposed) * (wanted[0] + wanted[1])
 
 
 def matrix_peak(threads: int, dtype: torch.dtype) -> float:

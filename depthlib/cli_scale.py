@@ -63,7 +63,7 @@ def bench(args: argparse.Namespace) -> int:
 
     profile = args.profile or default_profile()
     parameters: dict[str, Any] = parse_parameters(args.parameter)
-    report = bench.measure(args.recipe, profile, parameters, args.steps, args.switches)
+    report = bench.measure(args.recipe, profile, parameters, args.steps, args.switches, args.rounds)
     print(bench.as_text(report))
     if args.json:
         write_whole(args.json, lambda partial: partial.write_text(json.dumps(report, indent=1) + "\n"))
@@ -102,6 +102,8 @@ def add_scale(add: Add) -> None:
                 "--steps", type=int, default=8, metavar="N", help="steps to measure of each phase (default: 8)"
             )
             sub.add_argument(
-                "--switches", action="store_true", help="also with each switch off, one at a time, and all off"
+                "--switches", action="store_true", help="also with each switch turned over, one at a time, and all off"
             )
+            sub.add_argument("--rounds", type=int, default=1, metavar="N",
+                             help="measure everything so many times, in turn, on a machine that is not quiet (default: 1)")  # fmt: skip
             sub.add_argument("--json", metavar="FILE", help="also write the report there")

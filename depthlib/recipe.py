@@ -121,8 +121,7 @@ class Speed:
         channels_last: keep the channels of a pixel side by side in memory.
         fused: update all weights by one kernel of the optimiser.
         augment_on: the network's ``device``, or the ``processor``, by the threads that read.
-        readers: threads that read ahead, a batch each; 0 reads when the step asks; None: 0 on a processor, which
-            has no time to spare, 4 on a GPU.
+        readers: threads that read ahead, a batch each; 0 reads when the step asks; None: 1 for a processor, 4 for a GPU.
 
     Together with a phase's ``precision``. ``depthlib bench --switches`` measures what each one gains.
     """

@@ -73,26 +73,39 @@ def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
     return "\n\n".join(blocks)
 
 
-def as_markdown(scores: Mapping[str, Score]) -> str:
-    """A Markdown table, a row a score, no intervals; a figure that a protocol does not report stays empty."""
+def _cell(score: Score, name: str, draws: int) -> tuple[str, str]:
+    """A figure and its interval, as text; empty where the protocol does not report it."""
+    if name not in score.metrics:
+        return "", ""
+    value = score.metrics[name]
+    if not math.isfinite(value):
+        return f"{value:.3f}", ""
+    low, high = bootstrap_interval(score, name, draws)
+    return f"{value:.3f}", f"[{low:.3f}, {high:.3f}]"
+
+
+def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """A Markdown table, a row a score: figures with 95 % intervals; what a protocol does not report stays empty."""
     names = columns(list(scores.values()))
     lines = ["| | " + " | ".join(TITLES[n] for n in names) + " | images |", "|---" * (len(names) + 2) + "|"]
     for label, score in scores.items():
-        cells = [f"{score.metrics[n]:.3f}" if n in score.metrics else "" for n in names]
+        cells = [" ".join(_cell(score, n, draws)).strip() for n in names]
         lines.append(f"| {label} | " + " | ".join(cells) + f" | {score.images} |")
     return "\n".join(lines)
 
 
-def as_latex(scores: Mapping[str, Score]) -> str:
-    """A LaTeX tabular (booktabs), a row a score, no intervals."""
+def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
+    """A LaTeX tabular (booktabs), a row a score: figures, and under each its 95 % interval in small type."""
     names = columns(list(scores.values()))
     titles = [LATEX.get(TITLES[n], TITLES[n].replace("%", r"\%")) for n in names]
     lines = [
         rf"\begin{{tabular}}{{l{'r' * (len(names) + 1)}}}", r"\toprule", " & ".join(["", *titles, "images"]) + r" \\", r"\midrule",
     ]  # fmt: skip
     for label, score in scores.items():
-        cells = [f"{score.metrics[n]:.3f}" if n in score.metrics else "" for n in names]
-        lines.append(" & ".join([label.replace("_", r"\_"), *cells, str(score.images)]) + r" \\")
+        cells = [_cell(score, n, draws) for n in names]
+        lines.append(" & ".join([label.replace("_", r"\_"), *(value for value, _ in cells), str(score.images)]) + r" \\")
+        small = [rf"{{\scriptsize {interval}}}" if interval else "" for _, interval in cells]
+        lines.append(" & ".join(["", *small, ""]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 

@@ -159,6 +159,7 @@ def train(
     trackers: Sequence[str] = (),
     minutes: float | None = None,
     watch: Stopwatch | None = None,
+    opened: Sequence[tuple[DataSpec, RGBD]] = (),
 ) -> Run:
     """Train a recipe, or go on where it was interrupted.
 
@@ -170,6 +171,7 @@ def train(
         trackers: names of Accelerate's trackers, such as ``tensorboard``.
         minutes: stop after the step in which so many have passed, with a checkpoint, by :class:`Unfinished`.
         watch: notes where each step's time goes.
+        opened: data sets that are open already, each with the entry of the recipe that asks for it.
 
     Returns:
         A :class:`Run`.
@@ -214,7 +216,7 @@ def train(
         load_weights(checkpoint, model, ema=False)
     if accelerator.is_main_process:
         (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
-    opened: list[tuple[DataSpec, RGBD]] = []  # phases that train on the same data share what it keeps in memory
+    shared = list(opened)  # phases that train on the same data share what it keeps in memory
     with Stopping(minutes) as stopping:
         for number, phase in enumerate(recipe.phases):
             if number < at_phase:
@@ -228,7 +230,7 @@ def train(
                 "precision bf16, or a smaller model.options.size.",
             ):
                 _train_phase(
-                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened,
+                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, shared,
                     stopping, watch or Unwatched(),
                 )  # fmt: skip
     if trackers:
@@ -281,8 +283,7 @@ def _train_phase(
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
     by_readers = speed.augment_on == "processor"
-    # on a processor a thread that reads ahead takes from the step more time than it saves (`depthlib bench --switches`)
-    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 0
+    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 1
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:

@@ -60,7 +60,7 @@ def test_reports_are_those_of_the_results():
 NETWORKS = [
     *(f"densedepth-mobilenet-{name}/all" for name in ("nyu", "random", "rooms", "nyu-from-rooms")),
     *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean")),
-    "eigen-nyu-from-rooms/fine", "eigen-nyu-report/fine",
+    "eigen-nyu-log-rmse/coarse", "eigen-nyu-log-rmse/fine", "eigen-nyu-from-rooms/fine", "eigen-nyu-report/fine",
 ]  # fmt: skip
 
 

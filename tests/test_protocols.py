@@ -16,9 +16,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from depthlib import alignment, metrics, structure
 from depthlib.cli import main
+from depthlib.data import open_dataset
 from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate, evaluate_many
+from depthlib.evaluation import bootstrap_difference, bootstrap_interval, constant, evaluate, evaluate_many
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions
@@ -478,6 +479,18 @@ def test_two_programs_are_compared_on_the_same_images(stored, pairs, tmp_path, c
     capsys.readouterr()
     assert main(["evaluate", str(stored), *scored, "--compare-with", str(other)]) == 2
     assert "cannot be compared" in capsys.readouterr().err
+
+
+def test_every_form_prints_the_same_figures_and_intervals(pairs):
+    score = evaluate(constant(torch.full((1, 1, 1, 1), 2.0)), open_dataset("folder", root=pairs), get_protocol("full"))
+    low, high = bootstrap_interval(score, "abs_rel")
+    assert low < score.metrics["abs_rel"] < high
+    wanted = [f"{number:.3f}" for number in (score.metrics["abs_rel"], low, high)]
+    for name in ("text", "markdown", "latex"):
+        printed = FORMATS[name]({"a constant": score})
+        assert all(number in printed for number in wanted), name
+    stored = json.loads(FORMATS["json"]({"a constant": score}))["a constant"]
+    assert tuple(stored["metrics"]["abs_rel"]["interval"]) == (low, high)
 
 
 def test_millimetre_pngs_are_metres_with_their_scale(pairs, tmp_path, capsys):

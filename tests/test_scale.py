@@ -199,10 +199,22 @@ def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys):
     assert main(["bench", path, "--steps", "0"]) == 2 and "expected at least 1" in capsys.readouterr().err
 
 
-def test_every_switch_is_measured_off(tiny_recipe):
-    """What `--switches` turns off is a field of the recipe that is on by default."""
-    recipe = dataclasses.replace(
-        tiny_recipe, phases=tuple(dataclasses.replace(phase, precision="bf16") for phase in tiny_recipe.phases)
-    )
-    for name, off in bench.SWITCHES.items():
-        assert off(recipe) != recipe, name
+def test_every_switch_is_turned_over(tiny_recipe, tmp_path, capsys, monkeypatch):
+    """Each by itself, the gain always that of having it."""
+    phase = dataclasses.replace(tiny_recipe.phases[0], precision="bf16")
+    recipe = dataclasses.replace(tiny_recipe, phases=(phase,), evaluate=())
+    for name, (on, off) in bench.SWITCHES.items():
+        assert on(recipe) != off(recipe) and on(off(recipe)) == on(recipe), name
+    few = {name: bench.SWITCHES[name] for name in ("fused", "compile")}  # one that is on, one that is off on a processor
+    monkeypatch.setattr(bench, "SWITCHES", few)
+    path = written(recipe, tmp_path / "recipe.yaml")
+    assert main(["bench", path, "--steps", "1", "--rounds", "2", "--switches", "--json", str(tmp_path / "bench.json")]) == 0
+    report, said = json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr().out
+    assert set(report["switches"]) == {*bench.SWITCHES, "all"}
+    speed = report["phases"]["coarse"]["images_per_second"]
+    for name, found in report["switches"].items():
+        other = found["phases"]["coarse"]
+        times = speed / other["images_per_second"]
+        assert other["gain"] == pytest.approx(times if found["on"] else 1 / times, abs=0.01)
+        assert f"{'without' if found['on'] else 'with'} {name}" in said
+    assert report["switches"]["fused"]["on"] and report["switches"]["compile"]["on"] == torch.cuda.is_available()

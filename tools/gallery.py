@@ -1,7 +1,8 @@
 """Makes the excerpts in depthlib/gallery.
 
 python tools/gallery.py          the reports that chapters draw, from results/
-python tools/gallery.py runs     all of it, from finished runs too; needs NYU Depth v2 and the runs below
+python tools/gallery.py runs     also curves, figures and pictures; needs NYU Depth v2 and runs of the networks below.
+                                 What belongs to a run that is not in the folder stays as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from depthlib.checkpoints import load_model
+from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import Predictor, constant, evaluate, from_model, mean_depth_image
 from depthlib.gallery import CURVES, FIGURES, KEPT, NINE, REPORTS, SORTED, encode
@@ -32,6 +33,7 @@ NETWORKS = {
     "densedepth-mobilenet-rooms": ("all",),
     "densedepth-mobilenet-nyu-from-rooms": ("all",),
     "eigen-nyu": ("coarse", "fine"),
+    "eigen-nyu-log-rmse": ("coarse", "fine"),
     "eigen-nyu-from-rooms": ("fine",),
     "eigen-nyu-report": ("fine",),
 }
@@ -67,19 +69,27 @@ def main() -> None:
     predictors: dict[str, Predictor] = {
         f"{name}/{stage}": from_model(load_model(args.runs / name / f"{args.profile}-{args.seed}", stage))
         for name, stages in NETWORKS.items()
+        if latest_checkpoint(args.runs / name / f"{args.profile}-{args.seed}")
         for stage in stages
     }
     predictors["eigen-nyu/mean"] = constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
-    figures = {name: figures_of(predictor, test) for name, predictor in predictors.items()}
-    made = {name: f"results/{entry['results']}.json, commit {entry['commit']}" for name, entry in curves.items()}
+    with np.load(FIGURES) as stored:
+        figures = {name: stored[name] for name in stored if name != "about"}
+        made = json.loads(str(stored["about"]))["results"]
+    for name, predictor in predictors.items():
+        figures[name] = figures_of(predictor, test).astype(np.float16)
+        recipe = name.split("/")[0]
+        made[recipe] = f"results/{curves[recipe]['results']}.json, commit {curves[recipe]['commit']}"
     about = np.array(json.dumps({"results": made}))
-    np.savez_compressed(FIGURES, about=about, **{name: each.astype(np.float16) for name, each in figures.items()})
+    np.savez_compressed(FIGURES, about=about, **figures)
 
-    nine = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
-    keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE}, made)
-    worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
-    even = np.linspace(0, len(test) - 1, 7).round().astype(int)
-    keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED}, made)
+    if set(ON_NINE) <= set(predictors):
+        nine = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
+        keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE}, made)
+    if set(ON_SORTED) <= set(predictors):
+        worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
+        even = np.linspace(0, len(test) - 1, 7).round().astype(int)
+        keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED}, made)
     for file in (CURVES, FIGURES, NINE, SORTED, REPORTS):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
