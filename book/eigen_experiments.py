@@ -174,13 +174,13 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # claim needs to know how much chance moves the figures. The recipe `eigen-nyu-log-rmse` is `eigen-nyu` with λ = 0 and
 # nothing else changed, not even the order of the photographs.
 #
-# **Predict first.** Which of the five columns would you expect to suffer when a wrong size costs the full price from the first step on?
+# **Predict first.** Which of the five columns would you expect to suffer when λ = 0, so that half of a wrong size is no longer forgiven?
 #
 # | | δ < 1.25 | AbsRel | RMSE | RMSE log | scale-inv. |
 # |---|---|---|---|---|---|
-# | coarse, λ = ½ | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
+# | coarse, λ = ½, mean ± spread | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
 # | coarse, λ = 0, one seed | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
-# | + fine, λ = ½ | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
+# | + fine, λ = ½, mean ± spread | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 # | + fine, λ = 0, one seed | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
 # The page has the figures of every photograph for seed 0 of both, so it can ask whether *these two* networks differ.
@@ -196,14 +196,14 @@ for stage in ("coarse", "fine"):
 # %% [markdown]
 # LAMTEXT
 #
-# What a seed moves can be had for little where a training is short. `depthlib sweep` runs a grid; this one, of small networks on
+# How much a seed alone changes can be measured cheaply where a training is short. `depthlib sweep` runs a grid; this one, of small networks on
 # rendered rooms, took LAMTIME minutes on two cores:
 #
 # ```
 # LAMCOMMAND
 # ```
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, AbsRel, RMSE log and the scale-invariant error against lambda 0, one half and 1, with bars over three seeds."}, "figure": {"name": "fig-lam", "caption": "Three values of λ, three seeds each: mean and standard deviation on 100 rooms, coarse + fine at a quarter of the width. Rendered rooms, so the levels mean nothing for photographs. From `results/sweeps/eigen-rooms-lam.json`."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, AbsRel, RMSE log and the scale-invariant error against lambda 0, one half and 1, with bars over three seeds."}, "figure": {"name": "fig-lam", "caption": "λ of 0, ½ and 1, three seeds each: mean and standard deviation on 100 rooms, coarse + fine at a quarter of the width. Rendered rooms, so the levels mean nothing for photographs. From `results/sweeps/eigen-rooms-lam.json`."}}
 found = gallery.report("sweeps/eigen-rooms-lam")
 plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"))
 

@@ -318,8 +318,8 @@ for factor in (1.0, 0.27):
 # picture called Cones, bicubic interpolation has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
 # the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be.
 #
-# Such a pair of columns can be asked for its peak: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
-# \mathrm{RMSE} \cdot 10^{\mathrm{PSNR}/20}$. **Predict first:** the peak belongs to the film's maps, not to a method. So what should the last column
+# PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have. So a pair of columns can be solved for it: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
+# \mathrm{RMSE} \cdot 10^{\mathrm{PSNR}/20}$. **Predict first:** the table is about scenes of the animated film Sintel, and the largest value belongs to a scene's maps, not to a method. So what should the last column
 # look like?
 
 # %% tags=["nbval-check-output"]
@@ -329,15 +329,15 @@ for row in load_table("002-sintel").rows:
     print(f"{row.name:18s} RMSE {rmse:4.2f}, PSNR {psnr:.2f} dB: MAX {peak:3.0f}")
 
 # %% [markdown]
-# One number for the three rows of a film. On Ambush and Cave it is, to a tenth (PSNR is a mean over frames of a logarithm, which is
+# One number for the three rows of a scene. On Ambush and Cave it is, to within a tenth (PSNR is a mean over frames of a logarithm, which is
 # not quite the logarithm of a mean). On Market and Alley it is not: on Alley the proposed method gains 5 dB, a factor of nearly two
-# in RMSE, while its RMSE stays where it was. Two more slips need no formula. Ambush and Bandage, two films, agree in eight of
+# in RMSE, while its RMSE stays where it was. Two more slips of the same paper need no formula. Ambush and Bandage, two scenes, agree in eight of
 # nine numbers. And the plain interpolation of a tenth of the depths has RMSE 0.286 and rel 0.08 {cite}`korinevskaya2018` in one table on
 # NYU, RMSE 0.54 and rel 0.058 {cite}`korinevskaya2018` in another: half of one error, more of the other, the same name.
 #
-# The second of these tables also answers the question that one would ask first, and the text does not say it. The proposed network's
-# RMSE is 0.944 {cite}`korinevskaya2018`. So the straight lines that it is meant to replace are better than it; what it offers is to be
-# five times as fast.
+# The second of these tables also answers the question that one would ask first, and the paper does not say it. On NYU the proposed network's
+# RMSE is 0.944 {cite}`korinevskaya2018`. So there the straight lines that it is meant to replace are better than it; what it offers is speed, 200 frames a second
+# where they make 40 {cite}`korinevskaya2018`.
 #
 # None of this makes the idea wrong. It makes the columns useless as a goal. This is why the library tests each formula against a
 # second, independent way to compute it, and why [its tables](eigen_experiments) print a doubt beside the number.

@@ -14,9 +14,9 @@
 # # Training at scale
 #
 # On these pages a training took minutes. The coarse and fine networks of {cite:t}`eigen2014` saw three and a half million
-# samples, drawn from 428 GB of recordings. Between the two lie a hundred runs that differ in one setting, steps that waste
-# half of their time, numbers too small for their format, machines that are switched off at noon. This page is about all of
-# these. Nothing in it changes *what* is learned, and that is the point: every trick here has to prove that the numbers stay the same.
+# samples, drawn from 428 GB of recordings. On the way from one to the other you will want many runs that differ in one setting; you will
+# find steps that waste half of their time, sums that lose their digits, data that no disk holds, machines that stop too early. This page takes
+# these in turn. Hardly anything in it is meant to change *what* is learned, so every trick has to show what it does to the numbers: nothing, rounding, or more.
 #
 # **What you will be able to do**
 #
@@ -28,7 +28,7 @@
 # - reckon what a training costs before it starts.
 #
 # **This page needs** profile `cpu`: about a minute on two cores, 2 GB of memory, no GPU, no download. Its bars are drawn from
-# benchmark reports that come with the library; each names the machine.
+# benchmark reports that come with the library.
 
 # %% tags=["remove-cell", "colab-install"]
 import importlib.util
@@ -60,6 +60,7 @@ from depthlib.losses import make_loss, reduce, scale_invariant_log_loss
 from depthlib.models import build_model
 from depthlib.randomness import permutation
 from depthlib.recipe import load_recipe
+from depthlib.results import preflight
 from depthlib.training import train
 
 plt.rcParams.update(plots.STYLE)
@@ -70,7 +71,8 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="depthlib-scale-"))
 # ## A run is a notebook with parameters
 #
 # A *recipe* is a small file that says everything about a run: data, network, loss, phases, what is scored. `depthlib run`
-# executes one notebook for all recipes, with papermill, and leaves it behind with its figures and numbers:
+# executes one notebook for all recipes by papermill, a program that fills in a notebook's first cell and runs the rest, and leaves it
+# behind with its figures and numbers:
 #
 # ```
 # depthlib run eigen-rooms --profile cpu -p lam=0.25 -p seed=3
@@ -80,9 +82,9 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="depthlib-scale-"))
 # wrong name, or a value that cannot be, ends the run before it starts.
 
 # %% tags=["nbval-check-output"]
-for wrong in ({"lamda": 0.25}, {"phases.0.samples": "many"}):
+for wrong in ({"lamda": 0.25}, {"lam": 2}):
     try:
-        load_recipe("eigen-rooms", "smoke", **wrong)
+        preflight(load_recipe("eigen-rooms", "smoke", **wrong))
     except DepthError as error:
         print(error)
 
@@ -95,7 +97,8 @@ for wrong in ({"lamda": 0.25}, {"phases.0.samples": "many"}):
 #
 # makes twelve executed notebooks, a table with mean and spread over the seeds, and a plot. All twelve are checked before the
 # first one starts. A run that fails leaves its log and harms no other; the same command then runs only what is missing. With
-# `--cluster tcp://…` the workers of a dask cluster take the runs instead. [The page of experiments](eigen_experiments) reads
+# `--cluster tcp://…` the workers of a cluster take the runs instead (dask, which hands work to other machines; extra `cluster`; all must see the folder
+# `--out` under the same path). [The page of experiments](eigen_experiments) reads
 # the answer for λ. Here is the smallest grid there is, two runs of two seconds of training each, to see the mechanism.
 
 # %%
@@ -109,13 +112,13 @@ again = sweep.sweep("eigen-rooms", "smoke", grid, RUNS / "sweeps" / "two", jobs=
 print("the second call found the same:", again["runs"] == found["runs"])
 
 # %% [markdown]
-# Nothing can be concluded from networks that saw 48 pictures. What counts is the last line: what has run is not run again.
+# Nothing can be concluded from networks that saw a few dozen pictures. What counts is the line "2 of them done already".
 #
 # ## Where the time of a step goes
 #
 # A step reads a batch, augments it, computes the answers (*forward*), the gradients (*backward*), and moves the weights
-# (*optimiser*). How do the middle two compare? For a layer $y = Wx$ forward is one product. Backward is two of the same size:
-# from the gradient of $y$ come that of the weights, $g\,x^\top$, and that of the layer's input, $W^\top g$, for the layer before.
+# (*optimiser*). How do forward and backward compare? For a layer $y = Wx$ forward is one product. Backward is two of the same size:
+# from the gradient of $y$, call it $g$, come that of the weights, $g\,x^\top$, and that of the layer's input, $W^\top g$, for the layer before.
 # So backward should cost twice as much as forward; a little less, because nobody asks for the gradient of the picture, so
 # the first layer has only one. PyTorch counts while it computes:
 
@@ -131,13 +134,13 @@ ratio = backward.get_total_flops() / forward.get_total_flops()
 print(f"backward takes {ratio:.2f} times the work of forward")
 
 # %% [markdown]
-# Work is not yet time. `depthlib bench RECIPE` runs the real loop on the recipe's own data and stops every part.
+# Work is not yet time. `depthlib bench RECIPE` runs the real loop on the recipe's own data and times every part.
 #
 # **Predict first.** In which of these recipes is the optimiser visible, and why not in the others? (The coarse network has nineteen
 # twentieths of its weights in two fully connected layers.)
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part nearly everywhere; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for every recipe whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`. Right: milliseconds for one image."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for every recipe whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes that cost the same as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
     """(label, images a second, {part: share}) of each phase."""
     rows = []
@@ -169,19 +172,20 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# - **The optimiser** shows in the coarse network at full width: a twelfth of its step goes into moving 70 million weights. A DenseNet's
-#   weights are used at thousands of places each, so there is far more work for each of them.
-# - **Backward** is about twice forward, as counted, wherever the whole network learns. The *fine* phases are the other way round: the coarse network under
-#   them is frozen, so it takes part in forward and not in backward.
+# - **The optimiser** takes a fifteenth to a twelfth of the step of the coarse network at full width, which has 70 million weights to move, and a twentieth in the
+#   MobileNets (where clipping and the average of the weights are counted with it). It takes nothing in the fine network. What counts is how
+#   often a weight is used: one of DenseNet-169 at some 460 places of a picture, one of the coarse network at 21.
+# - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes two and a half times, the narrow coarse networks hardly more than once:
+#   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a quarter or a third of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
-#   the width). It does not shrink with the network. Who wanted these two faster would begin there.
-# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, so nothing waits for pictures. Bytes travel, not floats, and
-#   another thread has read the next batch already.
+#   the width). It does not shrink with the network. Whoever wants these two faster begins there.
+# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, from the second epoch on, because a batch is a copy of bytes that are in
+#   memory already: colours travel as bytes and become floats where the network is.
 #
 # ## What each switch gains
 #
 # Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
-# switches, all on by default; `depthlib bench RECIPE --switches` measures a step with each one off.
+# switches; under the profile `cpu` all but `compile` are on. `depthlib bench RECIPE --switches` turns them over one by one.
 #
 # | switch | off | on, and why it may help |
 # |---|---|---|
@@ -190,13 +194,13 @@ figure
 # | `fused` | a loop over all weights for each operation of Adam | one pass that does all of them: the weights travel once |
 # | `readers` | a step reads its own batch | threads read the next batches meanwhile |
 # | `augment_on: device` | pictures are turned and scaled by the reading side | where the network is, all of a batch at once |
-# | `compile` | each operation by itself | neighbours melted into one kernel; off on processors, on for GPUs |
+# | `compile` | each operation by itself | neighbours melted into one program; off on processors, on for GPUs |
 #
 # **Predict first.** Two networks: Eigen's, with 70 million weights and little work for each, and an encoder–decoder with few weights
 # and much work. For which will `fused` matter?
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others on; a bar left of the line is a loss. `all`: against every switch off. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others as the recipe has them (`compile` off); a bar left of the line is a loss. `all`: against every switch off. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
 reports = [gallery.report(f"benchmarks/switches-{name}") for name in ("eigen-nyu", "densedepth-mobilenet-nyu")]
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True)
 names = list(reports[0]["switches"])
@@ -223,21 +227,23 @@ figure
 # All together make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
 # encoder–decoder. One by one:
 #
-# - **bf16** is the best single switch, but look at how far it stays behind its promise. On this processor a large product runs at
-#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32, four and a half times. A step gains a third or a half, because the rest of it
-#   only moves numbers.
-# - **channels_last** helps where convolutions dominate: the fine network and the encoder–decoder. The coarse network spends its time in fully
-#   connected layers, which know no channels.
+# - **bf16** is the best single switch: a third to three fifths. The processor has units made for it: a large product runs at
+#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio is too
+#   good: the layers in float32 do more than that product with which they are compared, as convolutions here have better programs than products have.
+# - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes a
+#   quarter faster and its backward pass does not.
 # - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
-#   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, two moments) and writes three; for 70 million
-#   weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there are few weights there is
-#   nothing to gain.
-# - **compile** wins for the coarse network and loses for the encoder–decoder: on a processor the library's hand-made convolutions are better than what it
-#   writes. So it is off there. Never switch it on because it "should" help.
-# - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.data::.0f` ms. They are there
+#   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, and two running means, of the gradient and of its
+#   square) and writes three; for 70 million weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there
+#   are few weights there is nothing to gain.
+# - **compile** wins for the coarse network, loses a little for the fine one and much for the encoder–decoder: on a processor PyTorch's ready convolutions can be better than
+#   what the compiler writes. So it is off there. Never switch it on because it "should" help.
+# - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
 #   for files and servers, and for machines with more cores.
+# - **augment_on** gains a seventh for the encoder–decoder and little for Eigen's networks. With only two cores, what a reading thread does it takes from the network, whose
+#   forward and backward become slower meanwhile.
 #
-# A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why everything was
+# A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why these two reports were
 # measured {result}`benchmarks/switches-densedepth-mobilenet-nyu::rounds::d` and {result}`benchmarks/switches-eigen-nyu::rounds::d` times in turn.
 #
 # ## Sixteen bits, and why the loss keeps thirty-two
@@ -259,7 +265,8 @@ for name in ("float32", "bfloat16", "float16"):
 #
 # $$ L = \frac{1}{n}\sum_i d_i^2 \;-\; \lambda \Bigl(\frac{1}{n}\sum_i d_i\Bigr)^2 , $$ (scale-loss)
 #
-# and with λ = 1 it is the variance of the log differences $d_i$. Let all of them share an offset $c$: the network's map is right
+# and with λ = 1 it is the variance of the log differences $d_i$. (You have seen it lose its digits at one shift, in [why float32](scale_invariant_loss); here is how far
+# that goes.) Let all of them share an offset $c$: the network's map is right
 # in shape and wrong in size, as early in any training. Then both terms are near $c^2$, and what counts is the little between
 # them. By hand, with three digits: let $d$ be 2.1, 2.0 and 1.9. The mean of the squares is $4.0066… ≈ 4.01$, the mean is 2, its
 # square 4, so $L ≈ 0.01$; the truth is $0.00667$. One and a half times too large, and all of that by rounding *once*.
@@ -268,7 +275,7 @@ for name in ("float32", "bfloat16", "float16"):
 # spread is 0.1, as in a good map.
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by a fifth at an offset of 0.8 and worthless from 1.6 on, float16 from about 4; float32 stays near or below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by a fifth at an offset of 0.8 and worthless from 1.6 on, float16 from about 5; float32 stays near or below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
 generator = torch.Generator().manual_seed(0)
 noise = 0.1 * torch.randn(4070, generator=generator, dtype=torch.float64)
 offsets = np.geomspace(0.01, 10, 31)
@@ -301,8 +308,9 @@ for dtype in (torch.bfloat16, torch.float16, torch.float32):
 
 # %% [markdown]
 # At an offset of 0.8 bfloat16 is a fifth off, from 1.6 on its number is worthless, and both are ordinary: an untrained network that says
-# 1 m of a wall at 5 m has an offset of 1.6. A negative variance is not yet a disaster; the square root that SILog takes of it is, and its NaN is in every weight one step later. That is why ZoeDepth
-# {cite}`bhat2023` trains without mixed precision. It is also not necessary: the layers can be in 16 bits and the loss in 32.
+# 1 m of a wall at 5 m has an offset of 1.6. A negative variance is not yet a disaster; the square root that [SILog](evaluation) takes of it is, and its NaN is in every
+# weight one step later. Others met such NaNs: the published code of ZoeDepth {cite}`bhat2023` keeps its loss out of mixed precision for that reason, and
+# leaves mixed precision off unless one asks for it. It need not be: the layers can be in 16 bits and the loss in 32.
 # In this library the last operation under 16 bits is the network's output; every loss begins by going back.
 
 # %% tags=["nbval-check-output"]
@@ -315,7 +323,7 @@ print(value.dtype, "never negative:", bool(value >= 0))
 # %% [markdown]
 # The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 on, which is beyond 7 m: its error in depth is below one in a
 # hundred, and only one pixel at a time. Two more places keep 32 bits. The **weights**: an update of a thousandth of a weight
-# would be rounded away, since bfloat16's next number is 0.8 % further. And the moments of Adam, for the same reason.
+# would be rounded away, since bfloat16's next number is 0.4 to 0.8 % further. And Adam's two running means, for the same reason.
 #
 # float16 needs one trick more. Its smallest numbers are not small enough for gradients, so the loss is multiplied by some
 # thousands before `backward()` and the gradients are divided afterwards {cite}`micikevicius2018`. bfloat16 has no need of it, and we
@@ -355,7 +363,7 @@ for frozen in (True, False):
     print(f"frozen statistics: {frozen!s:5}   the same gradient: {far < 1e-3}")
 
 # %% [markdown]
-# With frozen statistics, as the recipes with ImageNet weights have them, the halves give the whole. With living ones each
+# With frozen statistics, as `densedepth-mobilenet-nyu` has them, the halves give the whole. With living ones, as in the DenseNet recipes, each
 # process normalises by what it sees, and the answer depends on how many there are. Neither is wrong; but only the first can be
 # *checked*. A test of this library starts two real processes, lets them learn fifty steps of the same global batch, and asks
 # that every loss agree with the single process to $10^{-5}$; scores are shared among processes, too, and must agree exactly,
@@ -366,7 +374,8 @@ for frozen in (True, False):
 # ```
 # accelerate launch --multi_gpu --num_processes 4 -m depthlib train eigen-nyu --profile gpu
 #
-# # two machines with eight GPUs each; run it on both, with --node_rank 0 and 1
+# # two machines with eight GPUs each: on both, with --node_rank 0 and 1; $DEPTHLIB_RUNS must be a folder
+# # that both see, since the first process writes the checkpoints that all go on from
 # torchrun --nnodes 2 --nproc_per_node 8 --node_rank 0 --master_addr 10.0.0.5 --master_port 29500 \
 #     -m depthlib train eigen-nyu-raw --profile gpu
 #
@@ -374,8 +383,8 @@ for frozen in (True, False):
 # torchrun --standalone --nproc_per_node 2 -m depthlib train eigen-rooms --profile smoke
 # ```
 #
-# Has it a price? In a *ring* each process sends its gradient round in $n$ pieces, once to add and once to share: $2\,(n-1)/n$ times
-# the size of the gradient, whatever the number of processes.
+# What does it cost? In a *ring* of $n$ processes each sends the gradient round in $n$ pieces, once to add and once to share: $2\,(n-1)/n$ times
+# the size of the gradient, so never more than twice, however many they are. For eight:
 
 # %% tags=["nbval-check-output"]
 for name, options in {
@@ -390,31 +399,31 @@ for name, options in {
 
 # %% [markdown]
 # A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
-# large and its steps are short. Within one machine, or for a DenseNet whose step is long and whose gradient is small, nobody
-# notices. That the same *global* batch gives the same numbers does not help with a *larger* one. Eight times the batch takes an
+# large and its steps are short. Within one machine, or for a DenseNet, whose gradient is three fifths of that and whose work for an image is thirteen times as much, nobody
+# notices. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
 # eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
 # to a point {cite}`goyal2017`. It is another experiment, with another result.
 #
 # ## Data that do not fit
 #
-# The raw recordings of NYU Depth v2 are 428 GB. First make them small: 120 thousand frames at 240 × 320, three bytes of colour and two of
+# The raw recordings of NYU Depth v2 are 428 GB. First make them small: the paper's 120 thousand frames at 240 × 320, three bytes of colour and two of
 # depth a pixel, are
 #
 # $$ 120\,000 \cdot 240 \cdot 320 \cdot 5 \text{ bytes} = 46 \text{ GB} . $$
 #
-# `depthlib data prepare nyu_raw` writes them into a *store*: arrays on disk that the operating system maps into memory. Each scene is
-# done once; interrupted, the command goes on; `--jobs 8` or `--cluster` shares the scenes out. The store is one file that is read at
-# random, and there it has no rival, as long as it lies on a disk of this machine.
+# `depthlib data prepare nyu_raw` writes them into a *store*: two arrays on disk that the operating system maps into memory. Interrupted, the command goes
+# on where it was; `--jobs 8` or `--cluster` shares the frames out. The arrays are read at random, and there they have no rival, as long as they lie on a disk of this machine.
 #
 # If it does not, random order is the trouble: every sample is somewhere else, and each costs a journey. **Shards** are the answer
 # of all large data sets: the samples in tar files of some tens of megabytes, which are fetched whole and read to their end.
 #
 # ```
-# depthlib data shards stores/nyu_raw-train-240x320 --to shards
+# depthlib data shards "$DEPTHLIB_DATA/stores/nyu_raw-train-240x320" --to shards
 # depthlib train eigen-nyu-raw -p data.name=shards -p 'data.options={root: "https://…/shards"}'
 # ```
 #
-# But a shard holds neighbours, frames of the same room. Read alone it would make batches of one room. So some *lanes* are open side by
+# (The recipe's option `even`, which draws equally many frames of every scene, belongs to the raw recordings; shards are read as they are.) A shard
+# holds neighbours, frames of the same room. Read alone it would make batches of one room. So some *lanes* are open side by
 # side, each with a shard of its own, and a batch takes its samples from all of them in turn.
 #
 # **Predict first.** Below, each point is a sample: when it is read (across) and where it lies (upwards), 240 samples in shards of
@@ -439,10 +448,10 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# With four lanes a batch has samples of four shards or five; with eight lanes, which is the default, of eight and more. If the store was written
+# With four lanes each batch has samples of exactly four shards here; where shards do not end together, of up to twice as many. Eight lanes are the default. If the store was written
 # with its scenes mixed, that is as good as any order; if a shard is one room, take more lanes, or smaller shards. The order
 # depends on seed, epoch and lanes only, so a run goes on at the right sample after it was cut off, and two processes
-# read two different halves of the lanes.
+# read two different halves of the lanes (whose number must be a multiple of theirs).
 
 # %% tags=["nbval-check-output"]
 order = lanes[4].order(0, 0)
@@ -451,7 +460,7 @@ mine = [{index // 20 for index in order[rank::2]} for rank in (0, 1)]
 print("shards that both of two processes open:", len(mine[0] & mine[1]))
 
 # %% [markdown]
-# And the price? A shard's pictures are PNG, so that nothing is lost and a network carries less than half of the bytes; they must be
+# And the price? A shard's pictures are PNG, so that nothing is lost and the cable carries less than half of the bytes; they must be
 # decoded.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is more than ten times ahead of the rest."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two threads (WebDataset: one process). `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
@@ -475,14 +484,15 @@ figure
 # %% [markdown]
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads; a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
-# the library that gave the format its name. A training on two cores asks for sixty, a small one for two hundred, so any of them will do. Eigen's network on a GPU may ask for ten thousand: then only the store keeps
-# up, and shards are what brings the data to the machine, once. A server of one Gbit/s carries 125 MB/s, some seven hundred samples.
+# the library that gave the format its name. A training on two cores asks
+# for sixty, a small one for two hundred: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
+# up, and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
 # ## Machines that stop
 #
 # Long trainings meet the end of a time slot, a full disk, a cable. What is needed is not that nothing happens, but that nothing is
-# lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. On SIGTERM, which
-# batch systems send before they kill, or after `--minutes`, a run saves itself and ends with status 75, "try again". And since every
+# lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. On SIGTERM, the signal by which a system
+# asks a program to end before it kills it, or after the minutes of `depthlib train --minutes`, a run saves itself and ends with status 75, "try again". And since every
 # random draw is keyed by seed, epoch and sample rather than taken from a running generator, the second half does not
 # depend on where the first one ended. A run that is cut, beside one that is not:
 
@@ -505,8 +515,7 @@ print("the same losses, bit for bit:", same)
 # %% [markdown]
 # ## What it costs
 #
-# Before a training starts, three numbers say what it will take: samples, samples a second, and the price of an hour. The share of
-# the peak tells whether there is something left to gain. Our own machine, for what the paper trained:
+# Before a training starts, three numbers say what it will take: samples, samples a second, and the price of an hour. Our own machine, for what the paper trained:
 
 # %%
 samples = {"eigen-nyu, coarse": 2_000_000, "eigen-nyu, fine": 1_500_000}
@@ -515,18 +524,18 @@ for label, count in samples.items():
     print(f"{label:20s} {count / speeds[label] / 3600:5.1f} hours at {speeds[label]:.0f} images/s")
 
 # %% [markdown]
-# A day and a night, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
+# Twenty hours, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
 # profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
 # What a GPU would do we can only reckon, because none was at hand when this was written. The coarse network takes 9 GFLOP for an image
-# forward and backward. A data-centre GPU multiplies matrices in bf16 at several hundred TFLOP/s; at a tenth of 400, the paper's two million
+# forward and backward. A data-centre GPU multiplies matrices in bf16 at several hundred TFLOP/s (a thousand GFLOP/s each); at a tenth of 400, the paper's two million
 # samples are a matter of $2\cdot10^6 \cdot 9\cdot10^9 / 4\cdot10^{13}$ s, seven and a half minutes. That is arithmetic and no measurement. Whoever has a
-# CUDA GPU can replace it by one command, which runs the GPU's tests, the benchmarks, then the trainings, the most valuable first,
+# CUDA GPU can replace the estimate by a measurement, with one command, which runs the GPU's tests, the benchmarks, then the trainings, the most valuable first,
 # and goes on where it was cut off:
 #
 # ```
 # make gpu               # all of it
-# make gpu MINUTES=9     # in pieces of nine minutes
+# make gpu MINUTES=9     # what fits into nine minutes; again, until it no longer ends with 75
 # ```
 #
 # ## Recap
@@ -535,7 +544,7 @@ for label, count in samples.items():
 # - Measure the parts of a step before making one of them faster. Each switch has its gain, measured on *your* machine.
 # - Layers forgive 16 bits. A difference of large means does not: loss, weights and moments stay in 32.
 # - Equal parts of a batch give the gradient of the whole, except through batch normalisation.
-# - Random enough and in sequence: shuffled shards in lanes. On one disk, a mapped array.
+# - Random enough and in sequence: shuffled shards in lanes. On one disk, a store.
 # - A training that can be cut anywhere without a trace is worth more than one that is a tenth faster.
 #
 # ## Exercises
@@ -544,22 +553,21 @@ for label, count in samples.items():
 # :class: exercise
 # Three processes share a batch of 8 as 3, 3 and 2 samples. Each takes the mean of its own losses, and the processes take the mean of their
 # gradients. What weight does a sample of the third process have, and what weight should it have? By what must each process multiply
-# its loss so that {eq}`parts` holds again?
+# its loss so that the mean of the three gradients is the gradient of the whole batch, as in {eq}`parts`?
 # ```
 #
 # ```{admonition} Solution 1
 # :class: dropdown
 # $\frac13 \cdot \frac12 = \frac16$ instead of $\frac18$; samples of the others have $\frac19$. Multiply by
 # $\frac{3 \cdot n_r}{8}$ with $n_r$ the process's own number: $\frac98, \frac98, \frac68$. Then every weight is
-# $\frac13 \cdot \frac{1}{n_r} \cdot \frac{3 n_r}{8} = \frac18$. The library's training does this; if images with no valid depth are
-# about, it counts those with some.
+# $\frac13 \cdot \frac{1}{n_r} \cdot \frac{3 n_r}{8} = \frac18$. The library's training does this; if some images have no valid depth, it counts only the others.
 # ```
 #
 # ```{admonition} Exercise 2 (code)
 # :class: exercise
 # The loss {eq}`scale-loss` can be written so that even bfloat16 survives large offsets: take the mean away *before* squaring. Write it for
-# any λ, with one format throughout, so that with λ = 1 its error stays below a tenth for every offset up to 3. (Which of the two
-# formulas has to subtract two large numbers that are already rounded?)
+# any λ, with one format throughout, so that with λ = 1 its error stays below a tenth for every offset up to 3. (Both formulas subtract rounded
+# numbers. In which one is the difference small beside them? `noise` and `exact` are those of {numref}`fig-precision`.)
 # ```
 
 
@@ -601,9 +609,9 @@ print(check(solution))
 # %% [markdown]
 # ```{admonition} Solution 2
 # :class: dropdown
-# $\frac1n\sum d_i^2 - \lambda\bar d^2 = \frac1n\sum(d_i - \bar d)^2 + (1-\lambda)\,\bar d^2$. Both terms are squares and neither can be negative. The
+# $\frac1n\sum d_i^2 - \lambda\bar d^2 = \frac1n\sum(d_i - \bar d)^2 + (1-\lambda)\,\bar d^2$. Neither term can be negative while λ ≤ 1. The
 # differences $d_i$ were rounded to steps of 0.016 on the way in, which a standard deviation of 0.1 survives. The library computes the
-# plain formula, in 32 bits: there its error stays below a thousandth up to offsets of ten, that is a factor of 22 000 in depth, and the line looks like the paper's.
+# plain formula, in 32 bits: there its error stays below a thousandth up to offsets of ten, that is a factor of 22 000 in depth, and the code looks like the paper's equation.
 # ```
 #
 # ```{admonition} Exercise 3 (open)
@@ -617,7 +625,7 @@ print(check(solution))
 # Whatever is limited by arithmetic shrinks by a hundred, whatever is limited by memory by twenty; so all that only *moves* numbers weighs
 # five times as much as before: the optimiser's pass over the weights, activations, normalisation, augmentation. `fused` and
 # `compile`, which save journeys to memory, should gain more than here, and Eigen's coarse network, with its many weights for little work, should be
-# held back by its optimiser. `depthlib bench eigen-nyu --profile gpu --switches` prints the parts: if `optimiser` is not a larger share of the step than in
+# held back by its optimiser. `depthlib bench eigen-nyu --profile gpu --switches` prints the parts (without NYU, `eigen-rooms-wide` has the same network): if `optimiser` is not a larger share of the step than in
 # {numref}`fig-parts`, the argument is wrong.
 # ```
 #

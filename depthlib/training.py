@@ -183,7 +183,8 @@ def train(
     """
     folder = writable_folder(out, "Choose another folder with --out.")
     try:
-        accelerator = Accelerator(log_with=list(trackers) or None, project_dir=folder)
+        # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
+        accelerator = Accelerator(cpu=_on_processors(), log_with=list(trackers) or None, project_dir=folder)
     except ValueError as error:
         raise DepthError(
             f"tracker {', '.join(trackers)}: {error}. Accelerate knows tensorboard, wandb and others."
@@ -392,6 +393,10 @@ def _train_phase(
             if stop:
                 raise stopping.unfinished(done_before + step + 1)
             watch.lap("rest")
+
+
+def _on_processors() -> bool:
+    return int(os.environ.get("WORLD_SIZE") or 1) > 1 and not torch.cuda.is_available()
 
 
 def _has_bf16(number: int, phase: Phase, device: torch.device) -> None:

@@ -25,7 +25,7 @@ from depthlib.results import read_results
 from depthlib.timing import PARTS
 from depthlib.training import LOG, train
 
-ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 #: Two processes on one processor, as `accelerate launch` starts them on two GPUs: it hands over to this. (On a processor
 #: alone, `accelerate launch --num_processes 2` starts one.)
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
