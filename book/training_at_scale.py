@@ -65,6 +65,7 @@ from depthlib.training import train
 
 plt.rcParams.update(plots.STYLE)
 RUNS = Path(os.environ.get("DEPTHLIB_RUNS") or "runs")
+TWO = RUNS / "sweeps" / "two"
 SCRATCH = Path(tempfile.mkdtemp(prefix="depthlib-scale-"))
 
 # %% [markdown]
@@ -103,13 +104,13 @@ for wrong in ({"lamda": 0.25}, {"lam": 2}):
 
 # %%
 grid = {"lam": [0, 1]}
-found = sweep.sweep("eigen-rooms", "smoke", grid, RUNS / "sweeps" / "two", jobs=2)
+found = sweep.sweep("eigen-rooms", "smoke", grid, TWO, jobs=2)
 for line in sweep.summary(found, predictor="coarse"):
-    print(line.parameters, {k: round(line.mean[k], 2) for k in ("abs_rel", "rmse")})
+    print(line.parameters, f"RMSE {line.mean['rmse']:.2f} m")
 
 # %%
-again = sweep.sweep("eigen-rooms", "smoke", grid, RUNS / "sweeps" / "two", jobs=2)
-print("the second call found the same:", again["runs"] == found["runs"])
+again = sweep.sweep("eigen-rooms", "smoke", grid, TWO, jobs=2)
+print("found the same:", again["runs"] == found["runs"])
 
 # %% [markdown]
 # Nothing can be concluded from networks that saw a few dozen pictures. What counts is the line "2 of them done already".
@@ -123,13 +124,14 @@ print("the second call found the same:", again["runs"] == found["runs"])
 # the first layer has only one. PyTorch counts while it computes:
 
 # %% tags=["nbval-check-output"]
-network = build_model("densedepth", encoder="mobilenet_v2", width=0.25, size=(96, 128))
+network = build_model("densedepth", encoder="mobilenet_v2", size=(96, 128))
 network.begin_phase("all")
 picture, truth = torch.rand(2, 3, 96, 128), torch.rand(2, 1, 96, 128) + 1
+loss = make_loss("scale_invariant_log")
 with operation_counter() as forward:
     output = network(picture)
 with operation_counter() as backward:
-    reduce(*make_loss("scale_invariant_log")(output, *network.target(truth))).backward()
+    reduce(*loss(output, *network.target(truth))).backward()
 ratio = backward.get_total_flops() / forward.get_total_flops()
 print(f"backward takes {ratio:.2f} times the work of forward")
 
@@ -253,10 +255,10 @@ figure
 # has 7 bits of fraction: between 1 and 2 there are 128 numbers, and no more.
 
 # %% tags=["nbval-check-output"]
+print("          largest  next to 1 after   next to 8 after")
 for name in ("float32", "bfloat16", "float16"):
     info = torch.finfo(getattr(torch, name))
-    print(f"{name:9s} largest {info.max:9.3g}   step after 1: {info.eps:.1e}", end="")
-    print(f"   step after 8: {8 * info.eps:.1e}")
+    print(f"{name:9s} {info.max:7.1e}  {info.eps:<16.1e}  {8 * info.eps:.1e}")
 
 # %% [markdown]
 # A depth of 8 m can be told from 8.06 m, and from nothing nearer. For the layers of a network this does no harm that anyone
@@ -315,7 +317,7 @@ for dtype in (torch.bfloat16, torch.float16, torch.float32):
 
 # %% tags=["nbval-check-output"]
 said = (noise + 3.0).to(torch.bfloat16).reshape(1, 1, 55, 74)
-target, mask = torch.zeros_like(said), torch.ones_like(said, dtype=torch.bool)
+target, mask = torch.zeros_like(said), torch.isfinite(said)
 with torch.autocast("cpu", torch.bfloat16):
     value = scale_invariant_log_loss(said, target, mask, lam=1.0)
 print(value.dtype, "never negative:", bool(value >= 0))
@@ -345,22 +347,24 @@ print(value.dtype, "never negative:", bool(value >= 0))
 # %% tags=["nbval-check-output"]
 def gradient(network, pictures, truths):
     network.zero_grad()
-    value = make_loss("scale_invariant_log")(network(pictures), *network.target(truths))
+    value = loss(network(pictures), *network.target(truths))
     reduce(*value).backward()
-    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+    found = [p.grad for p in network.parameters() if p.grad is not None]
+    return torch.cat([grad.flatten() for grad in found])
 
 
-pictures, truths = torch.rand(8, 3, 96, 128), torch.rand(8, 1, 96, 128) + 1
+rgb, depth = torch.rand(8, 3, 96, 128), torch.rand(8, 1, 96, 128) + 1
+options = {"encoder": "mobilenet_v2", "width": 0.1, "size": (96, 128)}
 for frozen in (True, False):
     torch.manual_seed(0)
-    network = build_model("densedepth", encoder="mobilenet_v2", width=0.1,
-                          size=(96, 128), freeze_statistics=frozen)  # fmt: skip
+    network = build_model("densedepth", freeze_statistics=frozen, **options)
     network.begin_phase("all")
     network.train()
-    whole = gradient(network, pictures, truths)
-    half = (gradient(network, pictures[:4], truths[:4]) + gradient(network, pictures[4:], truths[4:])) / 2
-    far = float((half - whole).norm() / whole.norm())
-    print(f"frozen statistics: {frozen!s:5}   the same gradient: {far < 1e-3}")
+    whole = gradient(network, rgb, depth)
+    first = gradient(network, rgb[:4], depth[:4])
+    second = gradient(network, rgb[4:], depth[4:])
+    far = float(((first + second) / 2 - whole).norm() / whole.norm())
+    print(f"frozen: {frozen!s:5}   the same gradient: {far < 1e-3}")
 
 # %% [markdown]
 # With frozen statistics, as `densedepth-mobilenet-nyu` has them, the halves give the whole. With living ones, as in the DenseNet recipes, each
@@ -372,16 +376,20 @@ for frozen in (True, False):
 # The commands. Nothing in a recipe changes; `batch` is the batch of all processes together.
 #
 # ```
-# accelerate launch --multi_gpu --num_processes 4 -m depthlib train eigen-nyu --profile gpu
+# accelerate launch --multi_gpu --num_processes 4 \
+#     -m depthlib train eigen-nyu --profile gpu
 #
-# # two machines with eight GPUs each: on both, with --node_rank 0 and 1; $DEPTHLIB_RUNS must be a folder
-# # that both see, since the first process writes the checkpoints that all go on from
-# torchrun --nnodes 2 --nproc_per_node 8 --node_rank 0 --master_addr 10.0.0.5 --master_port 29500 \
+# # two machines with eight GPUs each: on both, with --node_rank 0 and 1
+# torchrun --nnodes 2 --nproc_per_node 8 --node_rank 0 \
+#     --master_addr 10.0.0.5 --master_port 29500 \
 #     -m depthlib train eigen-nyu-raw --profile gpu
 #
 # # two processes on one processor: no faster, but a way to try
-# torchrun --standalone --nproc_per_node 2 -m depthlib train eigen-rooms --profile smoke
+# torchrun --standalone --nproc_per_node 2 \
+#     -m depthlib train eigen-rooms --profile smoke
 # ```
+#
+# On several machines `$DEPTHLIB_RUNS` must be a folder that all of them see: the first process writes the checkpoints from which all go on.
 #
 # What does it cost? In a *ring* of $n$ processes each sends the gradient round in $n$ pieces, once to add and once to share: $2\,(n-1)/n$ times
 # the size of the gradient, so never more than twice, however many they are. For eight:
@@ -392,10 +400,11 @@ for name, options in {
     "densedepth": {"encoder": "densenet169"},
 }.items():
     with torch.device("meta"):
-        count = sum(p.numel() for p in build_model(name, **options).parameters())
+        network = build_model(name, **options)
+    count = sum(p.numel() for p in network.parameters())
     sent = 2 * 7 / 8 * 4 * count
-    print(f"{name:10s} {count / 1e6:5.1f} M weights: {sent / 1e6:4.0f} MB a step and process;", end="")
-    print(f" at 1 GB/s {sent / 1e6:4.0f} ms, at 100 GB/s {sent / 1e8:3.1f} ms")
+    print(f"{name:10s} {count / 1e6:.1f} M weights, {sent / 1e6:.0f} MB a step:", end="")
+    print(f" {sent / 1e6:.0f} ms at 1 GB/s, {sent / 1e8:.0f} ms at 100")
 
 # %% [markdown]
 # A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
@@ -418,8 +427,10 @@ for name, options in {
 # of all large data sets: the samples in tar files of some tens of megabytes, which are fetched whole and read to their end.
 #
 # ```
-# depthlib data shards "$DEPTHLIB_DATA/stores/nyu_raw-train-240x320" --to shards
-# depthlib train eigen-nyu-raw -p data.name=shards -p 'data.options={root: "https://…/shards"}'
+# depthlib data shards "$DEPTHLIB_DATA/stores/nyu_raw-train-240x320" \
+#     --to shards
+# depthlib train eigen-nyu-raw -p data.name=shards \
+#     -p 'data.options={root: "https://…/shards"}'
 # ```
 #
 # (The recipe's option `even`, which draws equally many frames of every scene, belongs to the raw recordings; shards are read as they are.) A shard
@@ -432,7 +443,8 @@ for name, options in {
 # %%
 rooms = open_dataset("rooms", "train", (48, 64), count=240)
 write_store(rooms, SCRATCH / "store", progress=False)
-folder = write_shards(Store(SCRATCH / "store"), SCRATCH / "shards", each=20)
+store = Store(SCRATCH / "store")
+folder = write_shards(store, SCRATCH / "shards", each=20)
 lanes = {n: Shards(folder, lanes=n) for n in (1, 4)}
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of points. A free permutation fills the square evenly. One lane makes twelve separate blocks on a random staircase. Four lanes make wider blocks, four of which overlap at any time."}, "figure": {"caption": "Two hundred and forty samples in shards of twenty. Left: any order, which needs all shards at any time. Middle: shard after shard. Right: four lanes. The grey stripe is a batch of 16."}}
@@ -457,7 +469,7 @@ figure
 order = lanes[4].order(0, 0)
 print("every sample once:", sorted(order) == list(range(240)))
 mine = [{index // 20 for index in order[rank::2]} for rank in (0, 1)]
-print("shards that both of two processes open:", len(mine[0] & mine[1]))
+print("shards that both processes open:", len(mine[0] & mine[1]))
 
 # %% [markdown]
 # And the price? A shard's pictures are PNG, so that nothing is lost and the cable carries less than half of the bytes; they must be
@@ -500,17 +512,17 @@ figure
 recipe = load_recipe("eigen-rooms", "smoke")
 short = dataclasses.replace(recipe.phases[0], samples=48, batch=8)
 recipe = dataclasses.replace(recipe, phases=(short,), evaluate=())
-whole = train(recipe, SCRATCH / "whole", progress=False)
+whole = train(recipe, SCRATCH / "whole", False)
 times = 0
 while True:
     try:
-        cut = train(recipe, SCRATCH / "cut", progress=False, minutes=1e-6)
+        cut = train(recipe, SCRATCH / "cut", False, minutes=1e-6)
         break
     except Unfinished:  # after every single step
         times += 1
 print(f"cut off {times} times")
-same = [h["loss"] for h in cut.history] == [h["loss"] for h in whole.history]
-print("the same losses, bit for bit:", same)
+losses = [[step["loss"] for step in run.history] for run in (whole, cut)]
+print("the same losses, bit for bit:", losses[0] == losses[1])
 
 # %% [markdown]
 # ## What it costs
@@ -518,10 +530,10 @@ print("the same losses, bit for bit:", same)
 # Before a training starts, three numbers say what it will take: samples, samples a second, and the price of an hour. Our own machine, for what the paper trained:
 
 # %%
-samples = {"eigen-nyu, coarse": 2_000_000, "eigen-nyu, fine": 1_500_000}
 speeds = {label: speed for label, speed, _ in rows}
-for label, count in samples.items():
-    print(f"{label:20s} {count / speeds[label] / 3600:5.1f} hours at {speeds[label]:.0f} images/s")
+for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
+    speed = speeds[f"eigen-nyu, {phase}"]
+    print(f"{phase:6s} {samples / speed / 3600:4.1f} h at {speed:.0f} images/s")
 
 # %% [markdown]
 # Twenty hours, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
@@ -534,8 +546,8 @@ for label, count in samples.items():
 # and goes on where it was cut off:
 #
 # ```
-# make gpu               # all of it
-# make gpu MINUTES=9     # what fits into nine minutes; again, until it no longer ends with 75
+# make gpu             # all of it
+# make gpu MINUTES=9   # what fits; again, until it no longer ends with 75
 # ```
 #
 # ## Recap

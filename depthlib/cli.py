@@ -386,7 +386,7 @@ def _parser() -> argparse.ArgumentParser:
         ("train", train, "Train and score a recipe, without the notebook; goes on where it was interrupted.",
          "  depthlib train eigen-rooms --profile cpu\n  depthlib train eigen-nyu -p phases.0.samples=8000\n"
          "  depthlib train eigen-nyu --profile gpu --minutes 8\n"
-         "  accelerate launch --num_processes 4 -m depthlib train eigen-nyu --profile gpu\n"),
+         "  accelerate launch --multi_gpu --num_processes 4 -m depthlib train eigen-nyu --profile gpu\n"),
     ):  # fmt: skip
         sub = add(name, function, text, examples)
         sub.add_argument(
