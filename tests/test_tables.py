@@ -8,7 +8,7 @@ import yaml
 from book_fixture import ROOT
 
 from depthlib import tables
-from depthlib.cli import main
+from depthlib.cli import _baseline, main
 from depthlib.errors import DepthError
 from depthlib.models import build_model
 from depthlib.protocols import get_protocol
@@ -75,6 +75,19 @@ def test_what_was_not_run_says_how(results):
     assert text.count("not run yet: `depthlib train eigen-nyu --results results`") == 3 and "nan" not in text
     rows = json.loads(tables.as_json("001-1", results))["rows"]
     assert all(run["missing"].startswith("depthlib train") for row in rows for run in row["ours"])
+
+
+def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(results):
+    """The paper's plain interpolations, each with its own pattern."""
+    rivals = [ours.command for row in tables.load_table("002-nyu").rows for ours in row.ours]
+    assert len(set(rivals)) == 4 and tables.load_table("002-nyu").recipes() == []
+    for given in rivals:
+        program, word, rival, *options = given.split()
+        assert (program, word, options) == ("depthlib", "evaluate", ["--against", "nyu", "--protocol", "makarov18"])
+        assert _baseline(rival).fraction == 0.1
+    assert tables.as_markdown("002-nyu", results).count("measured by: `depthlib evaluate fill:linear:") == 4
+    with pytest.raises(DepthError, match="recipe and predictor, or a command"):
+        tables.Ours(recipe="eigen-nyu")
 
 
 def test_a_table_that_does_not_fit_is_refused(tmp_path, monkeypatch):

@@ -21,18 +21,24 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Ours:
-    """A run of ours that belongs to a row.
+    """A run of ours that belongs to a row, or a command that measures it.
 
     Args:
         recipe, predictor: whose figures, such as ``eigen-nyu`` and ``fine``.
         why: a line on what differs from the paper.
         time: how long to expect it to take.
+        command: of a rival that is not trained, in place of recipe and predictor.
     """
 
-    recipe: str
-    predictor: str
+    recipe: str = ""
+    predictor: str = ""
     why: str = ""
     time: str = ""
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.recipe and self.predictor) == bool(self.command):
+            raise DepthError("ours: expected recipe and predictor, or a command.")
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Table:
 
     def recipes(self) -> list[str]:
         """The recipes of all rows, each once."""
-        return list(dict.fromkeys(ours.recipe for row in self.rows for ours in row.ours))
+        return list(dict.fromkeys(ours.recipe for row in self.rows for ours in row.ours if ours.recipe))
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def find(ours: Ours, table: Table, results: Path) -> Found | None:
     """Our figures from the results folder, of the largest profile that was run; None where nothing was."""
     from depthlib.results import read_results
 
-    for profile in ("gpu", "cpu"):
+    for profile in ("gpu", "cpu") if ours.recipe else ():
         rows, seeds = [], []
         for path in sorted(results.glob(f"{ours.recipe}/{profile}-*.json")):
             run = read_results(path)
@@ -130,8 +136,8 @@ def find(ours: Ours, table: Table, results: Path) -> Found | None:
 
 
 def command(ours: Ours) -> str:
-    """What makes a missing run."""
-    return f"depthlib train {ours.recipe} --results results"
+    """What makes a missing run, or measures a rival."""
+    return ours.command or f"depthlib train {ours.recipe} --results results"
 
 
 def as_dict(name: str, results: Path) -> dict[str, Any]:
@@ -183,7 +189,8 @@ def as_markdown(name: str, results: Path) -> str:
             label = f"{ours.recipe}, {ours.predictor}"
             if found is None:
                 expect = f" ({ours.time})" if ours.time else ""
-                lines.append(_line("", f"not run yet: `{command(ours)}`{expect}", ["" for _ in table.columns]))
+                how = "measured by" if ours.command else "not run yet"
+                lines.append(_line("", f"{how}: `{command(ours)}`{expect}", ["" for _ in table.columns]))
                 continue
             seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
             cells = [
