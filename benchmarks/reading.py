@@ -11,6 +11,7 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from depthlib.data import open_dataset
 from depthlib.data.formats import write_depth_png
 from depthlib.data.preparation import write_store
 from depthlib.data.store import Store
-from depthlib.sample import RGBD
+
+BATCH = 16
 
 
 def write_forms(root: Path, count: int, size: tuple[int, int]) -> None:
@@ -45,13 +47,14 @@ def write_forms(root: Path, count: int, size: tuple[int, int]) -> None:
             file["rgb"], file["depth"] = colour.transpose(2, 0, 1), depth
 
 
-def speed(dataset: RGBD, order: np.ndarray, threads: int) -> float:
-    """Samples a second."""
-    batches = [order[i : i + 16].tolist() for i in range(0, len(order), 16)]
+def speed(read: Callable[[Sequence[int]], object], order: Sequence[int], threads: int) -> float:
+    """Samples a second, in batches of 16."""
+    batches = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
     with ThreadPoolExecutor(threads) as pool:
         began = time.perf_counter()
-        read = sum(pool.map(lambda batch: len(dataset.__getitems__(batch)), batches))
-        return read / (time.perf_counter() - began)
+        for _ in pool.map(read, batches):
+            pass
+        return len(order) / (time.perf_counter() - began)
 
 
 def main() -> None:
@@ -74,9 +77,11 @@ def main() -> None:
         found = {}
         for name, dataset in forms.items():
             reads = args.read if name == "store" else args.read // 8
-            speed(dataset, np.arange(args.samples), args.threads)  # warm
+            speed(dataset.__getitems__, range(args.samples), args.threads)  # warm
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            found[name] = round(speed(dataset, rng.integers(0, args.samples, reads), args.threads), 1)
+            found[name] = round(
+                speed(dataset.__getitems__, rng.integers(0, args.samples, reads).tolist(), args.threads), 1
+            )
             if name == "store":
                 growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     report = {

@@ -32,7 +32,13 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=3)
     options.add_argument("--recipes", nargs="+", default=recipe_names())
     args = options.parse_args()
-    report: dict[str, Any] = {**begin(args), "profile": args.profile, "steps": args.steps, "recipes": {}, "not_here": {}}
+    report: dict[str, Any] = {
+        **begin(args),
+        "profile": args.profile,
+        "steps": args.steps,
+        "recipes": {},
+        "not_here": {},
+    }
     known: set[str] = set()
     for name in args.recipes:
         key = cost(name, args.profile)

@@ -17,8 +17,6 @@ import io
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +24,16 @@ import numpy as np
 import torch
 from _report import begin, finish, parser
 from PIL import Image
-from reading import write_forms
+from reading import BATCH, speed, write_forms
 
 from depthlib.data import open_dataset
 from depthlib.data.shards import Shards, write_shards
 from depthlib.data.store import Store
 
-BATCH = 16
-
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-def epoch(read: Callable[[Sequence[int]], Any], order: Sequence[int], threads: int) -> float:
-    """Samples a second."""
-    batches = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
-    with ThreadPoolExecutor(threads) as pool:
-        began = time.perf_counter()
-        for _ in pool.map(read, batches):
-            pass
-        return len(order) / (time.perf_counter() - began)
 
 
 def by_webdataset(folder: Path, count: int) -> float:
@@ -87,16 +73,16 @@ def main() -> None:
             ("shards_folder", local.encoded, local.order(0, 0)),
             ("jpg_png_folder", folder.__getitems__, order),
         ):
-            epoch(read, how, args.threads)  # warm
-            found[label] = epoch(read, how, args.threads)
+            speed(read, how, args.threads)  # warm
+            found[label] = speed(read, how, args.threads)
         by_webdataset(root / "shards", args.samples)
         found["webdataset"] = by_webdataset(root / "shards", args.samples)
-        found["shards_folder_one_thread"] = epoch(local.encoded, local.order(0, 0), 1)
+        found["shards_folder_one_thread"] = speed(local.encoded, local.order(0, 0), 1)
         handler = functools.partial(Quiet, directory=str(root / "shards"))
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         remote = Shards(f"http://127.0.0.1:{server.server_port}", lanes=4)
-        found["shards_server"] = epoch(remote.encoded, remote.order(0, 0), args.threads)
+        found["shards_server"] = speed(remote.encoded, remote.order(0, 0), args.threads)
         server.shutdown()
         size = sum(shard["bytes"] for shard in local.meta["shards"])
         kept = sum(path.stat().st_size for path in (root / "store").rglob("*") if path.is_file())

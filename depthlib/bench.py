@@ -95,7 +95,7 @@ def measure(
             "bf16": round(alone(matrix_peak, threads, torch.bfloat16)), "fp32": round(alone(matrix_peak, threads, torch.float32))
         },
     }  # fmt: skip
-    settled = _settled(recipe)
+    settled = dataclasses.replace(recipe, speed=recipe.speed.on("cuda" if _gpu() else "cpu"))
     used = {switch: on(settled) == settled for switch, (on, _) in SWITCHES.items()} if switches else {}
     variants = {"": settled}
     for switch in used:
@@ -118,13 +118,6 @@ def measure(
                 times = report["phases"][phase]["images_per_second"] / figures["images_per_second"]
                 figures["gain"] = round(times if entry["on"] else 1 / times, 2)
     return report
-
-
-def _settled(recipe: Recipe) -> Recipe:
-    """With what the recipe leaves to the device decided, as training does it."""
-    speed = recipe.speed
-    readers = speed.readers if speed.readers is not None else 4 if _gpu() else 1
-    return _speed(recipe, compile=_gpu() if speed.compile is None else speed.compile, readers=readers)
 
 
 def as_text(report: dict[str, Any]) -> str:

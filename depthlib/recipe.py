@@ -136,6 +136,19 @@ class Speed:
         if self.readers is not None and not 0 <= self.readers <= 64:
             raise DepthError(f"readers is {self.readers}; expected threads that read ahead, 0 to 64.")
 
+    def on(self, device: str) -> Speed:
+        """With what is left to the device decided.
+
+        >>> Speed().on("cpu").readers, Speed().on("cuda").compile
+        (1, True)
+        """
+        gpu = device == "cuda"
+        return dataclasses.replace(
+            self,
+            compile=gpu if self.compile is None else self.compile,
+            readers=(4 if gpu else 1) if self.readers is None else self.readers,
+        )
+
 
 @dataclass(frozen=True)
 class Recipe:

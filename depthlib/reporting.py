@@ -103,7 +103,9 @@ def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
     ]  # fmt: skip
     for label, score in scores.items():
         cells = [_cell(score, n, draws) for n in names]
-        lines.append(" & ".join([label.replace("_", r"\_"), *(value for value, _ in cells), str(score.images)]) + r" \\")
+        lines.append(
+            " & ".join([label.replace("_", r"\_"), *(value for value, _ in cells), str(score.images)]) + r" \\"
+        )
         small = [rf"{{\scriptsize {interval}}}" if interval else "" for _, interval in cells]
         lines.append(" & ".join(["", *small, ""]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])

@@ -259,7 +259,8 @@ def _train_phase(
     watch: Stopwatch | Unwatched,
 ) -> None:
     """One phase from step ``start``; appends to ``run`` and leaves a checkpoint that points behind the phase."""
-    plain, speed, device = run.model, recipe.speed, accelerator.device
+    plain, device = run.model, accelerator.device
+    speed = recipe.speed.on(device.type)
     _has_bf16(number, phase, device)
     plain.begin_phase(phase.train)
     plain.train()
@@ -272,8 +273,7 @@ def _train_phase(
     if checkpoint is not None:
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
-    compiled = device.type == "cuda" if speed.compile is None else speed.compile
-    network = torch.compile(model) if compiled else model
+    network = torch.compile(model) if speed.compile else model
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = _open_once(phase.data or recipe.data, opened)
     validation = _open_once(phase.validation, opened) if phase.validation else None
@@ -284,7 +284,6 @@ def _train_phase(
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
     by_readers = speed.augment_on == "processor"
-    readers = speed.readers if speed.readers is not None else 4 if device.type == "cuda" else 1
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:
@@ -307,7 +306,7 @@ def _train_phase(
     bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
                disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
     feed = Batches(
-        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, readers,
+        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, speed.readers or 0,
         change if by_readers else None,
     )  # fmt: skip
     written = run.folder / LOG if accelerator.is_main_process else Path(os.devnull)
