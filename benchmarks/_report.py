@@ -25,7 +25,7 @@ def begin(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     return {
         "threads": args.threads, "torch": torch.__version__, "machine": platform.processor() or platform.machine(),
-        "load_before": round(os.getloadavg()[0], 2),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}), "load_before": round(os.getloadavg()[0], 2),
     }  # fmt: skip
 
 

@@ -53,7 +53,9 @@ CENTRE = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), flip=0.
 DENSEDEPTH = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), translate=False, swap=0.25)
 #: Eigen's kinds in smaller doses, so that few samples do not pay for depths divided by up to 1.5.
 MILD = Augmentation(scale=(1.0, 1.15), rotation=3.0, colour=(0.85, 1.15))
-NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE, "densedepth": DENSEDEPTH, "mild": MILD}
+#: A mirror and nothing else: every depth stays what it is, for networks that are shown depth.
+MIRROR = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2), translate=False)
+NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE, "densedepth": DENSEDEPTH, "mild": MILD, "mirror": MIRROR}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rivals that are not networks: a map from a few true depths, or from a small true map.
+"""Predictors that are shown part of the truth: a few true depths, or a small true map. Rivals that are not networks, and networks.
 
 The mean and median depth image, which are shown nothing, are in :mod:`depthlib.evaluation`.
 """
@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from depthlib.data.sampling import PATTERNS, sample_count, sparsify
+from depthlib.data.sampling import PATTERNS, sample_count
 from depthlib.errors import DepthError
 from depthlib.evaluation import Informed
-from depthlib.filling import FILLS, fill_linear, fill_nearest
-from depthlib.sample import Batch, valid
+from depthlib.filling import FILLS, fill_linear
+from depthlib.models.base import DepthModel
+from depthlib.observations import Observation, SmallDepth, SparseDepth
+from depthlib.sample import Batch
 from depthlib.typed import nearest
 
 #: (rgb [3, H, W], sparse depth [1, H, W]) → depth [1, H, W].
@@ -56,12 +58,9 @@ class Completion(Informed):
 
     def of(self, samples: Batch) -> Tensor:
         """Metres [B, 1, H, W] for a batch with its truth."""
-        rgb = samples["rgb"]
-        sparse = sparsify(
-            samples["depth"], self.pattern, self.fraction, seed=self.seed, indices=samples["index"], rgb=rgb
-        )
+        sparse = SparseDepth((self.pattern,), (self.fraction,)).of(samples, self.seed, 0)
         fill = COMPLETIONS[self.method]
-        return torch.stack([fill(*pair) for pair in zip(rgb, sparse, strict=True)])
+        return torch.stack([fill(*pair) for pair in zip(samples["rgb"], sparse, strict=True)])
 
 
 @dataclass(frozen=True)
@@ -86,19 +85,46 @@ class Enlargement(Informed):
         if self.method not in ENLARGEMENTS:
             known = list(ENLARGEMENTS)
             raise DepthError(f"{self.method!r} is unknown{nearest(self.method, known)}; expected {', '.join(known)}.")
-        if not 2 <= self.factor <= 64:
-            raise DepthError(f"enlarging: factor is {self.factor}; expected 2 to 64.")
+        SmallDepth(self.factor)
 
     def of(self, samples: Batch) -> Tensor:
         """Metres [B, 1, H, W] for a batch with its truth."""
-        truth = samples["depth"]
-        height, width = truth.shape[-2:]
-        if height < 2 * self.factor or width < 2 * self.factor:
-            raise DepthError(f"enlarging {self.factor} times: the maps are {height}x{width}, too small for that.")
-        whole = torch.stack([depth if valid(depth).all() else fill_nearest(depth) for depth in truth])
-        small = F.interpolate(whole, (height // self.factor, width // self.factor), mode="nearest-exact")
+        height, width = samples["depth"].shape[-2:]
+        small = SmallDepth(self.factor).of(samples)
         if self.method == "nearest":
-            return F.interpolate(small, (height, width), mode="nearest-exact")
-        large = F.interpolate(small, (height, width), mode=self.method, align_corners=False)
+            return F.interpolate(small, scale_factor=self.factor, mode="nearest-exact")[..., :height, :width]
+        large = F.interpolate(small, scale_factor=self.factor, mode=self.method, align_corners=False)[..., :height, :width]
         low, high = small.amin((1, 2, 3), keepdim=True), small.amax((1, 2, 3), keepdim=True)
         return large.clamp(low, high)  # bicubic overshoots at steps, below 0 beside far ones
+
+
+@dataclass(frozen=True)
+class Shown(Informed):
+    """A network that starts from part of the truth, as a predictor.
+
+    Args:
+        model: such as :class:`depthlib.models.sparse_to_dense.SparseToDense`.
+        observation: what it is shown.
+
+    Raises:
+        DepthError: a network that is shown something else.
+    """
+
+    model: DepthModel
+    observation: Observation
+
+    def __post_init__(self) -> None:
+        if self.model.shown != self.observation.key:
+            raise DepthError(
+                f"the network is shown {self.model.shown or 'a picture only'!r}, not {self.observation.key!r}."
+            )
+
+    @torch.no_grad()
+    def of(self, samples: Batch) -> Tensor:
+        """Metres [B, 1, H, W] for a batch with its truth."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        inputs = self.model.inputs(self.observation(samples))
+        height, width = samples["depth"].shape[-2:]
+        answer = self.model.to_depth(self.model(*(seen.to(device) for seen in inputs)))
+        return answer[..., :height, :width].float().cpu()

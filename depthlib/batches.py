@@ -1,22 +1,26 @@
 """Which samples a step takes, read ahead of it by threads and brought to the network's device.
 
 Colours travel as bytes and depths as 16-bit numbers where the data set keeps them so (a store, shards, samples kept in
-memory): a sixth of the bytes to move, and the device turns them into floats.
+memory): a sixth of the bytes to move, and the device turns them into floats. Where all of it fits the device, a sample
+travels once: see :class:`Resident`.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from depthlib.augment import Augmentation, augment
-from depthlib.data.store import decode_batch
+from depthlib.data.store import InMemory, Store, decode_batch
 from depthlib.errors import DepthError
+from depthlib.observations import Observation
 from depthlib.randomness import permutation
 from depthlib.sample import RGBD, Batch, collate
 
@@ -54,6 +58,7 @@ class Batches:
         seed, number: of the run and its phase; they key the order.
         device: where the batches go.
         readers: threads that read ahead, a batch each; 0 reads when asked.
+        resident: keep what was read on the device, if it is a store or kept in memory anyway: see :class:`Resident`.
         prepare: what the reading threads do to each piece on the processor before it travels; None for nothing.
 
     Raises:
@@ -63,6 +68,7 @@ class Batches:
     def __init__(
         self, dataset: RGBD, batch: int, accumulate: int, seed: int, number: int, rank: int, world: int,
         device: torch.device | str, readers: int = 1, prepare: Callable[[Batch, list[int]], Batch] | None = None,
+        resident: bool = False,
     ) -> None:  # fmt: skip
         if batch < world:
             raise DepthError(
@@ -74,6 +80,8 @@ class Batches:
                 f"{dataset.name}: streams in {lanes} lanes, which {world} processes cannot share evenly. Start a number of "
                 f"processes that divides {lanes}, or set the data option lanes to a multiple of {world}."
             )
+        if resident and prepare is None and isinstance(dataset, Store | InMemory):
+            dataset = Resident(dataset, device)
         self.dataset, self.batch, self.accumulate = dataset, batch, accumulate
         self.seed, self.number, self.rank, self.world = seed, number, rank, world
         self.device, self.readers, self.prepare = torch.device(device), readers, prepare
@@ -134,9 +142,83 @@ class Batches:
         return decode_batch(to_device(batch, self.device))
 
 
-def augmenting(size: tuple[int, int], augmentation: Augmentation, seed: int) -> Callable[[Batch, list[int]], Batch]:
-    """The augmentation of a phase, as a function of a batch and its epochs."""
-    return lambda batch, epochs: augment(batch, size, augmentation, seed, epochs)
+class Resident:
+    """A data set's samples on a device, in the store's encoding; each travels there once, when it is first asked for.
+
+    Shared by the threads that read. If the samples are of several shapes or kinds, or would all together take more than a
+    quarter of the device's free memory (of main memory, 2 GB), each batch travels as it is asked for, as without this.
+
+    Args:
+        dataset: one with ``encoded``, such as a store.
+        device: where the samples stay.
+    """
+
+    def __init__(self, dataset: RGBD, device: torch.device | str) -> None:
+        self._dataset, self._device = dataset, torch.device(device)
+        self._tensors: dict[str, Tensor] = {}  # [len(dataset), ...] each
+        self._rest: dict[int, dict[str, Any]] = {}  # of the samples that are there
+        self._fits = True
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def encoded(self, indices: Sequence[int]) -> Batch:
+        """Samples as one batch on the device, for :func:`depthlib.data.store.decode_batch`."""
+        new = [i for i in dict.fromkeys(indices) if i not in self._rest] if self._fits else []
+        if new:
+            batch = cast(dict[str, Any], self._dataset.encoded(new))  # type: ignore[attr-defined]
+            with self._lock:
+                self._fits = self._fits and self._bring(new, batch)
+        if not self._fits:
+            return cast(Batch, self._dataset.encoded(indices))  # type: ignore[attr-defined]
+        at = torch.tensor(indices, device=self._device)
+        rest = [self._rest[i] for i in indices]
+        found: dict[str, Any] = {key: [entry[key] for entry in rest] for key in rest[0]}
+        for key, kept in self._tensors.items():
+            # few operations know unsigned 16-bit numbers, and choosing is indifferent to the sign
+            found[key] = kept.view(torch.int16)[at].view(torch.uint16) if kept.dtype == torch.uint16 else kept[at]
+        return cast(Batch, found)
+
+    def _bring(self, new: list[int], batch: dict[str, Any]) -> bool:
+        """Put samples on the device; whether that could be done."""
+        tensors = {key: value for key, value in batch.items() if isinstance(value, Tensor)}
+        if not self._tensors:
+            each = sum(value[0].numel() * value.element_size() for value in tensors.values())
+            free = torch.cuda.mem_get_info(self._device)[0] if self._device.type == "cuda" else 8_000_000_000
+            if len(self) * each > free / 4:
+                return False
+            self._tensors = {
+                key: torch.empty((len(self), *value.shape[1:]), dtype=value.dtype, device=self._device)
+                for key, value in tensors.items()
+            }
+        alike = {key: (value.dtype, value.shape[1:]) for key, value in tensors.items()}
+        if alike != {key: (kept.dtype, kept.shape[1:]) for key, kept in self._tensors.items()}:
+            return False
+        at = torch.tensor(new, device=self._device)
+        for key, value in tensors.items():
+            kept, there = self._tensors[key], value.to(self._device)
+            if kept.dtype == torch.uint16:
+                kept, there = kept.view(torch.int16), there.view(torch.int16)
+            kept[at] = there
+        for row, i in enumerate(new):
+            self._rest[i] = {key: values[row] for key, values in batch.items() if key not in tensors}
+        return True
+
+
+def augmenting(
+    size: tuple[int, int], augmentation: Augmentation, seed: int, observation: Observation | None = None
+) -> Callable[[Batch, list[int]], Batch]:
+    """The augmentation of a phase and what is then shown of the truth, as a function of a batch and its epochs."""
+
+    def change(batch: Batch, epochs: list[int]) -> Batch:
+        changed = augment(batch, size, augmentation, seed, epochs)
+        return observation(changed, seed, epochs) if observation else changed
+
+    return change
 
 
 def to_device(batch: Batch, device: torch.device | str) -> Batch:

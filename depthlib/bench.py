@@ -22,10 +22,11 @@ from depthlib.batches import positions
 from depthlib.data.store import InMemory
 from depthlib.errors import DepthError
 from depthlib.losses import make_loss, reduce
+from depthlib.observations import make_observation
 from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
-from depthlib.results import device_name, preflight
+from depthlib.results import preflight
 from depthlib.sample import RGBD
-from depthlib.timing import PARTS, Stopwatch
+from depthlib.timing import PARTS, Stopwatch, device_name
 from depthlib.training import make_model, open_spec, peak_memory, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
@@ -36,6 +37,7 @@ SWITCHES: dict[str, tuple[Callable[[Recipe], Recipe], Callable[[Recipe], Recipe]
     "fused": (lambda recipe: _speed(recipe, fused=True), lambda recipe: _speed(recipe, fused=False)),
     "compile": (lambda recipe: _speed(recipe, compile=True), lambda recipe: _speed(recipe, compile=False)),
     "readers": (lambda recipe: _speed(recipe, readers=4 if _gpu() else 1), lambda recipe: _speed(recipe, readers=0)),
+    "resident": (lambda recipe: _speed(recipe, resident=True), lambda recipe: _speed(recipe, resident=False)),
     "augment_on": (
         lambda recipe: _speed(recipe, augment_on="device"), lambda recipe: _speed(recipe, augment_on="processor")
     ),
@@ -84,7 +86,7 @@ def measure(
             raise DepthError(f"--{option} {value}: expected at least 1.")
     recipe = load_recipe(name, profile, **(parameters or {}))
     blank = {key: None if key == "weights" else value for key, value in recipe.model.options.items()}
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=None, options=blank))
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=None, options=blank), evaluate=())
     preflight(recipe)
     threads = torch.get_num_threads()
     report: dict[str, Any] = {
@@ -165,7 +167,7 @@ def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
     )
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        settings = dataclasses.replace(recipe, phases=short, evaluate=())
+        settings = dataclasses.replace(recipe, phases=short)
         train(settings, folder, progress=False, watch=watch, opened=_used_before(settings))
     memory = peak_memory()
     seen = {
@@ -210,10 +212,14 @@ def _flops(recipe: Recipe, phase: Phase) -> float:
     model = make_model(recipe)
     model.begin_phase(phase.train)
     model.train()
-    rgb = torch.rand(2, 3, *model.input_size)
-    target, mask = model.target(torch.rand(2, 1, *model.input_size) + 1)
+    batch: Any = {
+        "rgb": torch.rand(2, 3, *model.input_size), "depth": torch.rand(2, 1, *model.input_size) + 1, "index": [0, 1]
+    }  # fmt: skip
+    if recipe.observe:
+        batch = make_observation(recipe.observe.name, **recipe.observe.options)(batch)
+    target, mask = model.target(batch["depth"])
     with operation_counter() as counter:
-        reduce(*make_loss(recipe.loss.name, **recipe.loss.options)(model(rgb), target, mask)).backward()
+        reduce(*make_loss(recipe.loss.name, **recipe.loss.options)(model(*model.inputs(batch)), target, mask)).backward()
     return counter.get_total_flops() / 2
 
 

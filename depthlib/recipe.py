@@ -52,6 +52,14 @@ class LossSpec:
 
 
 @dataclass(frozen=True)
+class ObserveSpec:
+    """What of the truth the network is shown: a name of :data:`depthlib.observations.OBSERVATIONS` and its options."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Phase:
     """One stretch of training.
 
@@ -101,15 +109,17 @@ class EvaluateSpec:
 
     With ``flip`` each part is scored a second time as ``PART-flip``, averaged with its answer to the mirrored picture.
     ``mean`` and ``median`` are the mean and the median depth image of ``baseline_data`` (by default the training data),
-    ``constant`` one depth for every pixel.
+    ``constant`` one depth for every pixel. A network that is shown part of the truth is shown what ``observe`` says, by
+    default the recipe's own; ``nearest``, ``linear`` and ``bicubic`` are then rivals that are shown the same.
     """
 
     data: DataSpec
     protocol: str
     stages: tuple[str, ...] = ("fine",)
-    baselines: tuple[Literal["mean", "median", "constant"], ...] = ()
+    baselines: tuple[Literal["mean", "median", "constant", "nearest", "linear", "bicubic"], ...] = ()
     baseline_data: DataSpec | None = None
     flip: bool = False
+    observe: ObserveSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class Speed:
         fused: update all weights by one kernel of the optimiser.
         augment_on: the network's ``device``, or the ``processor``, by the threads that read.
         readers: threads that read ahead, a batch each; 0 reads when the step asks; None: 1 for a processor, 4 for a GPU.
+        resident: keep the samples of a store, or those kept in memory, on the network's device; None: on a GPU.
 
     Together with a phase's ``precision``. ``depthlib bench --switches`` measures what each one gains.
     """
@@ -131,6 +142,7 @@ class Speed:
     fused: bool = True
     augment_on: Literal["device", "processor"] = "device"
     readers: int | None = None
+    resident: bool | None = None
 
     def __post_init__(self) -> None:
         if self.readers is not None and not 0 <= self.readers <= 64:
@@ -147,6 +159,7 @@ class Speed:
             self,
             compile=gpu if self.compile is None else self.compile,
             readers=(4 if gpu else 1) if self.readers is None else self.readers,
+            resident=gpu if self.resident is None else self.resident,
         )
 
 
@@ -162,6 +175,7 @@ class Recipe:
     loss: LossSpec
     phases: tuple[Phase, ...]
     evaluate: tuple[EvaluateSpec, ...] = ()
+    observe: ObserveSpec | None = None
     seed: int = 0
     speed: Speed = field(default_factory=Speed)
 

@@ -23,6 +23,7 @@ import torch
 import depthlib
 from depthlib import processes
 from depthlib.augment import NAMED
+from depthlib.baselines import COMPLETIONS, ENLARGEMENTS, Completion, Enlargement, Shown
 from depthlib.errors import DepthError
 from depthlib.evaluation import (
     Score,
@@ -39,43 +40,65 @@ from depthlib.losses import make_loss
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
+from depthlib.observations import Observation, SmallDepth, SparseDepth, make_observation
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, EvaluateSpec, Recipe
+from depthlib.sample import RGBD
 from depthlib.structure import MAP_METRICS
-from depthlib.training import Run, open_spec
+from depthlib.training import Run, open_once, open_spec
 
 SCHEMA = 1
 #: Predictors in results that are no part of the network.
-BASELINES = ("mean", "median", "constant")
+BASELINES = ("mean", "median", "constant", *COMPLETIONS, *ENLARGEMENTS)
 
 
 def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dict[str, Score]]:
     """Score a trained model, each of its stages, and the recipe's baselines.
 
     Returns:
-        ``"nyu-test/eigen14"`` → ``"coarse"``, ``"fine"``, ``"mean"`` … → :class:`~depthlib.evaluation.Score`.
+        ``"nyu-test/eigen14"`` → ``"coarse"``, ``"fine"``, ``"mean"`` … → :class:`~depthlib.evaluation.Score`. Where part of
+        the truth is shown, what it was stands before the protocol: ``"nyu-test/grid-10pc/makarov18"``.
     """
     scores: dict[str, dict[str, Score]] = {}
+    opened: list[tuple[DataSpec, RGBD]] = []  # what is scored under several protocols is read once, if it is kept
     for spec in recipe.evaluate:
-        dataset = open_spec(spec.data)
-        entry = scores.setdefault(f"{dataset.name}-{spec.data.split}/{spec.protocol}", {})
+        dataset = open_once(spec.data, opened)
+        observation = observed(recipe, spec)
+        shown = f"{observation.label}/" if observation else ""
+        entry = scores.setdefault(f"{dataset.name}-{spec.data.split}/{shown}{spec.protocol}", {})
         for stage in spec.stages:
             run.model.begin_phase(stage)
-            entry[stage] = evaluate(run.model, dataset, spec.protocol, progress=progress)
+            predictor = Shown(run.model, observation) if observation else run.model
+            entry[stage] = evaluate(predictor, dataset, spec.protocol, progress=progress)
             if spec.flip:
                 twice = mirror_averaged(from_model(run.model))
                 entry[f"{stage}-flip"] = evaluate(twice, dataset, spec.protocol, progress=progress)
         for name in spec.baselines:
-            entry[name] = evaluate(baseline(name, recipe, spec), dataset, spec.protocol, progress=progress)
+            entry[name] = evaluate(baseline(name, recipe, spec, opened), dataset, spec.protocol, progress=progress)
     return scores
 
 
-def baseline(name: str, recipe: Recipe, spec: EvaluateSpec) -> Any:
-    """A predictor that sees no picture: the ``mean`` or ``median`` depth image of the training data, or a ``constant``."""
+def observed(recipe: Recipe, spec: EvaluateSpec) -> Observation | None:
+    """What a network is shown of the truth when it is scored; nothing for depth from a picture."""
+    chosen = spec.observe or recipe.observe
+    return make_observation(chosen.name, **chosen.options) if chosen else None
+
+
+def baseline(name: str, recipe: Recipe, spec: EvaluateSpec, opened: list[tuple[DataSpec, RGBD]] | None = None) -> Any:
+    """A predictor that sees no picture: the ``mean`` or ``median`` depth image of the training data, or a ``constant``; or one
+    that is shown the same part of the truth as the network."""
+    observation = observed(recipe, spec)
+    if isinstance(observation, SparseDepth) and name in COMPLETIONS:
+        return Completion(name, observation.patterns[0], observation.fractions[0])
+    if isinstance(observation, SmallDepth) and name in ENLARGEMENTS:
+        return Enlargement(name, observation.factor)
     if name == "constant":
         return constant(torch.ones(1, 1, 1, 1))
-    image = {"mean": mean_depth_image, "median": median_depth_image}[name]
-    return constant(image(open_spec(spec.baseline_data or recipe.data)).cpu())  # scenes may be made on a GPU
+    image = {"mean": mean_depth_image, "median": median_depth_image}.get(name)
+    if image is None:
+        raise DepthError(f"baseline {name!r}: the network of {recipe.name} is shown nothing that it could start from.")
+    seen = open_once(spec.baseline_data or recipe.data, [] if opened is None else opened)
+    return constant(image(seen).cpu())  # scenes may be made on a GPU
 
 
 def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]]]:
@@ -134,12 +157,12 @@ def make_results(
         },
         "images_per_second": round(run.samples_seen / run.seconds, 2) if run.seconds else 0.0,
         "peak_memory_bytes": run.peak_memory_bytes,
-        "device": device_name(),
-        "threads": torch.get_num_threads(),
+        "device": run.machine["device"],
+        "threads": run.machine["threads"],
         "processes": processes.count(),
         "versions": {
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": run.machine["torch"],
             "torchvision": importlib.metadata.version("torchvision"),
             "depthlib": depthlib.__version__,
         },
@@ -215,13 +238,28 @@ def preflight(recipe: Recipe) -> None:
             raise DepthError(f"augmentation {phase.augment!r} is unknown; expected one of {', '.join(NAMED)}.")
         if phase.validation is not None:
             open_spec(phase.validation)
+    _shows(recipe, model)
     for entry in recipe.evaluate:
         get_protocol(entry.protocol)
+        for name in entry.baselines:
+            if name not in ("mean", "median"):  # those cost a pass over the data
+                baseline(name, recipe, entry)
         for stage in entry.stages:
             model.begin_phase(stage)
         open_spec(entry.data)
         if entry.baseline_data is not None:
             open_spec(entry.baseline_data)
+
+
+def _shows(recipe: Recipe, model: DepthModel) -> None:
+    """A network that is shown part of the truth needs a recipe that says which, and another does not."""
+    for where, spec in (("observe", recipe.observe), *((f"evaluate.{i}.observe", e.observe) for i, e in enumerate(recipe.evaluate))):
+        if spec is None and where != "observe":
+            continue
+        key = make_observation(spec.name, **spec.options).key if spec else ""
+        if key != model.shown:
+            needs = f"is shown {model.shown!r}" if model.shown else "is shown a picture only"
+            raise DepthError(f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}.")
 
 
 def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:
@@ -282,17 +320,6 @@ def _no_number(name: str) -> float:
 def results_path(root: str | os.PathLike[str], recipe: str, profile: str, seed: int) -> Path:
     """Where results are kept: ``ROOT/RECIPE/PROFILE-SEED.json``."""
     return Path(root) / recipe / f"{profile}-{seed}.json"
-
-
-def device_name() -> str:
-    """The GPU's name, or the processor's."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def commit() -> str:

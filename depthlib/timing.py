@@ -1,8 +1,11 @@
-"""Where a training step's time goes."""
+"""Where a training step's time goes, and on what machine."""
 
 from __future__ import annotations
 
+import platform
 import time
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,3 +55,19 @@ class Unwatched:
 
     def lap(self, part: str) -> None:
         """Nothing."""
+
+
+def device_name() -> str:
+    """The GPU's name, or the processor's."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, Any]:
+    """What computes here: the device's name, the threads, and torch's version."""
+    return {"device": device_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}

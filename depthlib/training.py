@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from depthlib.augment import CENTRE, NAMED, augment
+from depthlib.augment import CENTRE, NAMED
 from depthlib.batches import Batches, augmenting, to_device
 from depthlib.checkpoints import (
     POSITION,
@@ -43,11 +43,12 @@ from depthlib.files import writable_folder
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
+from depthlib.observations import Observation, make_observation
 from depthlib.randomness import keys, set_dropout_keys
-from depthlib.recipe import DataSpec, Phase, Recipe
+from depthlib.recipe import DataSpec, Phase, Recipe, from_dict
 from depthlib.sample import RGBD, collate
 from depthlib.stopping import Stopping
-from depthlib.timing import Stopwatch, Unwatched
+from depthlib.timing import Stopwatch, Unwatched, machine
 
 LOG = "log.jsonl"
 SETTLE = 20  # batches from which averaged weights take their batch-norm statistics
@@ -63,6 +64,7 @@ class Run:
             ``seconds``, ``data_seconds``, and ``validation`` where it was measured.
         folder: checkpoints and log.
         samples_seen, seconds, peak_memory_bytes: over the whole run, interruptions left out.
+        machine: where it was trained, or its last part: see :func:`depthlib.timing.machine`.
     """
 
     model: DepthModel
@@ -72,6 +74,7 @@ class Run:
     seconds: float
     peak_memory_bytes: int
     fingerprints: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=machine)
 
 
 def open_spec(spec: DataSpec) -> RGBD:
@@ -79,7 +82,8 @@ def open_spec(spec: DataSpec) -> RGBD:
     return open_dataset(spec.name, spec.split, spec.size, **spec.options)
 
 
-def _open_once(spec: DataSpec, opened: list[tuple[DataSpec, RGBD]]) -> RGBD:
+def open_once(spec: DataSpec, opened: list[tuple[DataSpec, RGBD]]) -> RGBD:
+    """The data set that a recipe names, from those that are open or opened now and put there."""
     for known, dataset in opened:
         if known == spec:
             return dataset
@@ -199,7 +203,7 @@ def train(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
-        if _trains(state["recipe"]) != _trains(json.loads(json.dumps(recipe.to_dict()))):
+        if _trains(_known(state["recipe"], checkpoint)) != _trains(recipe.to_dict()):
             raise DepthError(
                 f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings. "
                 "Choose another folder with --out, or remove this one."
@@ -240,7 +244,9 @@ def train(
     last = latest_checkpoint(folder)
     if last is not None:
         load_weights(last, model)
-        run.peak_memory_bytes = read_state(last, tuple(POSITION))["peak_memory_bytes"]
+        state = read_state(last, tuple(POSITION))
+        run.peak_memory_bytes = state["peak_memory_bytes"]
+        run.machine = state.get("machine", run.machine)  # a finished run may be scored elsewhere
     model.eval()
     return run
 
@@ -275,14 +281,15 @@ def _train_phase(
     model, optimizer = accelerator.prepare(plain, optimizer)
     network = torch.compile(model) if speed.compile else model
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
-    dataset = _open_once(phase.data or recipe.data, opened)
-    validation = _open_once(phase.validation, opened) if phase.validation else None
+    dataset = open_once(phase.data or recipe.data, opened)
+    validation = open_once(phase.validation, opened) if phase.validation else None
     run.fingerprints[phase.train] = dataset.fingerprint()
-    loss_function = make_loss(recipe.loss.name, **recipe.loss.options)
+    loss_function = make_loss(recipe.loss.name, **recipe.loss.options).to(device)
     world, rank = accelerator.num_processes, accelerator.process_index
     steps = math.ceil(phase.samples / phase.batch)
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
-    change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed)
+    observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
+    change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed, observation)
     by_readers = speed.augment_on == "processor"
 
     def save(step: int) -> None:
@@ -295,6 +302,7 @@ def _train_phase(
             "samples_seen": run.samples_seen,
             "seconds": run.seconds,
             "peak_memory_bytes": max(run.peak_memory_bytes, peak_memory()),
+            "machine": run.machine,
             "recipe": recipe.to_dict(),
         }
         target = run.folder / f"checkpoint-{done_before + step:08d}"
@@ -307,7 +315,7 @@ def _train_phase(
                disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
     feed = Batches(
         dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, speed.readers or 0,
-        change if by_readers else None,
+        change if by_readers else None, bool(speed.resident),
     )  # fmt: skip
     written = run.folder / LOG if accelerator.is_main_process else Path(os.devnull)
     with feed, written.open("a") as log, bar:
@@ -334,19 +342,19 @@ def _train_phase(
                 names, indices = batch["name"], batch["index"]
                 moved = batch if by_readers else change(batch, epochs)
                 target, mask = plain.target(moved["depth"])
-                ready.append((moved["rgb"], target, mask, names, epochs, indices))
+                ready.append((plain.inputs(moved), target, mask, names, epochs, indices))
             zero = torch.zeros((), device=device)
             # the weights of the whole global batch, so that pieces and processes add up to its gradient
             normaliser = sum((loss_function(mask * 0.0, mask * 0.0, mask)[1].sum() for _, _, mask, *_ in ready), zero)
             normaliser = accelerator.reduce(normaliser, "sum")
             total = torch.zeros((), device=device)
             watch.lap("augment")
-            for i, (rgb, target, mask, _, epochs, indices) in enumerate(ready):
+            for i, (inputs, target, mask, _, epochs, indices) in enumerate(ready):
                 set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
                 gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
                 with gather_later:
                     with torch.autocast(device.type, torch.bfloat16, enabled=phase.precision == "bf16"):
-                        output = network(rgb.contiguous(memory_format=layout))
+                        output = network(*(seen.contiguous(memory_format=layout) for seen in inputs))
                     values, weights = loss_function(output, target, mask)
                     loss = reduce(values, weights, normaliser)
                     total += loss.detach()
@@ -359,7 +367,7 @@ def _train_phase(
             both = torch.stack((total, torch.full_like(total, float(stopping.wanted))))
             value, stop = accelerator.reduce(both, "sum").tolist()
             if not math.isfinite(value):
-                raise _not_finite(value, done_before + step, ready, run.folder)
+                raise _not_finite(value, done_before + step, ready, run.folder, plain.shown)
             watch.lap("rest")
             if phase.clip:
                 accelerator.clip_grad_norm_(model.parameters(), phase.clip)
@@ -374,7 +382,7 @@ def _train_phase(
                 "rate": factor, "data_seconds": round(waited, 4),
             }  # fmt: skip
             if validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
-                entry["validation"] = validation_loss(plain, validation, loss_function, phase.batch, device)
+                entry["validation"] = validation_loss(plain, validation, loss_function, phase.batch, device, observation)
             entry["seconds"] = round(time.perf_counter() - began, 4)
             run.seconds += entry["seconds"]
             run.history.append(entry)
@@ -384,9 +392,8 @@ def _train_phase(
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             if ema is not None and step + 1 == steps:
                 last = range(max(0, steps - SETTLE), steps)
-                pictures = ((batch if by_readers else change(batch, epochs))["rgb"]
-                            for s in last for batch, epochs in feed.take(s, s))  # fmt: skip
-                _settle_statistics(plain, ema, pictures)
+                pieces_ = ((batch if by_readers else change(batch, epochs)) for s in last for batch, epochs in feed.take(s, s))
+                _settle_statistics(plain, ema, (plain.inputs(piece) for piece in pieces_))
             if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps or stop:
                 save(step + 1)
             if stop:
@@ -413,17 +420,18 @@ def _has_bf16(number: int, phase: Phase, device: torch.device) -> None:
 
 @torch.no_grad()
 def validation_loss(
-    model: DepthModel, dataset: RGBD, loss_function: nn.Module, batch: int = 32, device: Any = "cpu"
-) -> float:
+    model: DepthModel, dataset: RGBD, loss_function: nn.Module, batch: int = 32, device: Any = "cpu",
+    observation: Observation | None = None,
+) -> float:  # fmt: skip
     """The loss on centre crops of a data set, in eval mode: the mean over its samples."""
     was_training = model.training
     model.eval()
     total = weight = 0.0
     for start in range(0, len(dataset), batch):
         samples = to_device(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
-        crop = augment(samples, model.input_size, CENTRE)
+        crop = augmenting(model.input_size, CENTRE, 0, observation)(samples, [0] * len(samples["index"]))
         target, mask = model.target(crop["depth"])
-        values, weights = loss_function(model(crop["rgb"]), target, mask)
+        values, weights = loss_function(model(*model.inputs(crop)), target, mask)
         total += (values * weights).sum().item()
         weight += weights.sum().item()
     model.train(was_training)
@@ -447,7 +455,7 @@ def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> 
 
 
 @torch.no_grad()
-def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], pictures: Iterable[Tensor]) -> None:
+def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], shown: Iterable[tuple[Tensor, ...]]) -> None:
     """Give averaged weights the batch-norm statistics of their own activations.
 
     The average of the statistics that the weights had on their way is not theirs: a network that learns from random
@@ -462,13 +470,21 @@ def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], pictures: Itera
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # a plain mean over the batches
-    for rgb in pictures:
-        model(rgb.contiguous(memory_format=torch.channels_last))
+    for inputs in shown:
+        model(*(seen.contiguous(memory_format=torch.channels_last) for seen in inputs))
     for key, value in model.state_dict().items():
         ema[key].copy_(value)
     model.load_state_dict(kept)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
+
+
+def _known(recipe: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """The recipe in a checkpoint, with what recipes have had only since then."""
+    try:
+        return from_dict(recipe, str(checkpoint)).to_dict()
+    except DepthError:
+        return recipe
 
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -505,11 +521,12 @@ def _write_line(log: TextIO, entry: dict[str, Any]) -> None:
         ) from error
 
 
-def _not_finite(value: float, step: int, ready: list[Any], folder: Path) -> DepthError:
+def _not_finite(value: float, step: int, ready: list[Any], folder: Path, shown: str) -> DepthError:
+    inputs = (shown, "rgb") if shown else ("rgb",)
     path = folder / "nonfinite-batch.safetensors"
     names = [name for piece in ready for name in piece[3]]
     tensors = {
-        "rgb": torch.cat([piece[0] for piece in ready]),
+        **{name: torch.cat(seen) for name, *seen in zip(inputs, *(piece[0] for piece in ready), strict=False)},
         "target": torch.cat([piece[1] for piece in ready]),
         "mask": torch.cat([piece[2] for piece in ready]),
     }

@@ -1,20 +1,25 @@
 """Fixtures that several tests share: real data where it lies, and one small example of each contract."""
 
+from __future__ import annotations
+
 import functools
 import http.server
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from book_fixture import ROOT, Built, build
 from made import make_pairs
 
 from depthlib import camera
 from depthlib.recipe import load_recipe
 from depthlib.sample import Sample
+
+if TYPE_CHECKING:
+    from book_fixture import Built
 
 torch.set_num_threads(2)
 
@@ -111,4 +116,6 @@ def tiny_recipe(pairs: Path):
 @pytest.fixture(scope="session")
 def built_book() -> Built:
     """This book, rendered with the smoke profile into ``_build/tests``; its execution cache is kept between runs."""
+    from book_fixture import ROOT, build  # needs Jupyter, which a machine that only trains may lack
+
     return build(ROOT / "_build" / "tests")

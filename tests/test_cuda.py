@@ -42,16 +42,18 @@ def store(tmp_path):
 def test_bytes_become_the_same_floats(store):
     here = decode_batch(store.encoded(range(8)))
     there = decode_batch({k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in store.encoded(range(8)).items()})
-    assert torch.equal(here["depth"], there["depth"].cpu())
+    torch.testing.assert_close(here["depth"], there["depth"].cpu(), rtol=1e-6, atol=0)  # a GPU divides by multiplying
     torch.testing.assert_close(here["rgb"], there["rgb"].cpu(), rtol=0, atol=1e-7)
 
 
 def test_batches_arrive_whole_however_many_read_ahead(store):
     found = []
-    for device, readers in (("cpu", 0), ("cuda", 1), ("cuda", 4)):
-        with Batches(store, 4, 2, 0, 0, 0, 1, device, readers) as feed:
+    for device, readers, resident in (("cpu", 0, False), ("cuda", 1, False), ("cuda", 4, False), ("cuda", 4, True)):
+        with Batches(store, 4, 2, 0, 0, 0, 1, device, readers, resident=resident) as feed:
             found.append([batch["depth"].cpu() for step in range(9) for batch, _ in feed.take(step, 8)])
-    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(*found, strict=True))
+    for others in zip(*found, strict=True):
+        for other in others[1:]:
+            torch.testing.assert_close(other, others[0], rtol=1e-6, atol=0)
 
 
 def test_augmentation_moves_the_same_pixels(store):
@@ -102,7 +104,7 @@ def test_the_loop_learns_alike_with_every_switch(tiny_recipe, tmp_path):
     """Eager against compiled, and each switch off."""
     found = []
     for number, speed in enumerate(({"compile": False}, {}, {"channels_last": False}, {"fused": False}, {"readers": 4},
-                                    {"augment_on": "processor"})):  # fmt: skip
+                                    {"resident": False}, {"augment_on": "processor"})):  # fmt: skip
         run = train(one_phase(tiny_recipe, **speed), tmp_path / str(number), progress=False)
         found.append([h["loss"] for h in run.history])
     for losses in found[1:]:

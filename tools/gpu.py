@@ -89,7 +89,7 @@ def filled(piece: Piece, profile: str, out: Path) -> list[str]:
     gpu = profile == "gpu"
     values = {
         "profile": profile, "out": str(out), "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
-        "scene_count": "4096" if gpu else "32", "scene_batch": "256" if gpu else "16",
+        "scene_count": "512" if gpu else "32", "scene_batch": "256" if gpu else "16",
     }  # fmt: skip
     words: list[str] = []
     for word in piece.command:

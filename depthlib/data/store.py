@@ -60,7 +60,7 @@ def decode(rgb: NDArray[np.uint8], depth: NDArray[Any]) -> tuple[torch.Tensor, t
 def decode_batch(batch: Batch) -> Batch:
     """A batch as stores keep it, colours uint8 [B, H, W, 3] and depths [B, H, W], as the floats of the contract, on its device.
 
-    The same numbers as :func:`decode` gives. A batch that has floats already comes back as it is.
+    The same numbers as :func:`decode` gives, on a GPU to rounding. A batch that has floats already comes back as it is.
 
     >>> kept = {"rgb": torch.full((1, 2, 2, 3), 255, dtype=torch.uint8), "depth": torch.full((1, 2, 2), 1500, dtype=torch.uint16)}
     >>> decode_batch(kept)["depth"].unique()

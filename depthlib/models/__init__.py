@@ -12,6 +12,9 @@ from depthlib.models.base import DepthModel
 MODELS = {
     "eigen": ("depthlib.models.eigen", "Eigen"),
     "densedepth": ("depthlib.models.densedepth", "DenseDepth"),
+    "sparse_to_dense": ("depthlib.models.sparse_to_dense", "SparseToDense"),
+    "upsampler": ("depthlib.models.upsampler", "DepthUpsampler"),
+    "interpolation": ("depthlib.models.interpolation", "FastInterpolation"),
 }
 
 

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from depthlib.sample import Batch
+
 
 class DepthModel(nn.Module, ABC):
     """A network from RGB to a native target, and from there to metres.
@@ -23,6 +25,12 @@ class DepthModel(nn.Module, ABC):
     upsampling: str = "nearest-exact"
     #: Whether ``forward`` takes pictures of any size, not only of ``input_size``.
     any_size: bool = False
+    #: The part of the truth that it is shown: a key that an observation adds to a batch, or nothing for depth from a picture.
+    shown: str = ""
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What ``forward`` takes of a batch that was cut to ``input_size``: the picture."""
+        return (batch["rgb"],)
 
     @abstractmethod
     def begin_phase(self, part: str) -> None:
