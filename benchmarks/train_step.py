@@ -113,7 +113,16 @@ def main() -> None:
             rows_of = {"eager_fp32_nchw": eager, "ours": ours}
             if args.device == "cuda":
                 rows_of["eager_exact"] = alone(
-                    measure, network, (rows, columns), args.batch, False, args.steps, args.device, args.threads, False, False
+                    measure,
+                    network,
+                    (rows, columns),
+                    args.batch,
+                    False,
+                    args.steps,
+                    args.device,
+                    args.threads,
+                    False,
+                    False,
                 )
             for kind, found in rows_of.items():
                 done = found["images_per_second"] * found["gflop_per_image"]
@@ -123,7 +132,7 @@ def main() -> None:
             name = network if network == "eigen" else f"{network} {size}"
             report[name] = {**rows_of, "times_faster": round(times, 2)}
             print(name, report[name], flush=True)
-    finish(args, report)
+            finish(args, report)  # after each: compiling can outlast the time that there is
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ figure
 # | `channels_last` | a picture is three planes | the channels of a pixel side by side, as convolutions read them |
 # | `fused` | a loop over all weights for each operation of Adam | one pass that does all of them: the weights travel once |
 # | `readers` | a step reads its own batch | threads read the next batches meanwhile |
+# | `resident` | every batch travels to the network's device | a sample that is kept in memory travels once and stays there; on for GPUs |
 # | `augment_on: device` | pictures are turned and scaled by the reading side | where the network is, all of a batch at once |
 # | `compile` | each operation by itself | neighbours melted into one program; off on processors, on for GPUs |
 #
@@ -539,11 +540,20 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # Twenty hours, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
 # profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
-# What a GPU would do we can only reckon, because none was at hand when this was written. The coarse network takes 9 GFLOP for an image
-# forward and backward. A data-centre GPU multiplies matrices in bf16 at several hundred TFLOP/s (a thousand GFLOP/s each); at a tenth of 400, the paper's two million
-# samples are a matter of $2\cdot10^6 \cdot 9\cdot10^9 / 4\cdot10^{13}$ s, seven and a half minutes. That is arithmetic and no measurement. Whoever has a
-# CUDA GPU can replace the estimate by a measurement, with one command, which runs the GPU's tests, the benchmarks, then the trainings, the most valuable first,
-# and goes on where it was cut off:
+# A data-centre GPU is another world. We had one for a quarter of an hour, an {result}`benchmarks/eigen-nyu-gpu::device::s`; with batches of 256 and everything switched on, `depthlib bench`
+# saw there
+#
+# - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples in two and a half minutes, not in days;
+# - a large matrix product run at {result}`benchmarks/eigen-nyu-gpu::peak_gflops.bf16::,d` GFLOP/s in bf16, of which the coarse network reached {result}`benchmarks/eigen-nyu-gpu::phases.coarse.share_of_peak::.2f` and the fine one {result}`benchmarks/eigen-nyu-gpu::phases.fine.share_of_peak::.2f`;
+# - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.3f` of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
+#
+# What holds back the rest is not arithmetic. Of the {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms that a coarse step spends in the network, the products would need not quite three at the
+# measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms for 256 pictures, most
+# of it small programs that are started one after the other. With batches of 32, as the paper has them, the starts weigh more: a step of the network alone made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s,
+# {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes there (which may round to 19 bits in convolutions, PyTorch's default; without that, {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`).
+#
+# Trainings with these speeds are still to be run. Whoever has a CUDA GPU runs them with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
+# It goes on where it was cut off:
 #
 # ```
 # make gpu             # all of it

@@ -93,7 +93,9 @@ class Enlargement(Informed):
         small = SmallDepth(self.factor).of(samples)
         if self.method == "nearest":
             return F.interpolate(small, scale_factor=self.factor, mode="nearest-exact")[..., :height, :width]
-        large = F.interpolate(small, scale_factor=self.factor, mode=self.method, align_corners=False)[..., :height, :width]
+        large = F.interpolate(small, scale_factor=self.factor, mode=self.method, align_corners=False)[
+            ..., :height, :width
+        ]
         low, high = small.amin((1, 2, 3), keepdim=True), small.amax((1, 2, 3), keepdim=True)
         return large.clamp(low, high)  # bicubic overshoots at steps, below 0 beside far ones
 

@@ -86,7 +86,9 @@ def measure(
             raise DepthError(f"--{option} {value}: expected at least 1.")
     recipe = load_recipe(name, profile, **(parameters or {}))
     blank = {key: None if key == "weights" else value for key, value in recipe.model.options.items()}
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=None, options=blank), evaluate=())
+    recipe = dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, weights=None, options=blank), evaluate=()
+    )
     preflight(recipe)
     threads = torch.get_num_threads()
     report: dict[str, Any] = {
@@ -219,7 +221,9 @@ def _flops(recipe: Recipe, phase: Phase) -> float:
         batch = make_observation(recipe.observe.name, **recipe.observe.options)(batch)
     target, mask = model.target(batch["depth"])
     with operation_counter() as counter:
-        reduce(*make_loss(recipe.loss.name, **recipe.loss.options)(model(*model.inputs(batch)), target, mask)).backward()
+        reduce(
+            *make_loss(recipe.loss.name, **recipe.loss.options)(model(*model.inputs(batch)), target, mask)
+        ).backward()
     return counter.get_total_flops() / 2
 
 

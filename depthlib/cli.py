@@ -184,15 +184,22 @@ BASELINES = ("fill:", "enlarge:")
 
 
 def _baseline(given: str) -> Any:
-    """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR``."""
-    from depthlib.baselines import Completion, Enlargement
+    """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR``; instead of a method, the folder of a run."""
+    from depthlib.baselines import Completion, Enlargement, Shown
+    from depthlib.checkpoints import latest_checkpoint, load_model
+    from depthlib.observations import SmallDepth, SparseDepth
 
     kind, method, *rest = given.split(":")
+    trained = latest_checkpoint(method) is not None
     try:
         if kind == "enlarge" and len(rest) == 1:
-            return Enlargement(method, int(rest[0]))
+            factor = int(rest[0])
+            return Shown(load_model(method), SmallDepth(factor)) if trained else Enlargement(method, factor)
         if kind == "fill" and len(rest) < 3:
-            return Completion(method, rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1)
+            pattern, fraction = rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1
+            if trained:
+                return Shown(load_model(method), SparseDepth((pattern,), (fraction,)))
+            return Completion(method, pattern, fraction)
     except DepthError:
         raise
     except ValueError as error:
@@ -421,7 +428,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "predictions",
         help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, a folder of maps (NAME.npy, .pfm, .png), or a "
-        "baseline that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR",
+        "predictor that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR, where the METHOD "
+        "is a baseline or the folder of a run",
     )
     sub.add_argument(
         "--against",

@@ -73,7 +73,9 @@ class SparseDepth(Observation):
         for pattern in self.patterns:
             if pattern not in PATTERNS:
                 known = list(PATTERNS)
-                raise DepthError(f"pattern {pattern!r} is unknown{nearest(pattern, known)}; expected {', '.join(known)}.")
+                raise DepthError(
+                    f"pattern {pattern!r} is unknown{nearest(pattern, known)}; expected {', '.join(known)}."
+                )
         for fraction in self.fractions:
             sample_count(1000, 1000, fraction)
 

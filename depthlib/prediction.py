@@ -168,5 +168,14 @@ def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.
 
 
 def view_of(model: DepthModel) -> View:
-    """What a model of this library looks at."""
+    """What a model of this library looks at.
+
+    Raises:
+        DepthError: one that needs part of the true depth, and cannot start from a picture.
+    """
+    if model.shown:
+        raise DepthError(
+            f"{type(model).__name__} starts from some true depth ({model.shown}), not from a picture alone. Score it with "
+            "`depthlib evaluate fill:RUN:uniform:0.1` or `enlarge:RUN:8`, or call depthlib.reconstruction."
+        )
     return View(model.frame_size, model.input_size, model.region)

@@ -78,9 +78,9 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
     return scores
 
 
-def observed(recipe: Recipe, spec: EvaluateSpec) -> Observation | None:
+def observed(recipe: Recipe, spec: EvaluateSpec | None = None) -> Observation | None:
     """What a network is shown of the truth when it is scored; nothing for depth from a picture."""
-    chosen = spec.observe or recipe.observe
+    chosen = (spec.observe if spec else None) or recipe.observe
     return make_observation(chosen.name, **chosen.options) if chosen else None
 
 
@@ -253,13 +253,18 @@ def preflight(recipe: Recipe) -> None:
 
 def _shows(recipe: Recipe, model: DepthModel) -> None:
     """A network that is shown part of the truth needs a recipe that says which, and another does not."""
-    for where, spec in (("observe", recipe.observe), *((f"evaluate.{i}.observe", e.observe) for i, e in enumerate(recipe.evaluate))):
+    for where, spec in (
+        ("observe", recipe.observe),
+        *((f"evaluate.{i}.observe", e.observe) for i, e in enumerate(recipe.evaluate)),
+    ):
         if spec is None and where != "observe":
             continue
         key = make_observation(spec.name, **spec.options).key if spec else ""
         if key != model.shown:
             needs = f"is shown {model.shown!r}" if model.shown else "is shown a picture only"
-            raise DepthError(f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}.")
+            raise DepthError(
+                f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}."
+            )
 
 
 def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:

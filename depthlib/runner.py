@@ -28,9 +28,11 @@ command = ""  # how this run was started; kept with its results
 from IPython.display import Markdown, display
 
 from depthlib import plots
+from depthlib.baselines import Shown
 from depthlib.prediction import predict
 from depthlib.recipe import load_recipe
-from depthlib.results import run_and_score, table
+from depthlib.results import observed, run_and_score, table
+from depthlib.sample import collate
 from depthlib.training import open_spec
 
 settings = load_recipe(recipe, profile, **parameters)
@@ -66,9 +68,13 @@ print(f"{results['samples_seen']} samples in {results['seconds']['train'] / 60:.
 # %%
 spec = settings.evaluate[0] if settings.evaluate else None
 shown = open_spec(spec.data if spec else settings.data).__getitems__(range(4))
+observation = observed(settings, spec)
 stages = {}
 for stage in spec.stages if spec else (settings.phases[-1].train,):
     run.model.begin_phase(stage)
-    stages[stage] = [predict(run.model, sample["rgb"]).full()[0] for sample in shown]
+    if observation:
+        stages[stage] = list(Shown(run.model, observation).of(collate(shown)))
+    else:
+        stages[stage] = [predict(run.model, sample["rgb"]).full()[0] for sample in shown]
 for i, sample in enumerate(shown):
     display(plots.compare(sample["rgb"], {name: maps[i] for name, maps in stages.items()}, sample["depth"]))

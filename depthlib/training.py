@@ -382,7 +382,9 @@ def _train_phase(
                 "rate": factor, "data_seconds": round(waited, 4),
             }  # fmt: skip
             if validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
-                entry["validation"] = validation_loss(plain, validation, loss_function, phase.batch, device, observation)
+                entry["validation"] = validation_loss(
+                    plain, validation, loss_function, phase.batch, device, observation
+                )
             entry["seconds"] = round(time.perf_counter() - began, 4)
             run.seconds += entry["seconds"]
             run.history.append(entry)
@@ -392,7 +394,9 @@ def _train_phase(
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             if ema is not None and step + 1 == steps:
                 last = range(max(0, steps - SETTLE), steps)
-                pieces_ = ((batch if by_readers else change(batch, epochs)) for s in last for batch, epochs in feed.take(s, s))
+                pieces_ = (
+                    (batch if by_readers else change(batch, epochs)) for s in last for batch, epochs in feed.take(s, s)
+                )
                 _settle_statistics(plain, ema, (plain.inputs(piece) for piece in pieces_))
             if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps or stop:
                 save(step + 1)

@@ -1,0 +1,122 @@
+"""Depth from some depth: the doors to the networks that fill a sparse map or enlarge a small one.
+
+Chapters: `book/sparse_to_dense.py`, `book/super_resolution.py`.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from depthlib.errors import DepthError, enough_memory
+from depthlib.models.base import DepthModel
+from depthlib.models.reconstruction import Reconstruction
+from depthlib.sample import valid
+
+
+def complete(model: DepthModel, sparse: Tensor, rgb: Tensor | None = None) -> Tensor:
+    """Every pixel's depth from a few.
+
+    Args:
+        model: one that is shown ``sparse``, such as :class:`depthlib.models.sparse_to_dense.SparseToDense`.
+        sparse: depth at the measured pixels, [B, 1, H, W] or [1, H, W], 0 elsewhere, in any unit.
+        rgb: the pictures, [B, 3, H, W] or [3, H, W] in [0, 1], for a guided model.
+
+    Returns:
+        Depth in the same unit, of the shape of ``sparse``; the measured pixels are what they were.
+
+    Raises:
+        DepthError: no measured pixel in a map, NaN, infinite or negative ones, a model of another task, or a picture too
+            few, too many or of another size.
+
+    >>> from depthlib.models import build_model
+    >>> sparse = torch.zeros(1, 48, 64)
+    >>> sparse[0, 20, 30] = 1.5
+    >>> complete(build_model("sparse_to_dense", width=8), sparse).unique()  # one depth is all that is known
+    tensor([1.5000])
+    """
+    maps = _maps(sparse, "sparse")
+    wrong = ~(maps.isfinite() & (maps >= 0))
+    if wrong.any():
+        raise DepthError(
+            f"sparse depth: {int(wrong.sum())} values are negative, NaN or infinite; expected depths above 0, and 0 where "
+            "nothing was measured."
+        )
+    if not valid(maps).flatten(1).any(1).all():
+        empty = [i for i, one in enumerate(maps) if not valid(one).any()]
+        raise DepthError(
+            f"sparse depth: nothing is measured in map {empty[0]} of {len(maps)}; expected one pixel at least."
+        )
+    return _answer(model, "sparse", maps, rgb, sparse.ndim)
+
+
+def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None) -> Tensor:
+    """A large map from a small one.
+
+    Args:
+        model: one that is shown ``depth_lr``, such as :class:`depthlib.models.upsampler.DepthUpsampler`.
+        small: depth or disparity without holes, [B, 1, h, w] or [1, h, w], in any unit.
+        rgb: the pictures at the large size, for a guided model.
+
+    Returns:
+        The map in the same unit, each side ``model.factor`` times larger.
+
+    Raises:
+        DepthError: NaN or infinite values (fill them first: :func:`depthlib.filling.fill_nearest`), a map below 2x2, a
+            model of another task, or a picture too few, too many or of another size.
+
+    >>> from depthlib.models import build_model
+    >>> enlarge(build_model("upsampler", factor=4, width=8, blocks=1), torch.full((1, 12, 16), 7.0)).unique()
+    tensor([7.])
+    """
+    maps = _maps(small, "small")
+    if not maps.isfinite().all():
+        raise DepthError(
+            f"small depth: {int((~maps.isfinite()).sum())} values are NaN or infinite. Fill them first: "
+            "depthlib.filling.fill_nearest."
+        )
+    if min(maps.shape[-2:]) < 2:
+        raise DepthError(f"small depth: {maps.shape[-2]}x{maps.shape[-1]}; expected at least 2x2.")
+    return _answer(model, "depth_lr", maps, rgb, small.ndim)
+
+
+def _maps(depth: Tensor, what: str) -> Tensor:
+    maps = depth[None] if depth.ndim == 3 else depth
+    if maps.ndim != 4 or maps.shape[1] != 1 or not maps.is_floating_point() or maps.numel() == 0:
+        raise DepthError(
+            f"{what} depth: {depth.dtype} of shape {tuple(depth.shape)}; expected floats [B, 1, H, W] or [1, H, W]."
+        )
+    return maps.float()
+
+
+@torch.no_grad()
+def _answer(model: DepthModel, shown: str, maps: Tensor, rgb: Tensor | None, dimensions: int) -> Tensor:
+    if model.shown != shown:
+        raise DepthError(f"{type(model).__name__}: is shown {model.shown or 'a picture only'}, not {shown}.")
+    guided = cast(Reconstruction, model).guided
+    if guided != (rgb is not None):
+        raise DepthError(
+            f"{type(model).__name__}: {'sees the picture as well: pass rgb' if guided else 'sees no picture: leave rgb out'}."
+        )
+    inputs = [maps]
+    if rgb is not None:
+        pictures = rgb[None] if rgb.ndim == 3 else rgb
+        if pictures.ndim != 4 or pictures.shape[:2] != (len(maps), 3) or (
+            shown == "sparse" and pictures.shape[-2:] != maps.shape[-2:]
+        ):  # fmt: skip
+            raise DepthError(
+                f"rgb: shape {tuple(rgb.shape)} beside depth {tuple(maps.shape)}; expected one picture a map."
+            )
+        inputs.append(pictures.float())
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    try:
+        with enough_memory(
+            f"{len(maps)} maps of {maps.shape[-2]}x{maps.shape[-1]}", "Give fewer at a time, or smaller ones."
+        ):
+            answer = model.to_depth(model(*(seen.to(device) for seen in inputs))).to(maps.device)
+    finally:
+        model.train(was_training)
+    return answer[0] if dimensions == 3 else answer
