@@ -149,11 +149,11 @@ class Resident:
     quarter of the device's free memory (of main memory, 2 GB), each batch travels as it is asked for, as without this.
 
     Args:
-        dataset: one with ``encoded``, such as a store.
+        dataset: a store, or one kept in memory.
         device: where the samples stay.
     """
 
-    def __init__(self, dataset: RGBD, device: torch.device | str) -> None:
+    def __init__(self, dataset: Store | InMemory, device: torch.device | str) -> None:
         self._dataset, self._device = dataset, torch.device(device)
         self._tensors: dict[str, Tensor] = {}  # [len(dataset), ...] each
         self._rest: dict[int, dict[str, Any]] = {}  # of the samples that are there
@@ -170,11 +170,11 @@ class Resident:
         """Samples as one batch on the device, for :func:`depthlib.data.store.decode_batch`."""
         new = [i for i in dict.fromkeys(indices) if i not in self._rest] if self._fits else []
         if new:
-            batch = cast(dict[str, Any], self._dataset.encoded(new))  # type: ignore[attr-defined]
+            batch = cast(dict[str, Any], self._dataset.encoded(new))
             with self._lock:
                 self._fits = self._fits and self._bring(new, batch)
         if not self._fits:
-            return cast(Batch, self._dataset.encoded(indices))  # type: ignore[attr-defined]
+            return self._dataset.encoded(indices)
         at = torch.tensor(indices, device=self._device)
         rest = [self._rest[i] for i in indices]
         found: dict[str, Any] = {key: [entry[key] for entry in rest] for key in rest[0]}

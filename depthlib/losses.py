@@ -52,11 +52,7 @@ def scale_invariant_log_loss(
     >>> scale_invariant_log_loss(y + 0.3, y, everywhere, lam=1.0).round(decimals=6)  # blind to a factor
     tensor([0.])
     """
-    if not prediction.shape == target.shape == mask.shape:
-        raise DepthError(
-            f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask "
-            f"{tuple(mask.shape)} must have one shape; encode the target with the model's `target`."
-        )
+    _one_shape(prediction, target, mask)
     if mask.dtype != torch.bool or not prediction.is_floating_point():
         raise DepthError(
             f"loss: prediction is {prediction.dtype} and mask {mask.dtype}; expected floating-point log metres and bool."
@@ -177,19 +173,13 @@ class DenseDepthLoss(nn.Module):
         self, pixel: float = 0.1, edge: float = 1.0, structure: float = 1.0, data_range: float = 100.0
     ) -> None:
         super().__init__()
-        for name, value in (("pixel", pixel), ("edge", edge), ("structure", structure), ("data_range", data_range)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise DepthError(f"loss: {name} is {value!r}; expected a number, 0 or more.")
+        _weights(pixel=pixel, edge=edge, structure=structure, data_range=data_range)
         if data_range == 0:
             raise DepthError("loss: data_range is 0; expected the span of the target, such as 100.")
         self.pixel, self.edge, self.structure, self.data_range = pixel, edge, structure, data_range
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        if not prediction.shape == target.shape == mask.shape:
-            raise DepthError(
-                f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask {tuple(mask.shape)} "
-                "must have one shape; encode the target with the model's `target`."
-            )
+        _one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
             dtype = torch.promote_types(prediction.dtype, torch.float32)
             y, truth = (torch.where(mask, t.to(dtype), 0.0) for t in (prediction, target))
@@ -226,17 +216,11 @@ class MetresLoss(nn.Module):
 
     def __init__(self, absolute: float = 1.0, root: float = 1.0, square: float = 0.0) -> None:
         super().__init__()
-        for name, value in (("absolute", absolute), ("root", root), ("square", square)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise DepthError(f"loss: {name} is {value!r}; expected a number, 0 or more.")
+        _weights(absolute=absolute, root=root, square=square)
         self.absolute, self.root, self.square = absolute, root, square
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        if not prediction.shape == target.shape == mask.shape:
-            raise DepthError(
-                f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask {tuple(mask.shape)} "
-                "must have one shape."
-            )
+        _one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
             dtype = torch.promote_types(prediction.dtype, torch.float32)
             error = torch.where(mask, prediction.to(dtype) - target.to(dtype), 0.0)
@@ -248,6 +232,20 @@ class MetresLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return f"absolute={self.absolute}, root={self.root}, square={self.square}"
+
+
+def _one_shape(prediction: Tensor, target: Tensor, mask: Tensor) -> None:
+    if not prediction.shape == target.shape == mask.shape:
+        raise DepthError(
+            f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask "
+            f"{tuple(mask.shape)} must have one shape; encode the target with the model's `target`."
+        )
+
+
+def _weights(**given: float) -> None:
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise DepthError(f"loss: {name} is {value!r}; expected a number, 0 or more.")
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:

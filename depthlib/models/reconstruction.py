@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from depthlib.errors import DepthError
 from depthlib.models.base import DepthModel
@@ -35,7 +37,7 @@ class Reconstruction(DepthModel):
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """What is shown, and the picture if it is seen."""
-        seen: Tensor = batch[self.shown]  # type: ignore[literal-required]
+        seen = cast(dict[str, Tensor], batch)[self.shown]
         return (seen, batch["rgb"]) if self.guided else (seen,)
 
     def begin_phase(self, part: str) -> None:
@@ -57,3 +59,23 @@ def padded(x: Tensor, multiple: int, least: int, mode: str = "constant") -> Tens
     """Rows and columns added below and to the right, up to a multiple and at least ``least``."""
     rows, columns = (max(least, -(-n // multiple) * multiple) - n for n in x.shape[-2:])
     return F.pad(x, (0, columns, 0, rows), mode=mode) if rows or columns else x
+
+
+class Residual(nn.Module):
+    """x + conv(relu(conv(relu(x)))), which starts as x."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = silent(nn.Conv2d(width, width, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        step: Tensor = self.second(F.relu(self.first(F.relu(x))))
+        return x + step
+
+
+def silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with weights of zero: what it is added to starts unchanged."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

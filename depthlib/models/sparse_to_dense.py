@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.models.reconstruction import Reconstruction, padded
+from depthlib.models.reconstruction import Reconstruction, Residual, padded, silent
 
 BLOCK = 4  # pixels of a block, each way
 LEVELS = 9  # halvings of the rough map; a block of the last is 2048 pixels wide
@@ -53,9 +53,7 @@ class SparseToDense(Reconstruction):
         self.down = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for _ in range(levels - 1))
         self.across = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(levels - 1))
         self.ascent = nn.ModuleList(Residual(width) for _ in range(levels - 1))
-        self.head = nn.Conv2d(width, BLOCK**2, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.head = silent(nn.Conv2d(width, BLOCK**2, 3, padding=1))
 
     def forward(self, sparse: Tensor, rgb: Tensor | None = None) -> Tensor:
         height, width = sparse.shape[-2:]
@@ -91,21 +89,6 @@ class SparseToDense(Reconstruction):
             x = self.ascent[level](x)
         head: Tensor = self.head(F.relu(x))
         return head
-
-
-class Residual(nn.Module):
-    """x + conv(relu(conv(relu(x)))), which starts as x."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        step: Tensor = self.second(F.relu(self.first(F.relu(x))))
-        return x + step
 
 
 def rough_map(sparse: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:

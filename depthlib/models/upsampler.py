@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.models.reconstruction import Reconstruction
-from depthlib.models.sparse_to_dense import Residual
+from depthlib.models.reconstruction import Reconstruction, Residual, silent
 
 FINE = 4  # pixels of the large map that one pixel of the finest features answers for, each way
 
@@ -59,9 +58,7 @@ class DepthUpsampler(Reconstruction):
         self.up = nn.Sequential(*steps)
         self.join = nn.Conv2d(inside + (3 * FINE**2 if guided else 0), fine, 3, padding=1)
         self.refine = nn.Sequential(*(Residual(fine) for _ in range(3 if guided else 2)))
-        self.head = nn.Conv2d(fine, FINE**2, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.head = silent(nn.Conv2d(fine, FINE**2, 3, padding=1))
 
     def forward(self, small: Tensor, rgb: Tensor | None = None) -> Tensor:
         rows, columns = (self.factor * n for n in small.shape[-2:])
