@@ -42,7 +42,7 @@ class SparseToDense(Reconstruction):
     shown = "sparse"
 
     def __init__(
-        self, width: int = 64, levels: int = 4, guided: bool = False, size: tuple[int, int] | list[int] = (240, 320)
+        self, width: int = 32, levels: int = 4, guided: bool = False, size: tuple[int, int] | list[int] = (240, 320)
     ) -> None:
         super().__init__(size, guided)
         if width < 1 or not 1 <= levels <= 6:
