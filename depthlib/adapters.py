@@ -5,6 +5,7 @@ A predictor is a callable from rgb [B, 3, H, W] in [0, 1] to [B, 1, H, W]: `dept
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from pathlib import Path
@@ -16,8 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from depthlib.errors import DepthError
-from depthlib.evaluation import Predictor
-from depthlib.export import METADATA, read_view
+from depthlib.evaluation import Informed, Predictor
+from depthlib.export import LEAST, METADATA, MULTIPLE, read_view
+from depthlib.observations import Observation, SmallDepth
+from depthlib.sample import Batch
 
 
 class OnnxPredictor:
@@ -28,17 +31,11 @@ class OnnxPredictor:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise DepthError("onnxruntime is not installed; `pip install 'depthlib-course[onnx]'`.") from error
         self.path = Path(path)
-        if not self.path.is_file():
-            raise DepthError(f"{path}: no such file; `depthlib export CHECKPOINT --out {path}` makes one.")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
-        except Exception as error:  # onnxruntime has a dozen kinds
-            raise DepthError(f"{path}: cannot be read as ONNX ({_first_line(error)}).") from error
+        self._session = _session(self.path)
+        metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
+        self.metres = metadata is not None
+        self._view = read_view(metadata, str(path)) if metadata is not None else None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         batch, colours, rows, columns = [*inputs[0].shape, *(0,) * 4][:4] if inputs else [0] * 4
         sizes = [n for n in (rows, columns) if isinstance(n, int)]
@@ -58,9 +55,6 @@ class OnnxPredictor:
             )
         self._input, self._one_by_one = inputs[0].name, isinstance(batch, int)
         self._size = (rows, columns) if len(sizes) == 2 else None
-        metadata = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
-        self.metres = metadata is not None
-        self._view = read_view(metadata, str(path)) if metadata is not None else None
 
     def __call__(self, rgb: Tensor) -> Tensor:
         if self._view is not None:
@@ -102,6 +96,62 @@ def from_onnx(path: str | os.PathLike[str]) -> OnnxPredictor:
         DepthError: onnxruntime is not installed; not an ONNX file; inputs or answers of another shape.
     """
     return OnnxPredictor(path)
+
+
+class OnnxReconstruction(Informed):
+    """An ONNX file of a network that is shown some depth; see :func:`reconstruction_from_onnx`."""
+
+    def __init__(self, path: str | os.PathLike[str], observation: Observation) -> None:
+        self.path, self.observation = Path(path), observation
+        self._session = _session(self.path)
+        try:
+            about = json.loads(self._session.get_modelmeta().custom_metadata_map.get(METADATA, "{}"))
+            shown, self._guided, factor = about.get("shown", ""), bool(about.get("guided")), about.get("factor")
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise DepthError(f"{path}: its metadata {METADATA!r} cannot be read ({error}). Export it again.") from error
+        if shown != observation.key:
+            raise DepthError(f"{path}: is shown {shown or 'a picture only'!r}, not {observation.key!r}.")
+        if isinstance(observation, SmallDepth) and factor != observation.factor:
+            raise DepthError(f"{path}: enlarges {factor} times, not {observation.factor}.")
+
+    def of(self, samples: Batch) -> Tensor:
+        """Depth [B, 1, H, W], in the unit of the truth."""
+        height, width = samples["depth"].shape[-2:]
+        seen = self.observation(samples)[self.observation.key]  # type: ignore[literal-required]
+        sides = [self.observation.factor * n for n in seen.shape[-2:]] if isinstance(self.observation, SmallDepth) else [
+            max(LEAST, -(-n // MULTIPLE) * MULTIPLE) for n in (height, width)
+        ]  # fmt: skip
+        more = (0, sides[1] - width, 0, sides[0] - height)
+        shown = {self.observation.key: seen if isinstance(self.observation, SmallDepth) else F.pad(seen, more)}
+        if self._guided:
+            shown["rgb"] = F.pad(samples["rgb"], more, mode="replicate")
+        try:
+            answer = self._session.run(None, {name: value.cpu().numpy() for name, value in shown.items()})[0]
+        except Exception as error:
+            raise DepthError(f"{self.path}: fails on {height}x{width} ({_first_line(error)}).") from error
+        return torch.from_numpy(np.asarray(answer))[..., :height, :width]
+
+
+def reconstruction_from_onnx(path: str | os.PathLike[str], observation: Observation) -> OnnxReconstruction:
+    """A file of :func:`depthlib.export.export_onnx` that is shown some depth, as a predictor that is shown ``observation``.
+
+    Raises:
+        DepthError: onnxruntime is not installed; not such a file; or one that is shown something else.
+    """
+    return OnnxReconstruction(path, observation)
+
+
+def _session(path: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DepthError("onnxruntime is not installed; `pip install 'depthlib-course[onnx]'`.") from error
+    if not path.is_file():
+        raise DepthError(f"{path}: no such file; `depthlib export CHECKPOINT --out {path}` makes one.")
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+    except Exception as error:  # onnxruntime has a dozen kinds
+        raise DepthError(f"{path}: cannot be read as ONNX ({_first_line(error)}).") from error
 
 
 def from_huggingface(name: str) -> Predictor:

@@ -35,6 +35,8 @@ class Augmentation:
         flip: probability of a left-right mirror.
         translate: crop at a random place (True) or in the centre.
         swap: probability of the colour channels in a random order (Alhashim and Wonka 2018, §3.3).
+        inverse: probability that a map becomes its reciprocal, for networks to which the unit is nothing: a wall that is
+            flat in space is flat in disparity, and bent in depth.
     """
 
     scale: tuple[float, float] = (1.0, 1.5)
@@ -43,6 +45,7 @@ class Augmentation:
     flip: float = 0.5
     translate: bool = True
     swap: float = 0.0
+    inverse: float = 0.0
 
 
 #: The paper's settings (§3.4 and footnote 2), and none at all: the centre crop used at test time.
@@ -53,9 +56,20 @@ CENTRE = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), flip=0.
 DENSEDEPTH = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(1.0, 1.0), translate=False, swap=0.25)
 #: Eigen's kinds in smaller doses, so that few samples do not pay for depths divided by up to 1.5.
 MILD = Augmentation(scale=(1.0, 1.15), rotation=3.0, colour=(0.85, 1.15))
-#: A mirror and nothing else: every depth stays what it is, for networks that are shown depth.
-MIRROR = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2), translate=False)
-NAMED = {"nyu": NYU, "kitti": KITTI, "centre": CENTRE, "densedepth": DENSEDEPTH, "mild": MILD, "mirror": MIRROR}
+#: A mirror, and a cut-out anywhere if the network sees less than the whole: every depth stays what it is, for networks that are
+#: shown depth.
+MIRROR = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2))
+#: For networks that enlarge maps of any unit, depth or disparity.
+ANY_UNIT = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2), translate=True, inverse=0.75)
+NAMED = {
+    "nyu": NYU,
+    "kitti": KITTI,
+    "centre": CENTRE,
+    "densedepth": DENSEDEPTH,
+    "mild": MILD,
+    "mirror": MIRROR,
+    "any_unit": ANY_UNIT,
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,7 @@ class Transform:
     flip: Tensor  # bool
     colour: Tensor
     order: Tensor  # of the colour channels, int64 [B, 3]
+    inverse: Tensor  # bool
 
 
 def fixed(
@@ -86,7 +101,7 @@ def fixed(
     one = torch.ones(count)
     return Transform(
         scale * one, math.radians(degrees) * one, top * one, left * one, torch.full((count,), flip), torch.ones(count, 3),
-        torch.arange(3).expand(count, 3),
+        torch.arange(3).expand(count, 3), torch.full((count,), False),
     )  # fmt: skip
 
 
@@ -124,7 +139,8 @@ def draw(
     top = place[:, 0] * (frame[0] * scale - size[0])
     left = place[:, 1] * (frame[1] * scale - size[1])
     colour = a.colour[0] + u[:, 5:8] * (a.colour[1] - a.colour[0])
-    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order)
+    inverse = uniform(keys(seed, epoch, indices, "inverse"), 1, device)[:, 0] < a.inverse
+    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order, inverse)
 
 
 def source_matrix(t: Transform, K: Tensor, width: int) -> Tensor:
@@ -167,6 +183,8 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
     moved = (moved * t.colour[:, :, None, None]).clamp(0, 1)
     scaled = F.grid_sample(depth, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     scaled = torch.where(valid(scaled), scaled / t.scale[:, None, None, None], 0.0)
+    turned = torch.where(valid(scaled), 1 / scaled, 0.0)
+    scaled = torch.where(t.inverse[:, None, None, None], turned, scaled)
     new_K = camera.crop(camera.resize(K, t.scale, t.scale), t.top, t.left)
     new_K = torch.where(t.flip[:, None, None], camera.flip(new_K, size[1]), new_K)
     return {**batch, "rgb": moved, "depth": scaled, "K": new_K}

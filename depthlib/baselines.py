@@ -69,10 +69,11 @@ class Enlargement(Informed):
 
     Args:
         method: ``nearest``, ``bilinear`` or ``bicubic``.
-        factor: how many times smaller each side is.
+        factor, how: how many times smaller each side is, and how it is made so: see
+            :class:`~depthlib.observations.SmallDepth`.
 
-    Holes of the truth take their nearest known value before it is made smaller by picking pixels, as in the convention for
-    super-resolution in the book's chapter; they are not scored.
+    Holes of the truth take their nearest known value before it is made smaller, as in the convention for super-resolution in
+    the book's chapter; they are not scored.
 
     >>> Enlargement("bicubic", 4).of({"rgb": torch.rand(1, 3, 8, 8), "depth": torch.full((1, 1, 8, 8), 2.0), "index": [0]}).shape
     torch.Size([1, 1, 8, 8])
@@ -80,17 +81,18 @@ class Enlargement(Informed):
 
     method: str
     factor: int
+    how: str = "average"
 
     def __post_init__(self) -> None:
         if self.method not in ENLARGEMENTS:
             known = list(ENLARGEMENTS)
             raise DepthError(f"{self.method!r} is unknown{nearest(self.method, known)}; expected {', '.join(known)}.")
-        SmallDepth(self.factor)
+        SmallDepth(self.factor, self.how)
 
     def of(self, samples: Batch) -> Tensor:
         """Metres [B, 1, H, W] for a batch with its truth."""
         height, width = samples["depth"].shape[-2:]
-        small = SmallDepth(self.factor).of(samples)
+        small = SmallDepth(self.factor, self.how).of(samples)
         if self.method == "nearest":
             return F.interpolate(small, scale_factor=self.factor, mode="nearest-exact")[..., :height, :width]
         large = F.interpolate(small, scale_factor=self.factor, mode=self.method, align_corners=False)[

@@ -2,7 +2,8 @@
 
 A run keeps ``checkpoint-00000200`` and the like, numbered by step; :func:`latest_checkpoint` finds the newest.
 
-``model.safetensors``, ``optimizer.safetensors`` and, with EMA, ``ema.safetensors`` hold tensors;
+``model.safetensors``, ``optimizer.safetensors``, with EMA ``ema.safetensors`` and with an adversarial loss
+``critic.safetensors`` hold tensors;
 ``state.json`` holds the position (phase, step, samples), the recipe and the optimiser's scalars. A folder is
 written beside its final name and renamed; training removes older ones only after that.
 """
@@ -29,8 +30,9 @@ from depthlib.models.base import DepthModel
 from depthlib.recipe import from_dict
 
 SCHEMA = 1
-#: A small trained network that comes with the library.
+#: Small trained networks that come with the library: depth from a picture, and by name those that are shown some depth.
 BOX = Path(__file__).with_name("box")
+BOXES = {f"box/{place.name}": place for place in sorted(BOX.iterdir()) if place.is_dir()}
 
 
 def save_checkpoint(
@@ -39,12 +41,14 @@ def save_checkpoint(
     state: dict[str, Any],
     optimizer: torch.optim.Optimizer | None = None,
     ema: Mapping[str, Tensor] | None = None,
+    critic: tuple[nn.Module, torch.optim.Optimizer] | None = None,
 ) -> Path:
     """Write a checkpoint folder atomically.
 
     Args:
         folder: its final place.
-        state: anything JSON holds; ``schema`` and the optimiser's scalars are added.
+        state: anything JSON holds; ``schema`` and the optimisers' scalars are added.
+        critic: of an adversarial loss, and its optimiser.
 
     Raises:
         DepthError: the place cannot be written, or the disk is full; what was there before stays.
@@ -59,6 +63,11 @@ def save_checkpoint(
             tensors, scalars = _flatten(optimizer.state_dict())
             save_file(tensors, partial / "optimizer.safetensors")
             state = {**state, "optimizer": scalars}
+        if critic is not None:
+            tensors, scalars = _flatten(critic[1].state_dict())
+            kept = {f"critic.{key}": value for key, value in _contiguous(critic[0].state_dict()).items()}
+            save_file({**kept, **tensors}, partial / "critic.safetensors")
+            state = {**state, "critic": scalars}
         if ema is not None:
             save_file(_contiguous(ema), partial / "ema.safetensors")
         (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
@@ -148,8 +157,9 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     """The trained network of a run, in eval mode.
 
     Args:
-        folder: a run's folder or a checkpoint; None is the network in the box, which comes with the library:
-            ``depthlib/box/README.md`` says what it learned from and what it can do.
+        folder: a run's folder or a checkpoint; None is the network in the box, which comes with the library, and
+            a name of :data:`BOXES`, such as ``"box/sparse"``, one that is shown some depth. The ``README.md`` beside each
+            says what it learned from and what it can do.
         stage: which part answers; by default the one trained last.
 
     Raises:
@@ -158,7 +168,7 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     >>> load_model().input_size
     (192, 256)
     """
-    place = BOX if folder is None else folder
+    place = BOX if folder is None else BOXES.get(str(folder), folder)
     found = latest_checkpoint(place)
     if found is None:
         raise DepthError(
@@ -196,16 +206,32 @@ def load_optimizer(folder: str | os.PathLike[str], optimizer: torch.optim.Optimi
         DepthError: no state there, or one of another optimiser.
     """
     try:
-        _load_optimizer(Path(folder), optimizer)
+        _fill_optimizer(optimizer, _read(Path(folder) / "optimizer.safetensors"), read_state(folder)["optimizer"])
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise DepthError(
             f"{folder}: the optimiser's state does not fit this recipe ({error}). Train again in another folder."
         ) from error
 
 
-def _load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
-    tensors = _read(folder / "optimizer.safetensors")
-    scalars = read_state(folder)["optimizer"]
+def load_critic(folder: str | os.PathLike[str], critic: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Restore the critic of an adversarial loss and its optimiser as they were saved.
+
+    Raises:
+        DepthError: none there, or another one.
+    """
+    tensors = _read(Path(folder) / "critic.safetensors")
+    weights = {key.removeprefix("critic."): v for key, v in tensors.items() if key.startswith("critic.")}
+    rest = {key: value for key, value in tensors.items() if not key.startswith("critic.")}
+    try:
+        critic.load_state_dict(weights)
+        _fill_optimizer(optimizer, rest, read_state(folder)["critic"])
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
+        raise DepthError(
+            f"{folder}: the critic does not fit this recipe ({error}). Train again in another folder."
+        ) from error
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
     state: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in scalars["state"].items()}
     for key, value in tensors.items():
         index, name = key.split(".", 1)

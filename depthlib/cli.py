@@ -184,22 +184,27 @@ BASELINES = ("fill:", "enlarge:")
 
 
 def _baseline(given: str) -> Any:
-    """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR``; instead of a method, the folder of a run."""
+    """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR[:average|pick]``; instead of a method, the folder of a run."""
+    from depthlib.adapters import reconstruction_from_onnx
     from depthlib.baselines import Completion, Enlargement, Shown
-    from depthlib.checkpoints import latest_checkpoint, load_model
-    from depthlib.observations import SmallDepth, SparseDepth
+    from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
+    from depthlib.observations import Observation, SmallDepth, SparseDepth
 
     kind, method, *rest = given.split(":")
-    trained = latest_checkpoint(method) is not None
+
+    def network(observation: Observation) -> Any:
+        if method.endswith(".onnx"):
+            return reconstruction_from_onnx(method, observation)
+        trained = method in BOXES or latest_checkpoint(method) is not None
+        return Shown(load_model(method), observation) if trained else None
+
     try:
-        if kind == "enlarge" and len(rest) == 1:
-            factor = int(rest[0])
-            return Shown(load_model(method), SmallDepth(factor)) if trained else Enlargement(method, factor)
+        if kind == "enlarge" and 0 < len(rest) < 3:
+            small = SmallDepth(int(rest[0]), *rest[1:])
+            return network(small) or Enlargement(method, small.factor, small.how)
         if kind == "fill" and len(rest) < 3:
             pattern, fraction = rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1
-            if trained:
-                return Shown(load_model(method), SparseDepth((pattern,), (fraction,)))
-            return Completion(method, pattern, fraction)
+            return network(SparseDepth((pattern,), (fraction,))) or Completion(method, pattern, fraction)
     except DepthError:
         raise
     except ValueError as error:
@@ -309,6 +314,9 @@ def export(args: argparse.Namespace) -> int:
     rows, columns = model.input_size
     free = ", other sizes run too" if model.any_size else ""
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    if model.shown:
+        print(f"{model.shown} float32 [B, 1, ., .] in any unit -> depth float32 [B, 1, ., .] in that unit; any size")
+        return 0
     print(f"rgb float32 [B, 3, {rows}, {columns}] in [0, 1] -> depth float32 [B, 1, ., .] in metres")
     print(f"The metres hold for pictures resized to {rows}x{columns}, as it was trained{free}.")
     return 0
@@ -428,7 +436,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "predictions",
         help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, a folder of maps (NAME.npy, .pfm, .png), or a "
-        "predictor that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR, where the METHOD "
+        "predictor that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR[:pick], where the METHOD "
         "is a baseline or the folder of a run",
     )
     sub.add_argument(

@@ -9,7 +9,9 @@ Chapter: `book/scale_invariant_loss.py`.
 
 from __future__ import annotations
 
+import importlib
 import math
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import torch
@@ -52,7 +54,7 @@ def scale_invariant_log_loss(
     >>> scale_invariant_log_loss(y + 0.3, y, everywhere, lam=1.0).round(decimals=6)  # blind to a factor
     tensor([0.])
     """
-    _one_shape(prediction, target, mask)
+    one_shape(prediction, target, mask)
     if mask.dtype != torch.bool or not prediction.is_floating_point():
         raise DepthError(
             f"loss: prediction is {prediction.dtype} and mask {mask.dtype}; expected floating-point log metres and bool."
@@ -99,7 +101,15 @@ def reduce(values: Tensor, weights: Tensor, normaliser: Tensor | float | None = 
     return (values * weights.to(values.dtype)).sum() / torch.where(total > 0, total, 1.0).to(values.dtype)
 
 
-class ScaleInvariantLogLoss(nn.Module):
+class Loss(nn.Module, ABC):
+    """What training needs of any loss: ``forward(prediction, target, mask)`` → (values [B], weights [B]), and the weights alone."""
+
+    @abstractmethod
+    def weigh(self, mask: Tensor) -> Tensor:
+        """The weight of each sample, [B]: known before anything is predicted."""
+
+
+class ScaleInvariantLogLoss(Loss):
     """The module twin of :func:`scale_invariant_log_loss`: constants configured once.
 
     ``forward(prediction, target, mask)`` returns (values [B], weights [B]).
@@ -132,6 +142,10 @@ class ScaleInvariantLogLoss(nn.Module):
         sample_weights(torch.ones(1, 1, dtype=torch.bool), weighting)  # refuses an unknown one now, not in training
         self.lam, self.unit, self.weighting, self.metres = lam, unit, weighting, metres
 
+    def weigh(self, mask: Tensor) -> Tensor:
+        """The weight of each sample, [B]: known before anything is predicted."""
+        return sample_weights(mask, self.weighting)
+
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         values = scale_invariant_log_loss(prediction, target, mask, self.lam, self.unit)
         if self.metres:
@@ -142,14 +156,14 @@ class ScaleInvariantLogLoss(nn.Module):
                     torch.where(mask, log.to(dtype), 0.0).clamp(max=FARTHEST_LOG).exp() for log in (prediction, target)
                 )
                 values = values + self.metres * _mean((p - t).square(), mask)
-        return values, sample_weights(mask, self.weighting)
+        return values, self.weigh(mask)
 
     def extra_repr(self) -> str:
         more = f", metres={self.metres}" if self.metres else ""
         return f"lam={self.lam}, unit={self.unit}, weighting={self.weighting!r}{more}"
 
 
-class DenseDepthLoss(nn.Module):
+class DenseDepthLoss(Loss):
     """The loss of DenseDepth: pixels, edges and structure, each of which can be switched off.
 
     ``pixel · mean |y − y*|  +  edge · mean (|∂x (y − y*)| + |∂y (y − y*)|)  +  structure · mean clip((1 − SSIM)/2, 0, 1)``
@@ -173,13 +187,17 @@ class DenseDepthLoss(nn.Module):
         self, pixel: float = 0.1, edge: float = 1.0, structure: float = 1.0, data_range: float = 100.0
     ) -> None:
         super().__init__()
-        _weights(pixel=pixel, edge=edge, structure=structure, data_range=data_range)
+        weights_given(pixel=pixel, edge=edge, structure=structure, data_range=data_range)
         if data_range == 0:
             raise DepthError("loss: data_range is 0; expected the span of the target, such as 100.")
         self.pixel, self.edge, self.structure, self.data_range = pixel, edge, structure, data_range
 
+    def weigh(self, mask: Tensor) -> Tensor:
+        """The weight of each sample, [B]."""
+        return sample_weights(mask)
+
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        _one_shape(prediction, target, mask)
+        one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
             dtype = torch.promote_types(prediction.dtype, torch.float32)
             y, truth = (torch.where(mask, t.to(dtype), 0.0) for t in (prediction, target))
@@ -194,13 +212,13 @@ class DenseDepthLoss(nn.Module):
                 similarity = ssim_map(y, truth, self.data_range)
                 whole = F.max_pool2d((~mask).to(dtype), 11, stride=1) == 0
                 total = total + self.structure * _mean(((1 - similarity) / 2).clamp(0, 1), whole)
-        return total, sample_weights(mask)
+        return total, self.weigh(mask)
 
     def extra_repr(self) -> str:
         return f"pixel={self.pixel}, edge={self.edge}, structure={self.structure}, data_range={self.data_range}"
 
 
-class MetresLoss(nn.Module):
+class MetresLoss(Loss):
     """Errors in metres, for networks that are shown some of the depth: ``absolute · mean |e|  +  root · √(mean e²)  +  square · mean e²``.
 
     The root makes a map that is hard count as much as one that is easy, and is what RMSE scores; the mean absolute error
@@ -216,25 +234,30 @@ class MetresLoss(nn.Module):
 
     def __init__(self, absolute: float = 1.0, root: float = 1.0, square: float = 0.0) -> None:
         super().__init__()
-        _weights(absolute=absolute, root=root, square=square)
+        weights_given(absolute=absolute, root=root, square=square)
         self.absolute, self.root, self.square = absolute, root, square
 
+    def weigh(self, mask: Tensor) -> Tensor:
+        """The weight of each sample, [B]."""
+        return sample_weights(mask)
+
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        _one_shape(prediction, target, mask)
+        one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
             dtype = torch.promote_types(prediction.dtype, torch.float32)
             error = torch.where(mask, prediction.to(dtype) - target.to(dtype), 0.0)
             squares = _mean(error.square(), mask)
             # an exact map has no slope under a root: a tenth of a millimetre squared keeps it finite
-            root = (squares + 1e-8).sqrt() - 1e-4
+            root = (squares + 1e-8).sqrt() - torch.full_like(squares, 1e-8).sqrt()
             total = self.absolute * _mean(error.abs(), mask) + self.root * root + self.square * squares
-        return total, sample_weights(mask)
+        return total, self.weigh(mask)
 
     def extra_repr(self) -> str:
         return f"absolute={self.absolute}, root={self.root}, square={self.square}"
 
 
-def _one_shape(prediction: Tensor, target: Tensor, mask: Tensor) -> None:
+def one_shape(prediction: Tensor, target: Tensor, mask: Tensor) -> None:
+    """Refuse maps of several shapes."""
     if not prediction.shape == target.shape == mask.shape:
         raise DepthError(
             f"loss: prediction {tuple(prediction.shape)}, target {tuple(target.shape)} and mask "
@@ -242,7 +265,8 @@ def _one_shape(prediction: Tensor, target: Tensor, mask: Tensor) -> None:
         )
 
 
-def _weights(**given: float) -> None:
+def weights_given(**given: float) -> None:
+    """Refuse what is no weight."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise DepthError(f"loss: {name} is {value!r}; expected a number, 0 or more.")
@@ -253,15 +277,16 @@ def _mean(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, values, 0.0).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp_min(1)
 
 
-#: Losses a recipe can name.
-LOSSES: dict[str, type[nn.Module]] = {
-    "scale_invariant_log": ScaleInvariantLogLoss,
-    "densedepth": DenseDepthLoss,
-    "metres": MetresLoss,
+#: Losses a recipe can name: module and class, each with ``weigh(mask)`` and ``forward(prediction, target, mask)``.
+LOSSES = {
+    "scale_invariant_log": ("depthlib.losses", "ScaleInvariantLogLoss"),
+    "densedepth": ("depthlib.losses", "DenseDepthLoss"),
+    "metres": ("depthlib.losses", "MetresLoss"),
+    "reconstruction": ("depthlib.adversary", "ReconstructionLoss"),
 }
 
 
-def make_loss(name: str, **options: Any) -> nn.Module:
+def make_loss(name: str, **options: Any) -> Loss:
     """A loss by name, as recipes make it.
 
     Raises:
@@ -272,7 +297,9 @@ def make_loss(name: str, **options: Any) -> nn.Module:
     """
     if name not in LOSSES:
         raise DepthError(f"loss {name!r} is unknown; expected one of {', '.join(LOSSES)}.")
+    module, kind = LOSSES[name]
     try:
-        return LOSSES[name](**options)
+        loss: Loss = getattr(importlib.import_module(module), kind)(**options)
     except TypeError as error:
         raise DepthError(f"loss {name!r}: options {sorted(options)} do not fit ({error}).") from error
+    return loss

@@ -102,37 +102,45 @@ class SparseDepth(Observation):
 class SmallDepth(Observation):
     """The map at a fraction of its size: ``depth_lr`` [B, 1, ⌈H/factor⌉, ⌈W/factor⌉].
 
-    Holes take their nearest known value first; then the pixel in the middle of each cell is picked, as sensors of few
-    pixels see it, and nothing is averaged over an edge. Where the factor does not divide a side, the map goes on beyond its
-    end with its last values; what a predictor says there is cut away.
+    Holes take their nearest known value first. Where the factor does not divide a side, the map goes on beyond its end with
+    its last values; what a predictor says there is cut away.
 
     Args:
         factor: how many times smaller each side is.
+        how: ``average`` is the mean of each cell, as images are made smaller for super-resolution: beside an edge the mean says
+            how much of the cell lies on either side of it. ``pick`` is the pixel in the middle of each cell, as a sensor of
+            few thin beams sees it: where between two of them an edge runs, is lost.
 
-    >>> SmallDepth(4)({"depth": torch.full((1, 1, 8, 12), 2.0), "index": [0]})["depth_lr"].shape
-    torch.Size([1, 1, 2, 3])
+    >>> batch = {"depth": torch.tensor([1.0, 1.0, 1.0, 5.0]).expand(1, 1, 4, 4), "index": [0]}
+    >>> SmallDepth(4)(batch)["depth_lr"].item(), SmallDepth(4, "pick")(batch)["depth_lr"].item()
+    (2.0, 1.0)
     """
 
     factor: int = 4
+    how: str = "average"
     key = "depth_lr"
 
     def __post_init__(self) -> None:
         if not 2 <= self.factor <= 64:
             raise DepthError(f"enlarging: factor is {self.factor}; expected 2 to 64.")
+        if self.how not in ("average", "pick"):
+            raise DepthError(f"enlarging: how is {self.how!r}; expected average or pick.")
 
     @property
     def label(self) -> str:
-        return f"x{self.factor}"
+        return f"x{self.factor}" + ("-picked" if self.how == "pick" else "")
 
     def of(self, batch: Batch, seed: int = 0, epochs: Sequence[int] | int = 0) -> Tensor:
         truth = batch["depth"]
         height, width = truth.shape[-2:]
-        if height < 2 * self.factor or width < 2 * self.factor:
+        if height < self.factor or width < self.factor:
             raise DepthError(f"enlarging {self.factor} times: the maps are {height}x{width}, too small for that.")
         whole = truth if bool(valid(truth).all()) else torch.stack([_whole(depth) for depth in truth])
-        more = (0, -width % self.factor, 0, -height % self.factor)
+        whole = F.pad(whole, (0, -width % self.factor, 0, -height % self.factor), mode="replicate")
         middle = self.factor // 2
-        return F.pad(whole, more, mode="replicate")[..., middle :: self.factor, middle :: self.factor]
+        if self.how == "average":
+            return F.avg_pool2d(whole, self.factor)
+        return whole[..., middle :: self.factor, middle :: self.factor]
 
 
 def _whole(depth: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ def baseline(name: str, recipe: Recipe, spec: EvaluateSpec, opened: list[tuple[D
     if isinstance(observation, SparseDepth) and name in COMPLETIONS:
         return Completion(name, observation.patterns[0], observation.fractions[0])
     if isinstance(observation, SmallDepth) and name in ENLARGEMENTS:
-        return Enlargement(name, observation.factor)
+        return Enlargement(name, observation.factor, observation.how)
     if name == "constant":
         return constant(torch.ones(1, 1, 1, 1))
     image = {"mean": mean_depth_image, "median": median_depth_image}.get(name)
@@ -175,7 +175,7 @@ def make_results(
 
 
 def loss_curve(history: list[dict[str, Any]], points: int = 60) -> list[dict[str, Any]]:
-    """The training loss of each phase as at most ``points`` means, at the samples seen when each ends.
+    """The training loss of each phase as at most ``points`` means, at the samples seen when each ends; a critic's as well.
 
     >>> loss_curve([{"phase": "all", "samples": 8 * (i + 1), "loss": float(i)} for i in range(4)], points=2)
     [{'phase': 'all', 'samples': 16, 'loss': 0.5}, {'phase': 'all', 'samples': 32, 'loss': 2.5}]
@@ -186,8 +186,12 @@ def loss_curve(history: list[dict[str, Any]], points: int = 60) -> list[dict[str
         edges = [len(steps) * i // points for i in range(points + 1)]
         for start, stop in itertools.pairwise(edges):
             if start < stop:
-                mean = sum(entry["loss"] for entry in steps[start:stop]) / (stop - start)
-                curve.append({"phase": name, "samples": steps[stop - 1]["samples"], "loss": round(mean, 6)})
+                point: dict[str, Any] = {"phase": name, "samples": steps[stop - 1]["samples"]}
+                for key in ("loss", "critic_loss", "critic_accuracy"):
+                    if key in steps[start]:
+                        mean = sum(entry[key] for entry in steps[start:stop]) / (stop - start)
+                        point[key] = round(mean, 6)
+                curve.append(point)
     return curve
 
 
@@ -273,6 +277,8 @@ def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:
     Were they of different size, the network would learn from cut-outs and be asked about whole pictures.
     """
     dataset = open_spec(spec)
+    if model.shown:  # it is told depths, and need not know how large things look
+        return
     rows, columns = spec.size or dataset[0]["depth"].shape[-2:]
     frame = model.frame_size
     scale = max(frame[0] / rows, frame[1] / columns)

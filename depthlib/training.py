@@ -26,11 +26,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from depthlib.adversary import Adversary
 from depthlib.augment import CENTRE, NAMED
 from depthlib.batches import Batches, augmenting, to_device
 from depthlib.checkpoints import (
     POSITION,
     latest_checkpoint,
+    load_critic,
     load_ema,
     load_optimizer,
     load_weights,
@@ -40,7 +42,7 @@ from depthlib.checkpoints import (
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError, enough_memory
 from depthlib.files import writable_folder
-from depthlib.losses import make_loss, reduce
+from depthlib.losses import Loss, make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
@@ -284,13 +286,17 @@ def _train_phase(
     dataset = open_once(phase.data or recipe.data, opened)
     validation = open_once(phase.validation, opened) if phase.validation else None
     run.fingerprints[phase.train] = dataset.fingerprint()
-    loss_function = make_loss(recipe.loss.name, **recipe.loss.options).to(device)
+    loss_function = _make_loss(recipe).to(device)
+    adversary = Adversary(loss_function) if getattr(loss_function, "critic", None) is not None else None
+    if adversary and checkpoint is not None:
+        load_critic(checkpoint, adversary.critic, adversary.optimizer)
     world, rank = accelerator.num_processes, accelerator.process_index
     steps = math.ceil(phase.samples / phase.batch)
     done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
     observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed, observation)
     by_readers = speed.augment_on == "processor"
+    half = torch.bfloat16 if phase.precision == "bf16" else None
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:
@@ -306,7 +312,8 @@ def _train_phase(
             "recipe": recipe.to_dict(),
         }
         target = run.folder / f"checkpoint-{done_before + step:08d}"
-        save_checkpoint(target, plain, state, optimizer, ema)
+        critic = (adversary.critic, adversary.optimizer) if adversary else None
+        save_checkpoint(target, plain, state, optimizer, ema, critic)
         for old in run.folder.glob("checkpoint-*"):
             if old != target and old.is_dir():
                 shutil.rmtree(old)
@@ -345,7 +352,7 @@ def _train_phase(
                 ready.append((plain.inputs(moved), target, mask, names, epochs, indices))
             zero = torch.zeros((), device=device)
             # the weights of the whole global batch, so that pieces and processes add up to its gradient
-            normaliser = sum((loss_function(mask * 0.0, mask * 0.0, mask)[1].sum() for _, _, mask, *_ in ready), zero)
+            normaliser = sum((loss_function.weigh(mask).sum() for _, _, mask, *_ in ready), zero)
             normaliser = accelerator.reduce(normaliser, "sum")
             total = torch.zeros((), device=device)
             watch.lap("augment")
@@ -353,14 +360,16 @@ def _train_phase(
                 set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
                 gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
                 with gather_later:
-                    with torch.autocast(device.type, torch.bfloat16, enabled=phase.precision == "bf16"):
+                    with torch.autocast(device.type, half, enabled=half is not None):
                         output = network(*(seen.contiguous(memory_format=layout) for seen in inputs))
-                    values, weights = loss_function(output, target, mask)
+                        values, weights = loss_function(output, target, mask)
                     loss = reduce(values, weights, normaliser)
                     total += loss.detach()
                     watch.lap("forward")
                     # distributed training averages gradients over processes; the normaliser is global already
                     accelerator.backward(loss * world)
+                    if adversary:
+                        adversary.see(output, target, mask)
                     watch.lap("backward")
             set_dropout_keys(plain, None)
             # all processes must agree on when to stop, or some would wait for the others for ever
@@ -373,13 +382,14 @@ def _train_phase(
                 accelerator.clip_grad_norm_(model.parameters(), phase.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            judged = adversary.learn(accelerator, half) if adversary else {}
             if ema is not None:
                 _average(ema, plain.state_dict(), phase.ema)
             watch.lap("optimiser")
             run.samples_seen += phase.batch
             entry = {
                 "phase": phase.train, "step": done_before + step, "samples": run.samples_seen, "loss": value,
-                "rate": factor, "data_seconds": round(waited, 4),
+                "rate": factor, "data_seconds": round(waited, 4), **judged,
             }  # fmt: skip
             if validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
                 entry["validation"] = validation_loss(
@@ -403,6 +413,13 @@ def _train_phase(
             if stop:
                 raise stopping.unfinished(done_before + step + 1)
             watch.lap("rest")
+
+
+def _make_loss(recipe: Recipe) -> Loss:
+    """The recipe's loss; a critic in it starts from the recipe's seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed + 1)
+        return make_loss(recipe.loss.name, **recipe.loss.options)
 
 
 def _on_processors() -> bool:
@@ -430,6 +447,7 @@ def validation_loss(
     """The loss on centre crops of a data set, in eval mode: the mean over its samples."""
     was_training = model.training
     model.eval()
+    loss_function.eval()
     total = weight = 0.0
     for start in range(0, len(dataset), batch):
         samples = to_device(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
@@ -439,6 +457,7 @@ def validation_loss(
         total += (values * weights).sum().item()
         weight += weights.sum().item()
     model.train(was_training)
+    loss_function.train()
     return total / weight if weight else math.nan
 
 

@@ -40,6 +40,12 @@ def nyu_root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def middlebury_root() -> Path:
+    """Cones, Teddy, Tsukuba and Venus as their archives unpack."""
+    return _given("DEPTHLIB_DATA", "middlebury")
+
+
+@pytest.fixture(scope="session")
 def nyu_mat() -> Path:
     """Six frames in the layout of the official .mat."""
     return _given("DEPTHLIB_DATA", "formats", "nyu_labeled_mat", "excerpt.mat")

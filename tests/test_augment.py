@@ -12,7 +12,7 @@ from depthlib.sample import collate
 
 
 def transform(**changes) -> Transform:
-    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0], order=[0, 1, 2])
+    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0], order=[0, 1, 2], inverse=False)
     return Transform(**{key: torch.tensor([value]) for key, value in {**base, **changes}.items()})
 
 

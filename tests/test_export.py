@@ -9,7 +9,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from depthlib.adapters import from_huggingface, from_onnx
+from depthlib.adapters import from_huggingface, from_onnx, reconstruction_from_onnx
+from depthlib.baselines import Shown
 from depthlib.checkpoints import save_checkpoint
 from depthlib.cli import main
 from depthlib.data.folder import Folder
@@ -17,6 +18,7 @@ from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
 from depthlib.export import METADATA, export_onnx
 from depthlib.models import build_model
+from depthlib.observations import SmallDepth, SparseDepth
 from depthlib.prediction import predict
 
 
@@ -211,3 +213,35 @@ def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DepthError, match="empty: not a depth-estimation model"):
         from_huggingface(str(tmp_path / "empty"))
+
+
+# networks that are shown some depth
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("name", ["sparse_to_dense", "upsampler"])
+def test_a_network_that_is_shown_some_depth_leaves_and_arrives_too(name, guided, pairs, tmp_path, capsys):
+    torch.manual_seed(0)
+    options = {"levels": 2} if name == "sparse_to_dense" else {"factor": 8, "blocks": 1}
+    model = build_model(name, width=8, guided=guided, **options).eval()
+    for parameter in model.parameters():
+        parameter.data += 0.03 * torch.randn_like(parameter)
+    path = export_onnx(model, tmp_path / "net.onnx")
+    observation = SparseDepth() if name == "sparse_to_dense" else SmallDepth(8)
+    for size in ((50, 70), (64, 96)):  # neither whole blocks nor whole cells, and both
+        dataset = Folder(pairs, size=size)
+        ours, theirs = (evaluate(p, dataset, "makarov18") for p in (Shown(model, observation), reconstruction_from_onnx(path, observation)))
+        assert theirs.metrics == pytest.approx(ours.metrics, rel=1e-3, abs=1e-4)
+    with pytest.raises(DepthError, match="starts from some true depth"):
+        from_onnx(path)
+    other = SmallDepth(8) if name == "sparse_to_dense" else SmallDepth(4)
+    with pytest.raises(DepthError, match="is shown 'sparse'" if name == "sparse_to_dense" else "enlarges 8 times, not 4"):
+        reconstruction_from_onnx(path, other)
+    given = f"fill:{path}:uniform:0.1" if name == "sparse_to_dense" else f"enlarge:{path}:8"
+    assert main(["evaluate", given, "--against", "folder", "--option", f"root={pairs}", "--size", "64x96", "--protocol", "makarov18"]) == 0
+    assert f"{ours.metrics['rmse']:.3f}" in capsys.readouterr().out
+
+
+def test_a_picture_network_is_no_reconstruction(exported):
+    with pytest.raises(DepthError, match="is shown 'a picture only', not 'sparse'"):
+        reconstruction_from_onnx(exported[1], SparseDepth())

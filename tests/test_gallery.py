@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from depthlib import gallery
-from depthlib.checkpoints import BOX, load_model, read_state
+from depthlib.baselines import Completion, Shown
+from depthlib.checkpoints import BOX, BOXES, load_model, read_state
 from depthlib.data import open_dataset
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
 from depthlib.evaluation import bootstrap_difference, constant, evaluate
+from depthlib.observations import SparseDepth
 from depthlib.results import read_results, table
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,25 @@ def test_half_precision_costs_nothing_that_counts(nyu_root):
     wanted = read_results(BOXED)["metrics"]["nyu-test/eigen14_median"]["all"]
     for name, value in wanted.items():
         assert score[name] == pytest.approx(value, abs=1e-3), name
+
+
+def test_the_boxed_network_for_sparse_depth_is_small_and_as_good_as_its_card_says(nyu_root):
+    box, run = BOXES["box/sparse"], read_results(ROOT / "results" / "sparse-nyu" / "cpu-0.json")
+    assert sum(file.stat().st_size for file in box.iterdir()) <= 3_000_000
+    assert read_state(box, ("recipe",))["recipe"] == run["settings"]
+    card = (box / "README.md").read_text()
+    assert all(table(entry) in card for entry in run["metrics"].values()) and run["command"] in card
+    test = open_nyu(nyu_root, "test")
+    score = evaluate(Shown(load_model("box/sparse"), SparseDepth(("grid",), (0.1,))), test, "makarov18").metrics
+    for name, value in run["metrics"]["nyu-test/grid-10pc/makarov18"]["all"].items():
+        assert score[name] == pytest.approx(value, abs=1e-3 if name not in ("psnr", "mape") else 0.05), name
+
+
+def test_the_boxed_network_for_sparse_depth_beats_interpolation_where_it_has_never_been():
+    rooms = open_dataset("rooms", "test", (240, 320), count=6, keep=True)
+    shown = SparseDepth(("uniform",), (0.1,))
+    ours, linear = (evaluate(p, rooms, "makarov18") for p in (Shown(load_model("box/sparse"), shown), Completion("linear")))
+    assert ours.metrics["rmse"] < linear.metrics["rmse"]
 
 
 def test_reports_are_those_of_the_results():

@@ -20,7 +20,7 @@ from depthlib.models.sparse_to_dense import rough_map
 from depthlib.observations import SmallDepth, SparseDepth, make_observation
 from depthlib.prediction import predict
 from depthlib.recipe import load_recipe
-from depthlib.reconstruction import complete, enlarge
+from depthlib.reconstruction import complete, enlarge, quick
 from depthlib.results import preflight, score_run
 from depthlib.training import train
 
@@ -79,14 +79,21 @@ def test_the_fewest_are_found_as_by_sorting_even_among_ties():
             assert torch.equal(_first(rank, allowed, count), kept.view_as(allowed) & allowed)
 
 
+@pytest.mark.parametrize("options", [{"how": "mean"}, {"how": 3}])
+def test_a_small_map_is_made_in_two_ways_only(options):
+    with pytest.raises(DepthError, match="expected average or pick"):
+        make_observation("small", **options)
+
+
 def test_a_small_map_has_the_middle_of_each_cell_and_goes_on_where_it_does_not_fit():
     depth = torch.arange(10 * 11, dtype=torch.float32).reshape(1, 1, 10, 11) + 1
-    small = SmallDepth(4).of(batch_of(depth))
+    assert SmallDepth(4).of(batch_of(depth))[0, 0, 1, 1] == depth[0, 0, 4:8, 4:8].mean()  # or its mean
+    small = SmallDepth(4, "pick").of(batch_of(depth))
     assert small.shape == (1, 1, 3, 3)
     assert small[0, 0, :2, :2].tolist() == depth[0, 0, [2, 6]][:, [2, 6]].tolist()
     assert small[0, 0, 2, 2] == depth[0, 0, 9, 10]
     depth[0, 0, 2, 2] = 0  # a hole takes its nearest known value first
-    assert SmallDepth(4).of(batch_of(depth))[0, 0, 0, 0] in (depth[0, 0, 1, 2], depth[0, 0, 2, 1], depth[0, 0, 2, 3], depth[0, 0, 3, 2])
+    assert SmallDepth(4, "pick").of(batch_of(depth))[0, 0, 0, 0] in (depth[0, 0, 1, 2], depth[0, 0, 2, 1], depth[0, 0, 2, 3], depth[0, 0, 3, 2])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +165,12 @@ def test_an_enlarged_map_follows_its_unit_and_its_zero(factor, guided):
     torch.testing.assert_close(enlarge(model, 40 * small + 7, rgb), 40 * large + 7, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("factor", [4, 8, 16])
+def test_an_enlarged_map_is_what_was_shown_when_it_is_made_small_again(factor):
+    small, model = plane(12, 16), stirred("upsampler", factor=factor, width=8, blocks=1)
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(enlarge(model, small), factor), small, rtol=1e-5, atol=1e-5)
+
+
 def test_a_flat_map_stays_flat():
     assert enlarge(build_model("upsampler", factor=8, width=8, blocks=1), torch.full((1, 6, 8), 3.0)).unique().tolist() == [3.0]
 
@@ -185,6 +198,17 @@ def test_what_a_network_cannot_be_shown_is_refused():
     ):
         with pytest.raises(DepthError, match=says):
             call()
+
+
+@pytest.mark.parametrize("name", ["sparse_to_dense", "upsampler"])
+def test_a_compiled_network_answers_as_the_plain_one(name):
+    options = {"levels": 2} if name == "sparse_to_dense" else {"factor": 4, "blocks": 1}
+    model, shown = stirred(name, width=8, **options), plane(16, 24) if name == "upsampler" else sparsify(plane(64, 96), "uniform", 0.1)
+    door = enlarge if name == "upsampler" else complete
+    expected = door(model, shown)
+    torch.testing.assert_close(quick(model, "fp32")(shown), expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(DepthError, match="is shown a picture only"):
+        quick(build_model("eigen", width=0.05))
 
 
 # loss

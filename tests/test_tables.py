@@ -9,6 +9,7 @@ from book_fixture import ROOT
 
 from depthlib import tables
 from depthlib.cli import _baseline, main
+from depthlib.data import FILES
 from depthlib.errors import DepthError
 from depthlib.models import build_model
 from depthlib.protocols import get_protocol
@@ -34,7 +35,9 @@ def test_every_table_reads_and_its_recipes_are_there(name):
     assert table.rows and table.cite in (ROOT / "book" / "references.bib").read_text()
     assert set(table.recipes()) <= set(recipe_names())
     if table.where:
-        assert set(table.columns) <= set(get_protocol(table.where.split("/")[1]).figures)
+        for ours in (tables.Ours(command="x"), *(ours for row in table.rows for ours in row.ours)):
+            for where, figure in table.cells(ours):
+                assert figure in get_protocol(where.split("/")[-1]).figures and "{" not in where
     else:
         assert not table.recipes()
     assert all(any(value is not None for value in row.published) or row.ours for row in table.rows)
@@ -77,15 +80,30 @@ def test_what_was_not_run_says_how(results):
     assert all(run["missing"].startswith("depthlib train") for row in rows for run in row["ours"])
 
 
-def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(results):
-    """The paper's plain interpolations, each with its own pattern."""
-    rivals = [ours.command for row in tables.load_table("002-nyu").rows for ours in row.ours]
-    assert len(set(rivals)) == 4 and tables.load_table("002-nyu").recipes() == []
-    for given in rivals:
-        program, word, rival, *options = given.split()
-        assert (program, word, options) == ("depthlib", "evaluate", ["--against", "nyu", "--protocol", "makarov18"])
-        assert _baseline(rival).fraction == 0.1
-    assert tables.as_markdown("002-nyu", results).count("measured by: `depthlib evaluate fill:linear:") == 4
+def commands() -> list[str]:
+    return sorted({ours.command for name in tables.table_names() for row in tables.load_table(name).rows for ours in row.ours if ours.command})
+
+
+@pytest.mark.parametrize("given", commands())
+def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(given):
+    program, word, rival, *options = given.split()
+    assert (program, word, options[0], options[-2:]) == ("depthlib", "evaluate", "--against", ["--protocol", "makarov18"])
+    assert options[1] in FILES
+    kind, method, *rest = rival.split(":")
+    if not method.startswith("runs/"):
+        assert _baseline(rival) is not None
+    else:  # a network that the reader trains first
+        assert method.split("/")[1] in recipe_names() and kind == "enlarge" and rest == ["8"]
+
+
+def test_rows_of_one_table_find_their_own_patterns_and_scenes():
+    text = tables.as_markdown("002-nyu", ROOT / "results")
+    assert text.count("ours: sparse-nyu, all (cpu, 1 seed)") == 4 and text.count("ours: sparse-nyu, linear") == 4
+    run = json.loads((ROOT / "results" / "sparse-nyu" / "cpu-0.json").read_text())
+    for pattern in ("uniform", "gradient", "mixed", "grid"):
+        assert f"{run['metrics'][f'nyu-test/{pattern}-10pc/makarov18']['all']['rmse']:.3f}" in text
+    scenes = tables.load_table("002-middlebury-ssim")
+    assert scenes.cells(scenes.rows[0].ours[0])[1] == ("teddy-test/x8/makarov18", "ssim")
     with pytest.raises(DepthError, match="recipe and predictor, or a command"):
         tables.Ours(recipe="eigen-nyu")
 

@@ -32,6 +32,7 @@ FILES = {
     "matterport": Files("matterport", "open_matterport", "matterport"),
     "middlebury": Files("middlebury", "Middlebury", "middlebury"),
     "middlebury_disparity": Files("middlebury", "MiddleburyDisparity", "middlebury"),
+    "disparities": Files("disparities", "Disparities", "middlebury"),
     "folder": Files("folder", "Folder"),
     "store": Files("store", "open_store"),
     "shards": Files("shards", "open_shards"),

@@ -103,6 +103,11 @@ CATALOGUE: dict[str, Entry] = {
         "Middlebury stereo of 2001 to 2006: disparity without a calibration, so no metres", "38 scenes, 8-bit disparities",
         "free for research", "https://vision.middlebury.edu/stereo/data", "SCENE/im2.png, disp2.png", metres=False,
     ),
+    "disparities": Entry(
+        "Middlebury's disparities as they lie on disk, and Motorcycle's: what depth super-resolution is compared on",
+        "38 scenes and one that comes along, 8-bit levels", "free for research", "https://vision.middlebury.edu/stereo/data",
+        "SCENE/im2.png, disp2.png", metres=False,
+    ),
     "folder": Entry(
         "your own pairs: rgb/NAME.jpg with depth/NAME.png", "16-bit PNG, depth_scale units a metre", "yours", example="my_pairs",
     ),

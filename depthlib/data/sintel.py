@@ -9,6 +9,7 @@ Source: Butler, Wulff, Stanley, Black 2012; the depth of Wulff et al. 2012 in th
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,7 @@ def open_sintel(
     size: tuple[int, int] | None = None,
     render: Literal["clean", "final"] = "final",
     farthest: float = FARTHEST,
+    scenes: Sequence[str] = (),
 ) -> Pairs:
     """The 23 training scenes (the test scenes have no public depth).
 
@@ -37,9 +39,10 @@ def open_sintel(
         size: rows and columns; by default as on disk.
         render: ``final`` has blur, fog and motion; ``clean`` has none.
         farthest: what lies beyond is missing. The film's sky is a surface ten thousands of metres away.
+        scenes: only those whose names begin so, such as ``[alley]`` for alley_1 and alley_2; all by default.
 
     Raises:
-        DepthError: no such folder, an unknown render, frames without depth or camera.
+        DepthError: no such folder, an unknown render or scene, frames without depth or camera.
     """
     root = Path(root)
     if render not in ("clean", "final"):
@@ -59,12 +62,27 @@ def open_sintel(
             f"{training / render}: no SCENE/frame_NNNN.png in it. Unpack Sintel's depth archive and its images there."
         )
 
+    if isinstance(scenes, str) or not all(isinstance(scene, str) for scene in scenes):
+        raise DepthError(f"Sintel: scenes is {scenes!r}; expected a list of names, such as [alley, market_2].")
+    there = sorted({pair.scene for pair in pairs})
+    for scene in scenes:
+        if not any(name.startswith(scene) for name in there):
+            raise DepthError(f"{root}: no scene {scene!r}; there are {', '.join(there)}.")
+    if scenes:
+        pairs = [pair for pair in pairs if pair.scene.startswith(tuple(scenes))]
+
     def metres(path: Source) -> NDArray[np.float32]:
         depth = read_dpt(path)
         return np.where(np.isfinite(depth) & (depth <= farthest), depth, 0).astype(np.float32)
 
     return Pairs(
-        "sintel", root, whole(pairs, root), two_files(metres), size, own_camera(_intrinsics), (render, farthest)
+        "sintel",
+        root,
+        whole(pairs, root),
+        two_files(metres),
+        size,
+        own_camera(_intrinsics),
+        (render, farthest, *scenes),
     )
 
 

@@ -14,6 +14,7 @@ MODELS = {
     "densedepth": ("depthlib.models.densedepth", "DenseDepth"),
     "sparse_to_dense": ("depthlib.models.sparse_to_dense", "SparseToDense"),
     "upsampler": ("depthlib.models.upsampler", "DepthUpsampler"),
+    "superres": ("depthlib.models.superres", "Generator"),
     "interpolation": ("depthlib.models.interpolation", "FastInterpolation"),
 }
 

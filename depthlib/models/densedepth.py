@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from depthlib.errors import DepthError
 from depthlib.files import read_tensors
 from depthlib.models.base import DepthModel
+from depthlib.pretrained import IMAGENET_MEAN, IMAGENET_STD, VGG_MEAN, VGG_STD, pretrained
 from depthlib.sample import valid
 
 DENSENET = (
@@ -44,9 +45,6 @@ ENCODERS: dict[str, tuple[str, str, str, str, str]] = {
     "vgg16": ("features.8", "features.15", "features.22", "features.29", "features.30"),
 }
 START_SHARE = 0.25  # an untrained network answers about this share of the farthest depth: 2.5 m indoors
-#: Where batch normalisation expects colours to be.
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-VGG_MEAN, VGG_STD = (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)
 
 
 class Up(nn.Module):
@@ -230,7 +228,7 @@ def load_encoder(network: nn.Module, name: str, weights: str) -> None:
     """
     tensors = _local(name) if weights == "IMAGENET1K_V1" else _read(Path(weights))
     if tensors is None:
-        tensors = _torchvision(name, weights)
+        tensors = pretrained(name, weights)
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     head = ("classifier.", "fc.", "heads.")
     found = tensors if any(key in wanted for key in tensors) else {f"features.{key}": v for key, v in tensors.items()}
@@ -255,17 +253,3 @@ def _local(name: str) -> dict[str, Tensor] | None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     return read_tensors(path, "Expected a file, or IMAGENET1K_V1.")
-
-
-def _torchvision(name: str, weights: str) -> dict[str, Tensor]:
-    import torchvision
-
-    kind = torchvision.models.get_model_weights(name)[weights]
-    target = Path(torch.hub.get_dir()) / "checkpoints" / kind.url.rpartition("/")[2]
-    try:
-        return dict(kind.get_state_dict(progress=True, check_hash=True))
-    except (OSError, RuntimeError) as error:  # no network, or a download that was cut: a wrong hash
-        raise DepthError(
-            f"{name}: ImageNet weights are neither cached nor can they be downloaded ({error}). "
-            f"Fetch {kind.url} and put it at {target}."
-        ) from error

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from depthlib.models.reconstruction import Reconstruction, padded
 
+NEAREST = 0.01  # of the mean depth
+
 
 class FastInterpolation(Reconstruction):
     """Korinevskaya and Makarov 2018: sparse depth [B, 1, H, W] (0 = not measured) to depth [B, 1, H, W].
@@ -54,8 +56,10 @@ class FastInterpolation(Reconstruction):
         # a block holds few measured pixels: their share brings its mean down, and must be learnt
         x = F.avg_pool2d(whole / middle, self.shrink)
         x = self.small(self.up(self.fill(self.down(self.project(x)))))
-        dense: Tensor = self.enlarge(x)[..., :height, :width].float() * middle
-        return dense
+        dense: Tensor = self.enlarge(x)[..., :height, :width].float()
+        if not self.training:  # nothing keeps the last convolution from negative depths; in training they have a slope
+            dense = dense.clamp_min(NEAREST)
+        return dense * middle
 
 
 class Residual(nn.Module):

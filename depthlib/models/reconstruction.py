@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,6 +60,12 @@ def padded(x: Tensor, multiple: int, least: int, mode: str = "constant") -> Tens
     """Rows and columns added below and to the right, up to a multiple and at least ``least``."""
     rows, columns = (max(least, -(-n // multiple) * multiple) - n for n in x.shape[-2:])
     return F.pad(x, (0, columns, 0, rows), mode=mode) if rows or columns else x
+
+
+def positive(answer: Tensor, small: Tensor, training: bool) -> Tensor:
+    """A large map above 0 where the small one is, whatever the network says; in training errors keep their slope."""
+    low = small.amin((1, 2, 3), keepdim=True)
+    return answer if training else torch.where(low > 0, answer.clamp_min(low / 2), answer)
 
 
 class Residual(nn.Module):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.models.reconstruction import Reconstruction, Residual, silent
+from depthlib.models.reconstruction import Reconstruction, Residual, positive, silent
 
 FINE = 4  # pixels of the large map that one pixel of the finest features answers for, each way
 
@@ -27,6 +27,7 @@ class DepthUpsampler(Reconstruction):
         blocks: residual blocks at the small size.
         guided: whether it also sees the picture, rgb [B, 3, H, W] in [0, 1], as large as the answer or, where the factor does
             not divide its size, less than ``factor`` pixels smaller each way.
+        consistent: the mean of the answer over each cell is what was shown of it; False for maps that were not averaged.
         size: of the large map in training; see :class:`~depthlib.models.reconstruction.Reconstruction`.
 
     Source: sub-pixel steps, Shi et al. 2016; residual blocks without batch norm, Lim et al. 2017.
@@ -38,7 +39,7 @@ class DepthUpsampler(Reconstruction):
     shown = "depth_lr"
 
     def __init__(
-        self, factor: int = 8, width: int = 64, blocks: int = 6, guided: bool = False,
+        self, factor: int = 8, width: int = 64, blocks: int = 6, guided: bool = False, consistent: bool = True,
         size: tuple[int, int] | list[int] = (240, 320),
     ) -> None:  # fmt: skip
         super().__init__(size, guided)
@@ -46,7 +47,7 @@ class DepthUpsampler(Reconstruction):
             raise DepthError(
                 f"upsampler: factor is {factor}; expected 4, 8 or 16. By 3, enlarge 4 times and shrink the answer."
             )
-        self.factor = factor
+        self.factor, self.consistent = factor, consistent
         fine = max(8, width // 2)
         self.stem = nn.Conv2d(1, width, 5, padding=2)
         self.body = nn.Sequential(*(Residual(width) for _ in range(blocks)))
@@ -80,4 +81,8 @@ class DepthUpsampler(Reconstruction):
             x = torch.cat([x, F.pixel_unshuffle(rgb, FINE) - 0.5], 1)
         step = F.pixel_shuffle(self.head(F.relu(self.refine(self.join(x)))), FINE)
         with torch.autocast(small.device.type, enabled=False):
-            return base + spread * step.float()
+            answer = base + spread * step.float()
+            if self.consistent:
+                wrong = small - F.avg_pool2d(answer, self.factor)
+                answer = answer + F.interpolate(wrong, scale_factor=float(self.factor), mode="nearest")
+            return positive(answer, small, self.training)

@@ -28,6 +28,7 @@ class Ours:
         why: a line on what differs from the paper.
         time: how long to expect it to take.
         command: of a rival that is not trained, in place of recipe and predictor.
+        where: as the table's, where a row has data or an observation of its own.
     """
 
     recipe: str = ""
@@ -35,6 +36,7 @@ class Ours:
     why: str = ""
     time: str = ""
     command: str = ""
+    where: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.recipe and self.predictor) == bool(self.command):
@@ -57,8 +59,9 @@ class Table:
 
     Args:
         where: data, split and protocol of our figures, as results file them: ``nyu-test/eigen14``; empty for a table
-            whose numbers are only quoted.
-        columns: names of figures.
+            whose numbers are only quoted. ``{column}`` in it stands for a column's name.
+        columns: names of figures; with ``figure``, of data sets.
+        figure: the one figure of a table whose columns are data sets.
     """
 
     title: str
@@ -68,11 +71,17 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     note: str = ""
+    figure: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.published) != len(self.columns):
                 raise DepthError(f"row {row.name!r}: {len(row.published)} numbers for {len(self.columns)} columns.")
+
+    def cells(self, ours: Ours) -> list[tuple[str, str]]:
+        """Of each column, where our figure lies in results, and which it is."""
+        where = ours.where or self.where
+        return [(where.replace("{column}", column), self.figure or column) for column in self.columns]
 
     def recipes(self) -> list[str]:
         """The recipes of all rows, each once."""
@@ -123,9 +132,9 @@ def find(ours: Ours, table: Table, results: Path) -> Found | None:
         rows, seeds = [], []
         for path in sorted(results.glob(f"{ours.recipe}/{profile}-*.json")):
             run = read_results(path)
-            figures = run["metrics"].get(table.where, {}).get(ours.predictor)
-            if figures is not None:
-                rows.append([figures.get(column) for column in table.columns])
+            row = [run["metrics"].get(where, {}).get(ours.predictor, {}).get(name) for where, name in table.cells(ours)]
+            if any(value is not None for value in row):
+                rows.append(row)
                 seeds.append(int(run["seed"]))
         if rows:
             known = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
@@ -152,6 +161,7 @@ def as_dict(name: str, results: Path) -> dict[str, Any]:
                 "recipe": ours.recipe, "predictor": ours.predictor, "why": ours.why,
                 "profile": found and found.profile, "seeds": found and list(found.seeds),
                 "mean": found and list(found.mean), "spread": found and list(found.spread),
+                **({"where": ours.where} if ours.where else {}),
                 "missing": None if found else command(ours),
             })  # fmt: skip
         rows.append({"name": row.name, "published": list(row.published), "note": row.note, "ours": runs})
@@ -169,10 +179,11 @@ def as_markdown(name: str, results: Path) -> str:
     from depthlib.reporting import TITLES
 
     table = load_table(name)
+    where = table.where.replace("{column}", "SCENE")
     lines = [
         f"### {name}: {table.title}",
         "",
-        f"{table.source}." + (f" Ours: {table.where}." if table.where else ""),
+        f"{table.source}." + (f" Ours: {where}." if where else ""),
         "",
     ]
     lines += [
