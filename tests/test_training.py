@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from depthlib.batches import positions
 from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
 from depthlib.errors import DepthError, enough_memory
-from depthlib.losses import LOSSES
+from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.recipe import DataSpec, Phase, load_recipe
 from depthlib.training import LOG, make_model, make_optimizer, rate_factor, train, validation_loss
@@ -224,7 +224,7 @@ def test_validation_loss_does_not_depend_on_the_batch_and_leaves_the_mode(tiny_r
 
     spec = DataSpec("folder", options={"root": tiny_recipe.data.options["root"]})
     model = build_model("eigen", width=0.05).train()
-    loss = LOSSES["scale_invariant_log"]()
+    loss = make_loss("scale_invariant_log")
     values = [validation_loss(model, open_spec(spec), loss, batch) for batch in (1, 3, 8)]
     assert values == pytest.approx([values[0]] * 3, rel=1e-5) and model.training
 
