@@ -37,6 +37,8 @@ class Augmentation:
         swap: probability of the colour channels in a random order (Alhashim and Wonka 2018, §3.3).
         inverse: probability that a map becomes its reciprocal, for networks to which the unit is nothing: a wall that is
             flat in space is flat in disparity, and bent in depth.
+        overlay: probability that a near part of the mirrored scene stands before the scene, for more outlines.
+        levels: probability that depth comes in few steps, as the disparities do that a matcher counts in whole pixels.
     """
 
     scale: tuple[float, float] = (1.0, 1.5)
@@ -46,6 +48,8 @@ class Augmentation:
     translate: bool = True
     swap: float = 0.0
     inverse: float = 0.0
+    overlay: float = 0.0
+    levels: float = 0.0
 
 
 #: The paper's settings (§3.4 and footnote 2), and none at all: the centre crop used at test time.
@@ -60,7 +64,8 @@ MILD = Augmentation(scale=(1.0, 1.15), rotation=3.0, colour=(0.85, 1.15))
 #: shown depth.
 MIRROR = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2))
 #: For networks that enlarge maps of any unit, depth or disparity.
-ANY_UNIT = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2), translate=True, inverse=0.75)
+ANY_UNIT = Augmentation(scale=(1.0, 1.0), rotation=0.0, colour=(0.8, 1.2), inverse=0.75, overlay=0.5, levels=0.3)
+FEWEST, MOST = 6, 60  # levels
 NAMED = {
     "nyu": NYU,
     "kitti": KITTI,
@@ -84,6 +89,8 @@ class Transform:
     colour: Tensor
     order: Tensor  # of the colour channels, int64 [B, 3]
     inverse: Tensor  # bool
+    overlay: Tensor  # [B, 3]: the share of the map that is put before it, how much nearer, and over 0.5 upside down too
+    levels: Tensor  # 0 = as it is
 
 
 def fixed(
@@ -101,7 +108,7 @@ def fixed(
     one = torch.ones(count)
     return Transform(
         scale * one, math.radians(degrees) * one, top * one, left * one, torch.full((count,), flip), torch.ones(count, 3),
-        torch.arange(3).expand(count, 3), torch.full((count,), False),
+        torch.arange(3).expand(count, 3), torch.full((count,), False), torch.zeros(count, 3), torch.zeros(count),
     )  # fmt: skip
 
 
@@ -140,7 +147,10 @@ def draw(
     left = place[:, 1] * (frame[1] * scale - size[1])
     colour = a.colour[0] + u[:, 5:8] * (a.colour[1] - a.colour[0])
     inverse = uniform(keys(seed, epoch, indices, "inverse"), 1, device)[:, 0] < a.inverse
-    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order, inverse)
+    w = uniform(keys(seed, epoch, indices, "overlay"), 6, device)
+    overlay = torch.stack((torch.where(w[:, 0] < a.overlay, 0.1 + 0.4 * w[:, 1], 0.0), 0.4 + 0.5 * w[:, 2], w[:, 3]), 1)
+    levels = torch.where(w[:, 4] < a.levels, FEWEST * (MOST / FEWEST) ** w[:, 5], 0.0)
+    return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order, inverse, overlay, levels)
 
 
 def source_matrix(t: Transform, K: Tensor, width: int) -> Tensor:
@@ -183,11 +193,29 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
     moved = (moved * t.colour[:, :, None, None]).clamp(0, 1)
     scaled = F.grid_sample(depth, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     scaled = torch.where(valid(scaled), scaled / t.scale[:, None, None, None], 0.0)
+    if bool((t.overlay[:, 0] > 0).any()):
+        moved, scaled = _overlaid(moved, scaled, t.overlay)
     turned = torch.where(valid(scaled), 1 / scaled, 0.0)
     scaled = torch.where(t.inverse[:, None, None, None], turned, scaled)
+    if bool((t.levels > 0).any()):
+        step = scaled.amax((1, 2, 3), keepdim=True) / t.levels.clamp_min(1)[:, None, None, None]
+        counted = torch.where(valid(scaled), (scaled / step.clamp_min(1e-12)).round().clamp_min(1) * step, 0.0)
+        scaled = torch.where(t.levels[:, None, None, None] > 0, counted, scaled)
     new_K = camera.crop(camera.resize(K, t.scale, t.scale), t.top, t.left)
     new_K = torch.where(t.flip[:, None, None], camera.flip(new_K, size[1]), new_K)
     return {**batch, "rgb": moved, "depth": scaled, "K": new_K}
+
+
+def _overlaid(rgb: Tensor, depth: Tensor, overlay: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest ``share`` of the mirrored map, brought nearer still, wherever that is before what is there."""
+    share, nearness, turn = (value[:, None, None, None] for value in overlay.T)
+    picture, other = (torch.where(turn > 0.5, x.flip(-1, -2), x.flip(-1)) for x in (rgb, depth))
+    other = torch.where(valid(other), other, torch.inf)
+    few = other.flatten(1)[:, ::31].sort(1).values  # enough of the pixels to know a quantile
+    place = (overlay[:, :1] * (few.shape[1] - 1)).long()
+    limit = few.gather(1, place)[:, :, None, None]
+    near = (other < limit) & (share > 0) & (~valid(depth) | (nearness * other < depth))
+    return torch.where(near, picture, rgb), torch.where(near, nearness * other, depth)
 
 
 def augment(

@@ -6,13 +6,29 @@ import pytest
 import torch
 
 from depthlib import camera
-from depthlib.augment import CENTRE, KITTI, NYU, Augmentation, Transform, apply, augment, draw, source_matrix
+from depthlib.augment import (
+    ANY_UNIT,
+    CENTRE,
+    FEWEST,
+    KITTI,
+    MOST,
+    NYU,
+    Augmentation,
+    Transform,
+    apply,
+    augment,
+    draw,
+    source_matrix,
+)
 from depthlib.errors import DepthError
 from depthlib.sample import collate
 
 
 def transform(**changes) -> Transform:
-    base = dict(scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0], order=[0, 1, 2], inverse=False)
+    base = dict(
+        scale=1.0, angle=0.0, top=0.0, left=0.0, flip=False, colour=[1.0, 1.0, 1.0], order=[0, 1, 2], inverse=False,
+        overlay=[0.0, 1.0, 0.0], levels=0.0,
+    )  # fmt: skip
     return Transform(**{key: torch.tensor([value]) for key, value in {**base, **changes}.items()})
 
 
@@ -36,6 +52,44 @@ def test_parameters_belong_to_the_sample_not_to_the_batch(sample):
     torch.testing.assert_close(whole["rgb"][1], single["rgb"][0])
     assert not whole["depth"][0].equal(whole["depth"][1])
     assert not augment(alone, (228, 304), NYU, 1, 3)["depth"].equal(single["depth"])
+
+
+def test_a_part_that_is_put_before_a_map_is_nearer_and_brings_its_colours(sample):
+    batch = collate([sample])
+    plain = apply(batch, transform(), (240, 320))
+    out = apply(batch, transform(overlay=[0.3, 0.6, 0.0]), (240, 320))
+    changed = out["depth"] != plain["depth"]
+    assert 0.02 < changed.float().mean() < 0.35
+    before = plain["depth"] > 0
+    assert (out["depth"][changed & before] < plain["depth"][changed & before]).all()
+    mirrored = plain["depth"].flip(-1)
+    torch.testing.assert_close(out["depth"][changed], 0.6 * mirrored[changed])
+    torch.testing.assert_close(out["rgb"][0][:, changed[0, 0]], plain["rgb"].flip(-1)[0][:, changed[0, 0]])
+    assert out["rgb"][0][:, ~changed[0, 0]].equal(plain["rgb"][0][:, ~changed[0, 0]])
+    upside = apply(batch, transform(overlay=[0.3, 0.6, 0.9]), (240, 320))["depth"]
+    moved = upside != plain["depth"]
+    torch.testing.assert_close(upside[moved], 0.6 * plain["depth"].flip(-1, -2)[moved])
+
+
+def test_depth_in_levels_is_a_staircase_that_keeps_holes(sample):
+    plain = apply(collate([sample]), transform(), (240, 320))["depth"]
+    out = apply(collate([sample]), transform(levels=10.0), (240, 320))["depth"]
+    assert 2 < len(out[out > 0].unique()) <= 10 and (out > 0).equal(plain > 0)
+    assert (out - plain)[plain > 0].abs().max() <= plain.max() / 10 * 1.001
+
+
+def test_maps_of_any_unit_belong_to_the_sample_too(sample):
+    batch = collate([{**sample, "index": i} for i in range(12)])
+    t = draw(ANY_UNIT, (240, 320), (128, 160), 0, 0, range(2000))
+    assert (t.overlay[:, 0] > 0).float().mean().item() == pytest.approx(0.5, abs=0.04)
+    assert ((t.levels == 0) | ((t.levels >= FEWEST) & (t.levels <= MOST))).all() and (t.levels > 0).any()
+    whole = augment(batch, (128, 160), ANY_UNIT, 3, 1)
+    for i in range(12):
+        alone = augment(collate([{**sample, "index": i}]), (128, 160), ANY_UNIT, 3, 1)
+        torch.testing.assert_close(whole["depth"][i], alone["depth"][0])
+        torch.testing.assert_close(whole["rgb"][i], alone["rgb"][0])
+    empty = {**sample, "depth": torch.zeros(1, 240, 320), "index": 1}
+    assert (augment(collate([empty] * 8), (128, 160), ANY_UNIT)["depth"] == 0).all()
 
 
 def test_depth_is_divided_by_the_scale_and_never_mixed(sample):
