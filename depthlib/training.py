@@ -384,7 +384,8 @@ def _train_phase(
             optimizer.zero_grad(set_to_none=True)
             judged = adversary.learn(accelerator, half) if adversary else {}
             if ema is not None:
-                _average(ema, plain.state_dict(), phase.ema)
+                # at first the mean of few steps: else a short run would answer with the weights that it began with
+                _average(ema, plain.state_dict(), min(phase.ema, (1 + step) / (10 + step)))
             watch.lap("optimiser")
             run.samples_seen += phase.batch
             entry = {

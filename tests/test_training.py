@@ -340,3 +340,19 @@ def test_a_finished_run_can_be_scored_in_another_way_but_not_trained_in_another(
     assert again.history == done.history
     with pytest.raises(DepthError, match="other settings"):
         train(dataclasses.replace(recipe, seed=5), tmp_path / "run", progress=False)
+
+
+def test_averaged_weights_of_a_short_run_are_not_those_it_began_with(tmp_path):
+    """With a decay of .999 and no warm-up 97 % of the average of 30 steps would be the random start."""
+    recipe = load_recipe("eigen-rooms", "smoke", **{
+        "phases.0.samples": 120, "phases.0.batch": 4, "phases.0.ema": 0.999, "phases.0.warmup": 0, "evaluate": [],
+    })  # fmt: skip
+    (phase,) = recipe.phases[:1]
+    train(dataclasses.replace(recipe, phases=(phase,)), out=tmp_path / "all", progress=False)
+    short = dataclasses.replace(phase, samples=4)
+    train(dataclasses.replace(recipe, phases=(short,)), out=tmp_path / "one", progress=False)
+    last, averaged = (load_file(latest_checkpoint(tmp_path / "all") / f"{name}.safetensors") for name in ("model", "ema"))
+    first = load_file(latest_checkpoint(tmp_path / "one") / "model.safetensors")
+    learned = [key for key, value in last.items() if not value.equal(first[key])]
+    way, behind = (sum((of[key] - last[key]).square().sum() for key in learned).sqrt() for of in (first, averaged))
+    assert 0 < behind < 0.7 * way
