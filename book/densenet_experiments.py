@@ -393,4 +393,4 @@ print("agree:", np.allclose(factor(0.5, 0.30103), (2, 2)))
 # long training each would show the better *numbers* and would not answer the question.
 # ```
 #
-# Next: [training at scale](training_at_scale), or what to do when one laptop is not enough.
+# Next: [sparse to dense](sparse_to_dense), where a tenth of the depth is given and the rest is wanted.

@@ -8,8 +8,11 @@ The camera looks along +z, x to the right, y down. Depth is z in metres, 0 = mis
 from __future__ import annotations
 
 import math
+import os
+import struct
 
 import torch
+from PIL import ExifTags, Image
 from torch import Tensor
 
 from depthlib.errors import DepthError
@@ -37,6 +40,52 @@ def from_field_of_view(height: int, width: int, horizontal_degrees: float) -> Te
         )
     f = width / 2 / math.tan(math.radians(horizontal_degrees) / 2)
     return intrinsics(f, f, (width - 1) / 2, (height - 1) / 2)
+
+
+def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None:
+    """The focal length in pixels that the camera wrote into a photo, or None where it wrote nothing usable.
+
+    Phones and most cameras state what the lens is worth on 35 mm film, whose frame is 36x24 mm: f = f₃₅ · diagonal in
+    pixels / 43.27 mm (CIPA's definition). Else the focal length in millimetres and the sensor's pixels per unit are used.
+    Both hold for the whole picture as it was taken; a cropped one gives a wrong number and no sign of it.
+
+    Args:
+        photo: a file, or an opened picture as PIL reads it.
+
+    Raises:
+        DepthError: no file, or not a picture.
+
+    >>> picture = Image.new("RGB", (4000, 3000))
+    >>> picture.getexif().get_ifd(0x8769)[0xA405] = 26  # a telephone's main lens
+    >>> round(focal_from_exif(picture))
+    3005
+    """
+    if not isinstance(photo, Image.Image):
+        try:
+            with Image.open(photo) as opened:
+                return focal_from_exif(opened)
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise DepthError(f"{photo}: cannot be read as a picture ({error}).") from error
+    try:
+        details = photo.getexif().get_ifd(ExifTags.IFD.Exif)
+        film = _above_0(details.get(ExifTags.Base.FocalLengthIn35mmFilm))
+        if film:
+            return film * math.hypot(*photo.size) / math.hypot(36, 24)
+        lens = _above_0(details.get(ExifTags.Base.FocalLength))
+        density = _above_0(details.get(ExifTags.Base.FocalPlaneXResolution))
+        unit = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}.get(details.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
+        taken = _above_0(details.get(ExifTags.Base.ExifImageWidth)) or photo.width
+    except (ValueError, TypeError, KeyError, SyntaxError, struct.error):
+        return None  # cameras and editors write all sorts of things
+    if not lens or not density or not unit:
+        return None
+    return lens / unit * density * photo.width / taken
+
+
+def _above_0(value: object) -> float:
+    """A number of EXIF; 0 for "unknown", which is written as 0, 0/0 or nothing."""
+    number = float(value) if value is not None else 0.0  # type: ignore[arg-type]
+    return number if math.isfinite(number) and number > 0 else 0.0
 
 
 def resize(K: Tensor, scale_y: float | Tensor, scale_x: float | Tensor) -> Tensor:

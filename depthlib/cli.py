@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -251,19 +252,19 @@ def protocols(args: argparse.Namespace) -> int:
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Depth of a photo: 16-bit PNG, coloured PNG, point cloud."""
+    """Depth of a photo: 16-bit PNG, coloured PNG, point cloud, surface."""
     from PIL import Image
 
     from depthlib import camera
     from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb, write_depth_png, write_image
     from depthlib.files import writable_folder
-    from depthlib.pointcloud import colored_points, write_ply
+    from depthlib.pointcloud import colored_points, surface, write_ply
     from depthlib.prediction import predict as answer
     from depthlib.prediction import to_rgb
 
     photo = Path(args.photo)
-    if not 0 < args.field_of_view < 180:
+    if args.field_of_view is not None and not 0 < args.field_of_view < 180:
         raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
     rgb = to_rgb(read_rgb(photo))
     model = load_model(args.checkpoint, args.stage)
@@ -277,7 +278,12 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib.plots import colorize
 
     height, width = depth.shape[-2:]
-    K = camera.from_field_of_view(height, width, args.field_of_view)
+    angle, whose = args.field_of_view, "as --field-of-view says"
+    if angle is None:
+        focal = camera.focal_from_exif(photo)
+        angle = math.degrees(2 * math.atan(width / 2 / focal)) if focal else 60.0
+        whose = "as the photo says" if focal else "a guess: the photo does not say; give --field-of-view"
+    K = camera.from_field_of_view(height, width, angle)
     stem = out / f"{photo.stem}-depth"
     written = []
     try:
@@ -285,17 +291,19 @@ def predict(args: argparse.Namespace) -> int:
             (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), 1000)),
             (f"{stem}-coloured.png", lambda path: write_image(path, Image.fromarray(colorize(depth)))),
             (f"{stem}.ply", lambda path: write_ply(path, *colored_points(depth, K, rgb[0]))),
+            (f"{stem}-surface.ply", lambda path: write_ply(path, *surface(depth, K, rgb[0]))),
         ):
             write(name)
             written.append(name)
-    except DepthError:  # all three or none
+    except DepthError:  # all or none
         for name in written:
             Path(name).unlink(missing_ok=True)
         raise
     print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
     print(f"{stem}.png            16 bit, millimetres, 0 = outside the network's view")
     print(f"{stem}-coloured.png   to look at")
-    print(f"{stem}.ply            point cloud, metres, for a lens of {args.field_of_view:g} degrees across")
+    print(f"{stem}.ply            point cloud, metres, for a lens of {angle:.0f} degrees across ({whose})")
+    print(f"{stem}-surface.ply    the same as a surface, torn where depth jumps")
     return 0
 
 
@@ -475,15 +483,15 @@ def _parser() -> argparse.ArgumentParser:
     add("protocols", protocols, "List the evaluation protocols: crop, caps, alignment, averaging, figures.",
         "  depthlib protocols\n")  # fmt: skip
 
-    sub = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG and a point cloud.",
+    sub = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG, a point cloud and a surface.",
               "  depthlib predict photo.jpg\n"
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
     sub.add_argument("photo", help="a JPEG, PNG or other picture")
     sub.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
     sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
     sub.add_argument("--out", help="folder to write to (default: beside the photo)")
-    sub.add_argument("--field-of-view", type=float, default=60.0, metavar="DEGREES",
-                     help="horizontal angle of the lens, for the point cloud (default: 60)")  # fmt: skip
+    sub.add_argument("--field-of-view", type=float, metavar="DEGREES",
+                     help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
 
     sub = add("export", export, "A checkpoint as one ONNX file: colours in, metres out, without torch.",
               "  depthlib export runs/densedepth-mobilenet-nyu/cpu-0 --out depth.onnx\n"

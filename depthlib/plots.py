@@ -418,15 +418,43 @@ def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, ti
             marker={"size": 1.7, "color": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in shades]},
         )
     )  # fmt: skip
-    figure.update_layout(
-        title=title or None, margin={"l": 0, "r": 0, "t": 40 if title else 0, "b": 0}, showlegend=False,
-        meta={"alt": title or "Interactive point cloud: the photograph's pixels placed at their depth"},
-        scene={
-            "aspectmode": "data", "camera": {"eye": {"x": 0.35, "y": -1.9, "z": 0.6}},
-            "xaxis": {"title": "right (m)"}, "yaxis": {"title": "depth (m)"}, "zaxis": {"title": "up (m)"},
-        },
+    return _in_space(figure, title or "Interactive point cloud: the photograph's pixels placed at their depth", title)
+
+
+def surface(depth: Image, K: Image, rgb: Image, tear: float = 0.1, max_points: int = 12_000, title: str = "") -> go.Figure:
+    """A depth map as a coloured surface, torn where depth jumps, to turn with the mouse; works in a page with no kernel.
+
+    Args:
+        depth: [1, H, W] metres, 0 = missing.
+        K: [3, 3] pixels.
+        rgb: [3, H, W] in [0, 1].
+        tear: see :func:`depthlib.pointcloud.surface`.
+        max_points: the map is thinned to at most so many.
+
+    >>> figure = surface(np.ones((1, 4, 4)), np.eye(3), np.zeros((3, 4, 4)))
+    >>> len(figure.data[0].i)
+    18
+    """
+    import plotly.graph_objects as go
+    import torch
+
+    from depthlib import pointcloud
+
+    arrays = (_image(depth, "depth", 1), _array(K), _image(rgb, "rgb", 3))
+    metres, lens, colours = (torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32) for a in arrays)
+    points, shades, triangles = (t.numpy() for t in pointcloud.surface(metres, lens, colours, tear, max_points))
+    if len(triangles) == 0:
+        raise DepthError("surface: no three neighbouring pixels with a depth; there is nothing to draw.")
+    x, y, z = points.T.round(3)
+    i, j, k = triangles.T
+    shades = (shades.clip(0, 1) * 255).round().astype(int)
+    figure = go.Figure(
+        go.Mesh3d(
+            x=x, y=z, z=-y, i=i, j=j, k=k, vertexcolor=[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in shades],
+            lighting={"ambient": 1, "diffuse": 0, "specular": 0}, hovertemplate="%{y:.2f} m deep<extra></extra>",
+        )
     )  # fmt: skip
-    return figure
+    return _in_space(figure, title or "Interactive surface: the photograph's pixels joined at their depth", title)
 
 
 def slider_figure(
@@ -507,6 +535,19 @@ def depth_slider(
     return slider_figure(traces, name, start=start, alt=alt,
                   layout={"xaxis": axis | {"constrain": "domain"},
                           "yaxis": axis | {"scaleanchor": "x", "autorange": "reversed"}})  # fmt: skip
+
+
+def _in_space(figure: go.Figure, alt: str, title: str) -> go.Figure:
+    """Axes in metres, seen from behind the camera."""
+    figure.update_layout(
+        title=title or None, margin={"l": 0, "r": 0, "t": 40 if title else 0, "b": 0}, showlegend=False,
+        meta={"alt": alt},
+        scene={
+            "aspectmode": "data", "camera": {"eye": {"x": 0.35, "y": -1.9, "z": 0.6}},
+            "xaxis": {"title": "right (m)"}, "yaxis": {"title": "depth (m)"}, "zaxis": {"title": "up (m)"},
+        },
+    )  # fmt: skip
+    return figure
 
 
 def _use_book_renderer() -> None:

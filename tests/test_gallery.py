@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from depthlib import gallery
-from depthlib.baselines import Completion, Shown
+from depthlib.baselines import Completion, Enlargement, Shown
 from depthlib.checkpoints import BOX, BOXES, load_model, read_state
 from depthlib.data import open_dataset
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
 from depthlib.evaluation import bootstrap_difference, constant, evaluate
-from depthlib.observations import SparseDepth
+from depthlib.observations import SmallDepth, SparseDepth
 from depthlib.results import read_results, table
+from depthlib.sample import collate
 
 ROOT = Path(__file__).parent.parent
 BOXED = ROOT / "results" / "densedepth-mobilenet-rooms" / "cpu-0.json"
@@ -71,6 +72,43 @@ def test_the_boxed_network_for_sparse_depth_beats_interpolation_where_it_has_nev
     assert ours.metrics["rmse"] < linear.metrics["rmse"]
 
 
+@pytest.mark.parametrize("factor", [8, 4])
+def test_the_boxed_networks_that_enlarge_are_small_and_better_than_bicubic(factor):
+    name = f"superres-x{factor}"
+    box, run = BOXES[f"box/{name}"], read_results(ROOT / "results" / name / "cpu-0.json")
+    assert sum(file.stat().st_size for file in box.iterdir()) <= 3_000_000
+    assert read_state(box, ("recipe",))["recipe"] == run["settings"]
+    card = (box / "README.md").read_text()
+    assert all(table(entry) in card for entry in run["metrics"].values()) and run["command"] in card
+    model, seen = load_model(f"box/{name}"), SmallDepth(factor)
+    rooms = open_dataset("rooms", "test", (240, 320), count=6, keep=True)
+    ours, bicubic = (evaluate(p, rooms, "makarov18").metrics for p in (Shown(model, seen), Enlargement("bicubic", factor)))
+    assert ours["rmse"] < 0.85 * bicubic["rmse"] and ours["ssim"] > bicubic["ssim"]
+    # a real map that nobody has to download: what the halved weights say is what the card says
+    real = open_dataset("disparities", "test", None, scenes=["motorcycle"])
+    wanted = run["metrics"][f"motorcycle-test/x{factor}/makarov18"]["all"]
+    assert evaluate(Shown(model, seen), real, "makarov18").metrics["rmse"] == pytest.approx(wanted["rmse"], rel=5e-3)
+
+
+def test_what_networks_made_of_two_small_maps_belongs_to_these_maps():
+    room = open_dataset("rooms", "validation", (240, 320), count=4)[3]
+    kept = gallery.enlarged("room")
+    (top, left), (height, width) = kept.corner, kept.truth.shape
+    truth = room["depth"][0, top : top + height, left : left + width].numpy()
+    np.testing.assert_allclose(kept.truth, truth, atol=6e-4)
+    assert list(kept.answers) == ["bicubic", "squared error", "+ features", "+ critic", "+ variation", "ours"]
+    bicubic = Enlargement("bicubic", 8).of(collate([room]))[0, 0, top : top + height, left : left + width].numpy()
+    np.testing.assert_allclose(kept.answers["bicubic"], bicubic, atol=6e-4)
+    for scene in ("room", "cones"):
+        kept = gallery.enlarged(scene)
+        known = kept.truth > 0
+        error = {name: np.square(a - kept.truth)[known].mean() ** 0.5 for name, a in kept.answers.items()}
+        assert min(error, key=error.get) == "ours", error
+        assert all(len(run["commit"]) >= 7 for run in kept.source["runs"].values())
+    with pytest.raises(DepthError, match="cones, room"):
+        gallery.enlarged("teddy")
+
+
 def test_reports_are_those_of_the_results():
     reports = json.loads(gallery.REPORTS.read_text())
     assert {name: json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in reports} == reports
@@ -90,6 +128,7 @@ def test_curves_and_figures_are_those_of_the_results(network):
     recipe, stage = network.split("/")
     results = read_results(ROOT / "results" / recipe / "cpu-0.json")
     assert gallery.loss_curve(recipe) == results["curve"]
+    assert gallery.loss_curve("superres-gan") == read_results(ROOT / "results" / "superres-gan" / "cpu-0.json")["curve"]
     # all images have equally many pixels here, so a mean of images is the pool
     each, wanted = gallery.per_image(network), results["metrics"]["nyu-test/eigen14"][stage]
     for figure in ("delta1", "abs_rel"):

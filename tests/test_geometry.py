@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from PIL import Image
 
-from depthlib import camera
+from depthlib import camera, pointcloud
 from depthlib.errors import DepthError
 from depthlib.sample import check, collate, valid
 
@@ -87,3 +88,66 @@ def test_collate_stacks_tensors_lists_strings_and_refuses_mixed_sizes(sample):
 
 def test_validity_is_finite_and_positive():
     assert valid(torch.tensor([0.0, -1.0, float("inf"), float("nan"), 1e-6])).tolist() == [False] * 4 + [True]
+
+
+def photo(size=(4000, 3000), **tags):
+    picture = Image.new("RGB", size)
+    picture.getexif().get_ifd(0x8769).update({int(name[1:], 16): value for name, value in tags.items()})
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "wanted"),
+    [
+        (photo(xA405=26), 26 * 5000 / 43.2666),
+        (photo((3000, 4000), xA405=26), 26 * 5000 / 43.2666),  # upright or not, the diagonal stays
+        (photo((400, 300), xA405=26), 26 * 500 / 43.2666),
+        (photo(x920A=5.0, xA20E=20000.0, xA210=2), 5 / 25.4 * 20000),  # pixels an inch on the sensor
+        (photo(x920A=5.0, xA20E=8000.0, xA210=3), 4000.0),
+        (photo((2000, 1500), x920A=5.0, xA20E=8000.0, xA210=3, xA002=4000), 2000.0),  # made smaller afterwards
+        (photo(xA405=0, x920A=5.0), None),
+        (photo(x920A=float("nan"), xA20E=8000.0), None),
+        (photo(xA405="much"), None),
+        (photo(x920A=5.0, xA20E=8000.0, xA210=9), None),
+        (photo(), None),
+    ],
+)
+def test_the_focal_length_is_what_the_camera_wrote(picture, wanted):
+    found = camera.focal_from_exif(picture)
+    assert found == (None if wanted is None else pytest.approx(wanted, rel=1e-4))
+
+
+def test_a_focal_length_needs_a_picture(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(DepthError, match=f"{name}: cannot be read"):
+            camera.focal_from_exif(tmp_path / name)
+
+
+def test_a_surface_is_torn_where_depth_jumps_and_at_holes():
+    depth = torch.full((1, 4, 6), 2.0)
+    depth[..., 3:] = 3.0
+    K, rgb = camera.from_field_of_view(4, 6, 60), torch.rand(3, 4, 6)
+    points, colours, triangles = pointcloud.surface(depth, K, rgb)
+    assert len(points) == len(colours) == 24 and len(triangles) == 2 * 3 * (2 + 2)  # no square across the step
+    whole = pointcloud.surface(depth, K, rgb, tear=1.0)[2]
+    assert len(whole) == 2 * 3 * 5
+    holes = depth.clone()
+    holes[0, 1, 1] = 0
+    points, _, triangles = pointcloud.surface(holes, K, rgb)
+    assert len(points) == 23 and triangles.max() == 22 and len(triangles) == 24 - 6  # six triangles had that corner
+    # every triangle faces the camera
+    a, b, c = points[triangles].unbind(1)
+    assert (((b - a).cross(c - a, dim=1) * -a).sum(1) > 0).all()
+
+
+def test_a_large_map_is_thinned_and_stays_where_it_is():
+    depth = torch.rand(1, 60, 80) + 2
+    K, rgb = camera.from_field_of_view(60, 80, 60), torch.rand(3, 60, 80)
+    points, colours, _ = pointcloud.surface(depth, K, rgb, most=600)
+    every, all_colours = pointcloud.colored_points(depth, K, rgb)
+    assert len(points) == 20 * 27
+    torch.testing.assert_close(points, every.view(60, 80, 3)[::3, ::3].flatten(0, 1))
+    torch.testing.assert_close(colours, all_colours.view(60, 80, 3)[::3, ::3].flatten(0, 1))
+    with pytest.raises(DepthError, match="tear is 0"):
+        pointcloud.surface(depth, K, rgb, tear=0)

@@ -9,6 +9,8 @@ import torch
 from made import packed, script
 from PIL import Image
 
+from depthlib import tables
+from depthlib.cli import main
 from depthlib.data import kitti, open_dataset, sources
 from depthlib.data.formats import read_velodyne
 from depthlib.errors import DepthError
@@ -216,6 +218,15 @@ def test_the_kitti_recipes_run_from_the_tree_to_the_scores(drives, tmp_path, mon
     ((where, entry),) = results["metrics"].items()
     assert where.startswith("kitti-test/") and all(np.isfinite(v) for row in entry.values() for v in row.values())
     assert json.loads((tmp_path / "run" / "results.json").read_text())["data"]["images"] == 4
+
+
+def test_the_commands_of_the_kitti_table_run_when_the_data_is_there(drives, monkeypatch, capsys):
+    monkeypatch.setenv("DEPTHLIB_DATA", str(drives.parent))
+    commands = {tables.command(ours) for row in tables.load_table("002-kitti").rows for ours in row.ours}
+    assert len(commands) == 2
+    for command in commands:
+        assert main(command.split()[1:]) == 0
+        assert "rmse" in capsys.readouterr().out.lower(), command
 
 
 def test_the_script_takes_the_archives_to_two_stores(drives, mirror, tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ The bytes are made here after each set's own description (png chunks, doubles, H
 """
 
 import io
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from depthlib.data import open_dataset
+from depthlib import tables
+from depthlib.cli import main
+from depthlib.data import FILES, open_dataset
 from depthlib.data.archives import members
 from depthlib.data.middlebury import MiddleburyDisparity
 from depthlib.data.nyu import NyuMat
@@ -182,6 +185,44 @@ def test_matterport_lists_that_lie(house, old, new, words):
     conf.write_text(conf.read_text().replace(old, new))
     with pytest.raises(DepthError, match=words):
         open_dataset("matterport", root=root)
+
+
+def grown(root):
+    """The two scenes of :func:`sintel` under the names of the paper's five."""
+    for part in ("final", "depth", "camdata_left"):
+        for scene in ("ambush_4", "bandage_1", "cave_2"):
+            shutil.copytree(root / "training" / part / "alley_1", root / "training" / part / scene)
+
+
+@pytest.mark.parametrize("table", ["002-sintel", "002-matterport"])
+def test_a_tables_commands_run_when_the_data_is_there(table, sintel, house, monkeypatch, capsys):
+    """Every command of the table, from the genuine layout to its figures, as the table prints it."""
+    grown(sintel)
+    monkeypatch.setenv("DEPTHLIB_DATA", str(sintel))
+    name = table.split("-")[1]
+    part = {"sintel": "training", "matterport": "v1"}[name]
+    (sintel / FILES[name].folder).mkdir()
+    (sintel / part).rename(sintel / FILES[name].folder / part)
+    commands = {tables.command(ours) for row in tables.load_table(table).rows for ours in row.ours}
+    assert len(commands) == {"sintel": 10, "matterport": 8}[name]
+    for command in commands:
+        assert main(command.split()[1:]) == 0
+        out = capsys.readouterr().out
+        images = 1 if name == "sintel" else 2
+        assert f"{images} image" in out and "rmse" in out.lower() and "nan" not in out.lower(), command
+
+
+def test_the_synthia_tables_commands_run_when_the_data_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path))
+    sequence = tmp_path / FILES["synthia"].folder / "SYNTHIA-SEQS-01-DAWN"
+    picture(sequence / "RGB/Stereo_Left/Omni_F/000007.png", 20, 30)
+    (sequence / "Depth/Stereo_Left/Omni_F").mkdir(parents=True)
+    (sequence / "Depth/Stereo_Left/Omni_F/000007.png").write_bytes(rgb16_png(300 + RAMP * 10))
+    commands = {tables.command(ours) for row in tables.load_table("002-synthia").rows for ours in row.ours}
+    assert len(commands) == 8
+    for command in commands:
+        assert main(command.split()[1:]) == 0
+        assert "nan" not in capsys.readouterr().out.lower(), command
 
 
 @pytest.fixture

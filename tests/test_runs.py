@@ -108,7 +108,7 @@ def test_evaluate_repeats_the_scores_of_the_run(finished, recipe_file, capsys):
     )
 
 
-def test_predict_writes_three_files_that_agree(finished, tmp_path, capsys):
+def test_predict_writes_files_that_agree(finished, tmp_path, capsys):
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
     assert (
         main(["predict", str(tmp_path / "a.jpg"), "--checkpoint", str(finished / "out"), "--out", str(tmp_path / "o")])
@@ -122,6 +122,22 @@ def test_predict_writes_three_files_that_agree(finished, tmp_path, capsys):
     assert points == (depth > 0).sum() and len(body) == 15 * points
     z = np.frombuffer(body, dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])["xyz"][:, 2]
     assert np.allclose(np.sort(z), np.sort(depth[depth > 0] / 1000), atol=0.001)
+    header, _, body = (tmp_path / "o" / "a-depth-surface.ply").read_bytes().partition(b"end_header\n")
+    corners, faces = (int(header.split(f"element {what} ".encode())[1].split()[0]) for what in ("vertex", "face"))
+    assert corners == points and 0 < faces < 2 * points and len(body) == 15 * corners + 13 * faces
+    assert "60 degrees across (a guess" in capsys.readouterr().out
+
+
+def test_predict_believes_the_photo_about_its_lens_and_the_user_more(tmp_path, capsys):
+    colours = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    stated = Image.Exif()
+    stated.get_ifd(0x8769)[0xA405] = 26
+    Image.fromarray(colours).save(tmp_path / "a.jpg", exif=stated)
+    assert main(["predict", str(tmp_path / "a.jpg"), "--out", str(tmp_path)]) == 0
+    # 500 pixels of diagonal, 43.27 mm: f = 300.4 pixels, 2 atan(200 / 300.4)
+    assert "67 degrees across (as the photo says)" in capsys.readouterr().out
+    assert main(["predict", str(tmp_path / "a.jpg"), "--out", str(tmp_path), "--field-of-view", "80"]) == 0
+    assert "80 degrees across (as --field-of-view says)" in capsys.readouterr().out
 
 
 def pictures():

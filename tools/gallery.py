@@ -1,8 +1,10 @@
 """Makes the excerpts in depthlib/gallery.
 
-python tools/gallery.py          the reports that chapters draw, from results/
+python tools/gallery.py          the reports and curves that chapters draw, from results/
 python tools/gallery.py runs     also curves, figures and pictures; needs NYU Depth v2 and runs of the networks below.
                                  What belongs to a run that is not in the folder stays as it is.
+python tools/gallery.py --larger "features=runs/sweeps/…" "critic=…"
+                                 only what these runs of super-resolution make of two maps; needs Middlebury's Cones.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from depthlib.baselines import Enlargement, Shown
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
-from depthlib.evaluation import Predictor, constant, evaluate, from_model, mean_depth_image
-from depthlib.gallery import CURVES, FIGURES, KEPT, NINE, REPORTS, SORTED, encode
+from depthlib.evaluation import Informed, Predictor, constant, evaluate, from_model, mean_depth_image
+from depthlib.gallery import CURVES, FIGURES, KEPT, LARGER, NINE, REPORTS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
+from depthlib.observations import SmallDepth
 from depthlib.results import read_results, results_path
-from depthlib.sample import RGBD
+from depthlib.sample import RGBD, collate
 
 #: Every network of which curve and figures are kept: recipe → stages.
 NETWORKS = {
@@ -37,33 +41,40 @@ NETWORKS = {
     "eigen-nyu-from-rooms": ("fine",),
     "eigen-nyu-report": ("fine",),
 }
+CURVED = (*NETWORKS, "superres-gan")
 ON_NINE = ("densedepth-mobilenet-nyu/all", "densedepth-mobilenet-random/all")
 ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
 #: Which of results/ the chapters draw whole.
 REPORTED = (
     "benchmarks/recipes", "benchmarks/switches-eigen-nyu", "benchmarks/switches-densedepth-mobilenet-nyu",
-    "benchmarks/shards", "sweeps/eigen-rooms-lam",
+    "benchmarks/shards", "benchmarks/reconstruction", "sweeps/eigen-rooms-lam",
+    "sweeps/superres-alpha", "sweeps/superres-beta", "sweeps/superres-gamma",
 )  # fmt: skip
 SIZE = (72, 96)
+ROOM, EXCERPT = 3, (104, 136)
+CORNERS = {"cones": (150, 130), "room": (100, 130)}
 LIMIT = 110_000  # bytes a file: they go into every installation
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="?", help="the folder of runs (default: pack the reports only)")
+    parser.add_argument("--larger", nargs="+", metavar="NAME=RUN", help="runs of super-resolution")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     reports = {name: json.loads(Path(f"results/{name}.json").read_text()) for name in REPORTED}
     REPORTS.write_text(json.dumps(reports, indent=0) + "\n")
-    if args.runs is None:
-        return
-    results = {name: read_results(results_path("results", name, args.profile, args.seed)) for name in NETWORKS}
+    results = {name: read_results(results_path("results", name, args.profile, args.seed)) for name in CURVED}
     curves = {
         name: {"results": f"{name}/{args.profile}-{args.seed}", "commit": found["commit"], "curve": found["curve"]}
         for name, found in results.items()
     }
     CURVES.write_text(json.dumps(curves, indent=0) + "\n")
+    if args.larger:
+        keep_larger(dict(pair.split("=", 1) for pair in args.larger))
+    if args.runs is None:
+        return
 
     test = open_dataset("nyu", "test", (240, 320))
     predictors: dict[str, Predictor] = {
@@ -123,6 +134,46 @@ def keep(
         for name, predictor in predictors.items():
             stored[f"{name}{i}"] = encode(shrink(predictor(sample["rgb"][None])[0]))
     np.savez_compressed(path, **stored)
+
+
+def keep_larger(runs: dict[str, str]) -> None:
+    """What runs of super-resolution make of an excerpt of Middlebury's Cones and of a room."""
+    scenes = {
+        "cones": (open_dataset("disparities", "test", None, scenes=["cones"]), 0, 0.5),  # half levels of 8 bits
+        "room": (open_dataset("rooms", "validation", (240, 320), count=ROOM + 1), ROOM, 0.001),  # millimetres
+    }
+    predictors: dict[str, Informed] = {"bicubic": Enlargement("bicubic", 8)}
+    predictors |= {name: Shown(load_model(run), SmallDepth(8)) for name, run in runs.items()}
+    for scene, (dataset, index, step) in scenes.items():
+        batch = collate([dataset[index]])
+        (top, left), (height, width) = CORNERS[scene], EXCERPT
+        part = (0, slice(None), slice(top, top + height), slice(left, left + width))
+
+        def levels(depth: Tensor, part: tuple = part, step: float = step) -> np.ndarray:
+            file, values = io.BytesIO(), (depth[part][0] / step).round().clamp(0, 65535)
+            Image.fromarray(values.numpy().astype(np.uint16)).save(file, "png", optimize=True)
+            return np.frombuffer(file.getvalue(), np.uint8)
+
+        picture = (batch["rgb"][part].permute(1, 2, 0) * 255).round().byte().numpy()
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "webp", quality=85, method=6)
+        about = {
+            "networks": list(predictors), "corner": [top, left], "step": step, "index": index,
+            "source": f"{dataset.name}, {'test' if scene == 'cones' else 'validation'} {batch['name'][0]}",
+            "runs": {name: _run(run) for name, run in runs.items()},
+        }  # fmt: skip
+        stored = {"about": np.array(json.dumps(about)), "rgb": np.frombuffer(file.getvalue(), np.uint8)}
+        stored |= {"truth": levels(batch["depth"])} | {n: levels(p.of(batch)) for n, p in predictors.items()}
+        np.savez_compressed(LARGER[scene], **stored)
+        size = LARGER[scene].stat().st_size
+        print(f"{LARGER[scene]}: {size / 1000:.0f} kB")
+        if size > LIMIT:
+            raise SystemExit(f"{LARGER[scene]}: more than {LIMIT / 1000:.0f} kB. Take a smaller excerpt.")
+
+
+def _run(folder: str) -> dict[str, object]:
+    found = read_results(Path(folder) / "results.json")
+    return {key: found[key] for key in ("command", "commit", "samples_seen")}
 
 
 def shrink(depth: Tensor) -> np.ndarray:

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
 CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
 NINE, SORTED = FOLDER / "nyu_nine.npz", FOLDER / "nyu_sorted.npz"
 REPORTS = FOLDER / "reports.json"
+LARGER = {"cones": FOLDER / "larger_cones.npz", "room": FOLDER / "larger_room.npz"}
 #: What is kept of each of the 654 test photographs.
 KEPT = ("delta1", "abs_rel", "rmse", "rmse_log", "scale_invariant_rmse")
 
@@ -103,6 +104,51 @@ def _pictures(path: Path) -> list[Picture]:
             answers = {network: decode(stored[f"{network}{i}"]) for network in about["networks"]}
             found.append(Picture(name, rgb, decode(stored[f"truth{i}"]), index, answers))
     return found
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """An excerpt of a map that networks enlarged eight times.
+
+    Attributes:
+        rgb: uint8 [H, W, 3].
+        truth: float32 [H, W], 0 = missing; levels of 8 bits for a disparity, metres for a depth.
+        answers: ``bicubic``, or a network → float32 [H, W] in the same unit.
+        corner: row and column of the excerpt's first pixel in the whole map.
+        source: what it is an excerpt of, and which runs answered.
+    """
+
+    rgb: NDArray[np.uint8]
+    truth: NDArray[np.float32]
+    answers: dict[str, NDArray[np.float32]]
+    corner: tuple[int, int]
+    source: dict[str, Any]
+
+
+def enlarged(scene: str) -> Enlarged:
+    """What networks that differ in their loss alone made of one small map, for the book's chapter on super-resolution.
+
+    Args:
+        scene: ``cones``, disparities of Middlebury in levels of 8 bits; ``room``, a rendered room in metres.
+
+    Raises:
+        DepthError: another scene.
+
+    >>> enlarged("room").truth.dtype
+    dtype('float32')
+    """
+    if scene not in LARGER:
+        raise DepthError(f"gallery: no enlarged {scene!r}; there are {', '.join(LARGER)}.")
+    with np.load(LARGER[scene]) as stored:
+        about = json.loads(str(stored["about"]))
+
+        def steps(name: str) -> NDArray[np.float32]:
+            levels = np.asarray(Image.open(io.BytesIO(stored[name].tobytes()))).astype(np.float32)
+            return levels * np.float32(about["step"])
+
+        rgb = np.array(Image.open(io.BytesIO(stored["rgb"].tobytes())).convert("RGB"))
+        answers = {name: steps(name) for name in about["networks"]}
+        return Enlarged(rgb, steps("truth"), answers, (about["corner"][0], about["corner"][1]), about)
 
 
 def per_image(network: str) -> dict[str, NDArray[np.float32]]:

@@ -1,0 +1,386 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own photograph
+#
+# Everything so far was measured on pictures whose depth somebody knew. Yours has no such map beside it. Nothing will tell you the error, so this page
+# is about what can be known all the same: what the network looks at, which part of its answer to believe, what the lens has to do with metres, and how to take the result elsewhere, as points, as a
+# surface, and as a network that runs without this library.
+#
+# **What you will be able to do**
+#
+# - predict the depth of any picture, and say which part of it the network has seen;
+# - tell a *metric* answer from a *relative* one, and say what each can be used for;
+# - find the focal length of a photo in its file, and correct metres for a lens that the network has never met;
+# - make a surface of a depth map, and say where it must be torn;
+# - run the network outside of PyTorch, and check that it is the same network.
+#
+# **This page needs** profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. It uses the small network that comes with the library, which
+# learned from rendered rooms, and a real scene whose depth is known, so that this page can check itself. Put your own file into the next cell.
+
+# %% tags=["remove-cell", "colab-install"]
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("depthlib") is None:
+    wanted = ["depthlib-course[plots,scikit-image,onnx]"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+
+# %% tags=["parameters"]
+PHOTO = None  # the path of a picture, such as "kitchen.jpg"; None takes the real scene that comes with scikit-image
+
+# %% tags=["hide-input"]
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from PIL import Image
+
+from depthlib import camera, plots
+from depthlib.alignment import disparity_scale_shift, median_scale
+from depthlib.checkpoints import load_model
+from depthlib.data import open_dataset
+from depthlib.data.scenes import make_rooms, render
+from depthlib.pointcloud import surface, write_ply
+from depthlib.prediction import predict, to_rgb
+from depthlib.recipe import default_profile
+
+PROFILE = default_profile()
+COUNT = 4 if PROFILE == "smoke" else 24
+plt.rcParams.update(plots.STYLE)
+torch.set_grad_enabled(False)
+scene = open_dataset("motorcycle", "test", (480, 640))[0]
+rgb = scene["rgb"][None] if PHOTO is None else to_rgb(PHOTO)
+truth = scene["depth"] if PHOTO is None else None
+
+# %% [markdown]
+# ## One line, and what is behind it
+
+# %%
+network = load_model()
+answer = predict(network, rgb)
+depth = answer.full("bilinear")[0]
+known = depth[depth > 0]
+print(f"picture {rgb.shape[-2]} × {rgb.shape[-1]}, the network's own map {tuple(answer.depth.shape[-2:])}")
+print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
+
+# %% [markdown]
+# `predict` takes a path, a PIL picture, an array or a tensor. It turns a photo that was taken sideways, makes it as large as the network's frame, and shows it the middle: a network has learned from pictures of one
+# size and shape, and *at twice the size everything looks nearer*, since large things look near. A wide panorama loses its ends; outside of what was seen the depth is 0, the library's sign for "not
+# known".
+#
+# **Predict first.** The network has seen rendered living rooms. This is a real garage with a motorcycle. Which of these will it get right: the floor, the wall behind, the outline of the
+# motorcycle?
+
+# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, and the true depth with holes."}, "figure": {"caption": "A real scene, the answer of the network in the box, and the truth. One colour scale."}}
+panels = {"photograph": rgb[0], "the network's answer": depth}
+if truth is not None:
+    panels["truth"] = truth
+plots.show(panels, columns=3)
+
+# %% [markdown]
+# The floor comes towards us and the wall is behind: layout is what rendered rooms teach. The motorcycle is a soft bump. Nothing like it was among the boxes and chairs of the training, and its colours and
+# shadows are all that says "something stands here".
+#
+# ## Metric or relative?
+#
+# Three claims can be read from a depth map, each stronger than the one before:
+#
+# 1. *this is nearer than that*: an **order**;
+# 2. *this is twice as far as that*: **relative** depth, all of it times one unknown factor;
+# 3. *this is 2.4 m away*: **metric** depth.
+#
+# Some networks leave even more open: they answer with disparity of which both the scale *and the zero* are unknown. Fit what is free to the truth, and what remains is the error of each claim.
+#
+# **Predict first.** By how much will the error fall when one factor is fitted? And when a scale and a shift of disparity are?
+
+# %%
+if truth is not None:
+    mask = (truth > 0) & (depth > 0)
+    p, g = depth[mask], truth[mask]
+    s, t = disparity_scale_shift(1 / p, g)
+    fitted = {"as it is": p, "one factor": p * median_scale(p, g), "scale and shift": 1 / (s * (1 / p) + t).clamp_min(0.05)}
+    for name, values in fitted.items():
+        print(f"{name:16s} AbsRel {((values - g).abs() / g).mean():.3f}")
+    print(f"the factor: {median_scale(p, g):.2f}")
+
+# %% [markdown]
+# One factor takes away about a quarter of the error: everything was said to be somewhat too near. Scale and shift of disparity take a little more. The rest, more than half, is *shape*: the motorcycle that is a bump,
+# the wall that stands too near on one side. No factor mends shape. So a network can be quite wrong in metres and still useful for an order (blur the background of a portrait), and a paper that reports errors after fitting has
+# answered an easier question. The [evaluation](evaluation) names protocols of both kinds.
+#
+# ## Metres need a lens
+#
+# A camera maps a thing of $S$ metres at depth $Z$ to $x = f\,S/Z$ pixels, with $f$ the focal length in pixels (see [depth from one image](depth_from_one_image)). A picture shows $x$. Whoever knows
+# $S$ from experience (doors are two metres tall) learns $Z/f$ from it, and no more. **A network that answers in metres has learned one $f$ by heart**, that of its training.
+#
+# So if your lens has another one, and everything else goes well, its answer is off by a known factor:
+#
+# $$
+# Z = \hat Z \cdot \frac{f_\text{yours}}{f_\text{training}} ,
+# $$ (lens)
+#
+# both measured at the size that the network sees. By hand: trained with $f = 259$ pixels for a picture 320 wide; your photo, made just as wide, has $f = 346$. What it says is 3.0 m away is at $3.0 \cdot 346 / 259 = 4.0$ m.
+#
+# We can test it, because we can render the same rooms through three lenses, with the camera in the same place.
+#
+# **Predict first.** Through a long lens (large $f$), will the answers be too near or too far?
+
+# %%
+rooms = make_rooms(123, range(COUNT))
+usual = camera.nyu_v2(240, 320)
+trained = float(usual[0, 0])
+rows = {}
+for name, factor in {"wide": 0.75, "as in training": 1.0, "long": 1.5}.items():
+    K = usual.clone()
+    K[0, 0], K[1, 1] = factor * usual[0, 0], factor * usual[1, 1]
+    seen = render(rooms, K, height=240, width=320)
+    said = torch.cat([predict(network, part).full("bilinear") for part in seen.rgb.split(8)])
+    valid = (said > 0) & (seen.depth > 0)
+    ratio = (said / seen.depth)[valid].median()
+    errors = [((scale * said - seen.depth).abs() / seen.depth.clamp_min(0.1))[valid].mean() for scale in (1, factor)]
+    rows[name] = [factor * trained, float(ratio), *(float(e) for e in errors)]
+    print(f"{name:15s} f {factor * trained:4.0f}: answer / truth {ratio:.2f}, AbsRel {errors[0]:.3f}", end="")
+    print(f", corrected {errors[1]:.3f}")
+
+# %% mystnb={"image": {"alt": "Two bars for each of three lenses: the error as answered and after correcting for the focal length. The correction lowers the error for the long lens and the wide one."}, "figure": {"caption": "AbsRel on the same rendered rooms through three lenses, as answered and multiplied by the ratio of focal lengths."}}
+figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.6), layout="constrained")
+for k, label in enumerate(("as answered", "corrected")):
+    axis.bar([i + 0.38 * k for i in range(3)], [row[2 + k] for row in rows.values()], 0.36, color=plots.PALETTE[k], label=label)
+axis.set_xticks([0.19, 1.19, 2.19], [f"{name}, f = {row[0]:.0f}" for name, row in rows.items()])
+axis.set(ylabel="AbsRel")
+axis.legend()
+axis.grid(visible=False, axis="x")
+plt.close(figure)
+figure
+
+# %% [markdown]
+# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and the answer bends
+# less than the formula demands.) With one multiplication the error through a strange lens is nearly that through the usual one.
+#
+# Now the disappointment. This scene was taken through a long lens, too; does the correction help here?
+
+# %%
+K = scene["K"]
+factor = float(K[0, 0]) * 320 / 640 / trained  # the scene is 640 wide, the network's world 320
+mask = (scene["depth"] > 0) & (depth > 0) if truth is not None else torch.zeros(1, dtype=torch.bool)
+if truth is not None:
+    for name, scale in {"as answered": 1.0, f"times {factor:.2f}": factor}.items():
+        error = ((scale * depth - truth).abs() / truth)[mask].mean()
+        print(f"{name:12s} AbsRel {error:.3f}")
+
+# %% [markdown]
+# It gets worse. The formula corrects *one* cause and leaves the others, and here the others point the other way: a garage is not a rendered living room, and the network takes the whole scene for a larger one than it is. Two
+# errors had cancelled in part, and we removed one. That is no argument against the correction, which is geometry; it is one against believing metres from a network that is far from its world.
+#
+# ### Where to find your $f$
+#
+# Most photos carry it. A telephone writes what its lens would be worth on 35 mm film, whose frame has a diagonal of 43.27 mm: "26 mm" on a picture of 4000 × 3000, whose diagonal is 5000 pixels, is $26 \cdot
+# 5000/43.27 = 3005$ pixels. Made 320 pixels wide, that is $3005 \cdot 320/4000 = 240$: a little wider than the training's 259.
+
+# %% tags=["nbval-check-output"]
+telephone = Image.new("RGB", (4000, 3000))
+telephone.getexif().get_ifd(0x8769)[0xA405] = 26  # the tag FocalLengthIn35mmFilm
+f = camera.focal_from_exif(telephone)
+print(f"f = {f:.0f} pixels; made 320 wide, {f * 320 / 4000:.0f}")
+print("a picture that says nothing:", camera.focal_from_exif(Image.new("RGB", (400, 300))))
+
+# %%
+if PHOTO is not None:
+    height, width = rgb.shape[-2:]
+    f = camera.focal_from_exif(PHOTO) or width / 320 * trained  # nothing is said: assume the training's lens
+    K = camera.intrinsics(f, f, (width - 1) / 2, (height - 1) / 2)
+print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
+
+# %% [markdown]
+# A cropped photo keeps its note and loses its meaning: the tag speaks of the whole picture. Programs that crop rarely correct it. `depthlib predict photo.jpg` reads the tag, says whose number it used,
+# and takes `--field-of-view` from those who know better.
+#
+# ## Into space
+#
+# With depth and $f$ every pixel has a place. **Points** are honest: where nothing was seen there is nothing. **Turn the figure** and look along the wall.
+
+# %%
+plots.point_cloud(depth, K, rgb[0], max_points=12_000)
+
+# %% [markdown]
+# A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, and no matter. So a triangle whose corners differ by more
+# than a tenth is left out: the surface is *torn*.
+#
+# **Predict first.** The true map and the predicted one: which of the two loses more triangles?
+
+# %% tags=["nbval-check-output"]
+step = torch.full((1, 4, 6), 2.0)
+step[..., 3:] = 3.0
+grey = torch.zeros(3, 4, 6)
+flat = camera.from_field_of_view(4, 6, 60)
+print("triangles joined:", len(surface(step, flat, grey, tear=1.0)[2]), "torn:", len(surface(step, flat, grey)[2]))
+
+# %%
+maps = {"predicted": depth} if truth is None else {"predicted": depth, "true": truth}
+for name, values in maps.items():
+    whole, torn = (len(surface(values, K, rgb[0], tear)[2]) for tear in (1e9, 0.1))
+    print(f"{name:10s} {whole - torn} of {whole} triangles are torn ({1 - torn / whole:.1%})")
+
+# %%
+plots.surface(depth if truth is None else truth, K, rgb[0], title="the true map as a surface" if truth is not None else "")
+
+# %%
+plots.surface(depth, K, rgb[0], title="the predicted map as a surface")
+
+# %% [markdown]
+# Not one triangle of the predicted map is torn. A network that answers with means has no jumps, only slopes: its motorcycle and the wall are one cloth, as in
+# [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution) with their uncertain outlines. The true map is torn around every handle and spoke, and through the gaps one sees that nothing is known behind.
+#
+# Both leave as PLY files, which Blender, MeshLab and most viewers open:
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    file = Path(folder) / "scene.ply"
+    points, colours, triangles = surface(depth, K, rgb[0])
+    write_ply(file, points, colours, triangles)
+    print(f"{len(points)} points, {len(triangles)} triangles, {file.stat().st_size / 1e6:.1f} MB")
+
+# %% [markdown]
+# ## Without PyTorch
+#
+# A telephone has no PyTorch. **ONNX** is a file format for networks that many programs can run. Exporting is one line; believing it takes a second one: the same picture through both.
+
+# %%
+if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
+    from depthlib.adapters import from_onnx
+    from depthlib.export import export_onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = export_onnx(network, Path(folder) / "depth.onnx")
+        other = from_onnx(file)(rgb)[0]
+        print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+    both = (other > 0) & (depth > 0)
+    print(f"largest difference: {1000 * (other - depth)[both].abs().max():.2f} mm")
+else:
+    print("not installed: pip install 'depthlib-course[onnx]'")
+
+# %% [markdown]
+# ## What to believe
+#
+# Nobody gives you the error of your own picture, but three questions cost nothing:
+#
+# - **Is it the kind of picture that it knows?** This network has seen rooms at eye height. Close-ups, faces, forests and pictures of pictures are guesses.
+# - **Does it agree with itself?** Show it the mirrored picture, and mirror the answer back. Where the two differ, one of them is wrong at least.
+# - **Does one measurement agree?** A single distance by tape measure turns relative depth into metric depth, and a second one tells you how far to trust the first.
+#
+# **Predict first.** Where will the network disagree with its mirrored self: on the floor, or at the motorcycle?
+
+# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the right border, least on the floor."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
+mirrored = predict(network, rgb.flip(-1)).full("bilinear")[0].flip(-1)
+figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), layout="constrained")
+axes[0].imshow(rgb[0].permute(1, 2, 0))
+drawn = axes[1].imshow(plots.log_ratio(mirrored, depth), cmap=plots.ERROR_COLOURS, vmin=-0.2, vmax=0.2)
+figure.colorbar(drawn, ax=axes[1], label="log(mirrored / plain)", fraction=0.04)
+plots.frameless(axes)
+plt.close(figure)
+figure
+
+# %%
+both = (mirrored > 0) & (depth > 0)
+gap = (mirrored[both] / depth[both]).log().abs()
+print(f"half of the pixels differ by less than {gap.median():.1%}, a tenth by more than {gap.quantile(0.9):.1%}")
+if truth is not None:
+    mask = both & (truth > 0)
+    gap, error = (mirrored / depth).log().abs()[mask], (depth * median_scale(depth[mask], truth[mask]) / truth).log().abs()[mask]
+    parts = error[gap.argsort()].chunk(4)
+    print("error of the quarters, from most to least agreement:", "  ".join(f"{part.mean():.3f}" for part in parts))
+
+# %% [markdown]
+# It disagrees about the engine, the headlamp and the right-hand border, and agrees about the floor: there is only one way for a floor to be. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
+# weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement shows an error; agreement shows nothing.**
+#
+# ## Recap
+#
+# - A network sees a resized middle of your picture; outside there is no answer.
+# - Order, relative, metric: each claim needs more than the one before, and the last one needs the lens.
+# - Metres scale with the focal length; photos often say theirs, cropped ones say a wrong one.
+# - Points are honest, surfaces must be torn where depth jumps.
+# - Agreement with the mirror image is no proof; disagreement is.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1, by hand
+# :class: exercise
+# A photo of 3000 × 4000 (upright) says "52 mm" on film. What is its $f$ in pixels, and at a width of 320? A network trained with $f = 259$ says that the cat is 1.2 m away. How far is it?
+# ```
+#
+# ```{admonition} Solution 1
+# :class: dropdown
+# The diagonal is 5000 pixels whichever way the camera is held: $f = 52 \cdot 5000/43.27 = 6009$. Made 320 wide it is $6009 \cdot 320/3000 = 641$. The cat is at $1.2 \cdot 641/259 = 2.97$ m. (The network sees
+# an upright picture's middle only, at the width of its frame; the scale is the same.)
+# ```
+#
+# ```{admonition} Exercise 2, in code
+# :class: exercise
+# Complete `one_measurement`: you measured that pixel (v, u) is `metres` away. Return the map in metres. 0 must stay 0. The cell fails until it is right.
+# ```
+
+
+# %% tags=["raises-exception", "hide-output"]
+def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> torch.Tensor:
+    return relative  # your line here
+
+
+asked = torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])
+assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], "not yet"
+
+# %% [markdown]
+# ```{admonition} Solution 2
+# :class: dropdown
+# Relative depth has one unknown factor, and one measurement fixes it. The measured pixel must have an answer.
+# ```
+
+
+# %% tags=["hide-cell", "nbval-check-output"]
+def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> torch.Tensor:
+    if not relative[0, v, u] > 0:
+        raise ValueError("the network says nothing about this pixel")
+    return relative * (metres / relative[0, v, u])
+
+
+print("right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]])
+
+# %% [markdown]
+# ```{admonition} Exercise 3, open
+# :class: exercise
+# You photograph a poster of a street, hung on your wall. What will the network answer, and what *should* it?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# It should answer with the wall: flat, two metres away. It will draw part of the street, because the cues that it learned, lines that meet and textures that shrink, are all on the poster. People do the same if they see nothing
+# but the poster. The frame, the shadow on the wall and a second view from the side give it away; of these a single picture has only the first two. See which cues a network uses in
+# [the experiments](eigen_experiments).
+# ```
+#
+# ```{admonition} Exercise 4, open
+# :class: exercise
+# A shop wants to know from one telephone photo whether a sofa fits into a room. Which claim does it need, what would you ask of the customer, and how would you state the error?
+# ```
+#
+# ```{admonition} Discussion
+# :class: dropdown
+# Metric depth, or rather a metric *length* between two points. One known length in the picture (a sheet of paper on the floor near the wall) fixes the factor without trusting any lens. Measure on rooms with known sizes how far the lengths
+# are off, at the distances that matter, and state an interval that holds in nineteen of twenty rooms, not a mean error. If it is wider than the gap beside the sofa, the answer is a tape measure.
+# ```
+#
+# Next: [training at scale](training_at_scale).
