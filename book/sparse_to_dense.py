@@ -261,12 +261,12 @@ rows, columns = (int(field.any(axis).sum()) * 4 for axis in (1, 0))
 print(f"{rows} rows and {columns} columns of pixels")
 
 # %% [markdown]
-# More than the height of the maps that it learned from: four sizes, each half of the one before, double the reach of every window.
+# More than the whole height and width of the maps that it learned from: four sizes, each half of the one before, double the reach of every window.
 #
 # ## Does it work?
 #
-# The real scene, from a tenth of its pixels. All three were shown the same pixels. *Colour-guided* filling is allowed to look at the
-# picture as well: it averages neighbours that are near and of a similar colour, where the other two know depth alone.
+# The real scene, from a tenth of its pixels. All four methods were shown the same pixels. *Colour-guided* filling is allowed to look at the
+# picture as well: it averages neighbours that are near and of a similar colour, where the other three know depth alone.
 
 # %%
 fillings = {
@@ -306,8 +306,8 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # | mixed | {result}`sparse-nyu/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.nearest.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.linear.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.linear.ssim::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.all.ssim::.3f` |
 # | grid | {result}`sparse-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.nearest.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.linear.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.linear.ssim::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.all.ssim::.3f` |
 #
-# (`results/sparse-nyu/cpu-0.json`, one seed.) For uniform samples the network's RMSE is lower by
-# {result}`sparse-nyu/cpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.value::.4f` m than interpolation's, with a 95 % interval over
+# (`results/sparse-nyu/cpu-0.json`, one seed.) For uniform samples the network's RMSE differs from interpolation's by
+# {result}`sparse-nyu/cpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.value::.4f` m, with a 95 % interval over
 # images from {result}`sparse-nyu/cpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.low::.4f` to
 # {result}`sparse-nyu/cpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.high::.4f` m.
 #
@@ -319,7 +319,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # network is steadier there. But a network is steadiest when its error comes from *elsewhere*: if shrinking and enlarging blur every
 # outline by several pixels, then where the samples sit makes no difference to that blur. Independence of the input is what one
 # sees when the input has stopped being the limit. The experiment that would tell is the published network at twice its inner size
-# (`interpolation-nyu` with a smaller `shrink`): if the blur is the reason, its dependence on the pattern must grow while its error falls.
+# (the recipe `interpolation-nyu`, its map made half as large instead of a quarter): if the blur is the reason, its dependence on the pattern must grow while its error falls.
 #
 # Note also the direction. In their Matterport3D table the gradient pattern is the *worst* of the four; on NYU maps it is the best by
 # far. A steep place in a noisy map is often noise, and then this pattern collects the noise. The patterns rank scenes' noise as much as they rank methods.

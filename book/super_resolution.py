@@ -258,7 +258,7 @@ for name, made in ways.items():
 #
 # **Predict first.** Which of the four will have the lowest RMSE? Which would you choose by eye?
 
-# %% mystnb={"image": {"alt": "An excerpt of Middlebury's Cones: picture, truth, bicubic enlargement, and what the published generator makes of the small map with the squared error alone, with features, with the critic, with total variation; then our network."}, "figure": {"caption": "An excerpt of Cones {cite}`scharstein2003`, eight times enlarged. Disparities in levels of 8 bits; near is bright. Four are one network, trained with one term more each time; the last one is ours, without a critic."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "An excerpt of Middlebury's Cones: picture, truth, bicubic enlargement, and what the published generator makes of the small map with the squared error alone, with features, with the critic, with total variation; then our network."}, "figure": {"caption": "An excerpt of Cones {cite}`scharstein2003`, eight times enlarged. Disparities in levels of 8 bits; near is bright. Four are one network, trained with one term more each time; the last one is ours, without a critic."}}
 cones = gallery.enlarged("cones")
 panels = {"truth": cones.truth, **{name: cones.answers[name] for name in cones.answers if name != "critic × 10"}}
 figure, axes = plt.subplots(2, 4, figsize=(plots.WIDTH, 3.3), layout="constrained")
@@ -381,7 +381,7 @@ for name, depth in views.items():
 # ## Better, without a critic
 #
 # Which part of the published network's trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh: residual blocks, a squared error with a little absolute error beside it, the mean of each cell
-# kept exactly, and four times the samples. It learned from rendered rooms whose maps were made harder: three quarters are turned into disparities, half get one outline more (a part of the mirrored map is put before them), and three in
+# kept exactly, and eight times the samples. It learned from rendered rooms whose maps were made harder: three quarters are turned into disparities, half get one outline more (a part of the mirrored map is put before them), and three in
 # ten come in steps, as the disparities do that a stereo matcher counts in whole pixels. No real map was among them.
 #
 # RMSE on Middlebury's scenes {cite}`scharstein2002,scharstein2003,scharstein2014`, in levels of 8 bits (Motorcycle: in pixels of disparity), under `makarov18`; the last column is MS-Net, a network without picture or GAN that

@@ -156,7 +156,7 @@ for name, factor in {"wide": 0.75, "as in training": 1.0, "long": 1.5}.items():
     print(f"{name:15s} f {factor * trained:4.0f}: answer / truth {ratio:.2f}, AbsRel {errors[0]:.3f}", end="")
     print(f", corrected {errors[1]:.3f}")
 
-# %% mystnb={"image": {"alt": "Two bars for each of three lenses: the error as answered and after correcting for the focal length. The correction lowers the error for the long lens and the wide one."}, "figure": {"caption": "AbsRel on the same rendered rooms through three lenses, as answered and multiplied by the ratio of focal lengths."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two bars for each of three lenses: the error as answered and after correcting for the focal length. The correction lowers the error for the long lens and the wide one."}, "figure": {"caption": "AbsRel on the same rendered rooms through three lenses, as answered and multiplied by the ratio of focal lengths."}}
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.6), layout="constrained")
 for k, label in enumerate(("as answered", "corrected")):
     axis.bar([i + 0.38 * k for i in range(3)], [row[2 + k] for row in rows.values()], 0.36, color=plots.PALETTE[k], label=label)
