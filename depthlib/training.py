@@ -47,7 +47,7 @@ from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.randomness import keys, set_dropout_keys
-from depthlib.recipe import DataSpec, Phase, Recipe, from_dict
+from depthlib.recipe import DataSpec, Phase, Recipe, from_dict, recipe_names
 from depthlib.sample import RGBD, collate
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, Unwatched, machine
@@ -105,9 +105,11 @@ def make_model(recipe: Recipe) -> DepthModel:
     if recipe.model.weights:
         start = latest_checkpoint(recipe.model.weights)
         if start is None:
+            place = Path(recipe.model.weights)
+            named = place.parent.name if place.parent.name in recipe_names() else "eigen-rooms"
             raise DepthError(
-                f"model.weights: no checkpoint in {recipe.model.weights}. Train one first, for example "
-                f"`depthlib run eigen-rooms --out {recipe.model.weights}`, or set model.weights to null."
+                f"model.weights: no checkpoint in {place}. Train one first, for example `depthlib run {named} --out {place}`, "
+                "or set model.weights to null."
             )
         load_weights(start, model)
     return model

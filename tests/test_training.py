@@ -130,8 +130,10 @@ def test_starting_weights_are_used_and_missing_ones_named(tiny_recipe, tmp_path)
         for a, b in zip(make_model(started).state_dict().values(), run.model.state_dict().values(), strict=True)
     )
     nowhere = dataclasses.replace(started, model=dataclasses.replace(started.model, weights=str(tmp_path / "no")))
-    with pytest.raises(DepthError, match="no checkpoint in"):
+    with pytest.raises(DepthError, match="no checkpoint in .*`depthlib run eigen-rooms --out"):
         make_model(nowhere)
+    with pytest.raises(DepthError, match="`depthlib run superres-base --out runs/superres-base/none`"):
+        make_model(load_recipe("superres-gan", "smoke", **{"model.weights": "runs/superres-base/none"}))
 
 
 def test_the_papers_rates_go_to_the_papers_layers():
