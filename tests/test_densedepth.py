@@ -282,4 +282,4 @@ def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_pat
     assert main([*arguments, "--out", str(tmp_path / "run")]) == 0
     photo = next((pairs / "rgb").iterdir())
     assert main(["predict", str(photo), "--checkpoint", str(tmp_path / "run"), "--out", str(tmp_path / "o")]) == 0
-    assert "median" in capsys.readouterr().out and len(list((tmp_path / "o").iterdir())) == 3
+    assert "median" in capsys.readouterr().out and len(list((tmp_path / "o").iterdir())) == 4

@@ -96,7 +96,7 @@ def test_what_networks_made_of_two_small_maps_belongs_to_these_maps():
     (top, left), (height, width) = kept.corner, kept.truth.shape
     truth = room["depth"][0, top : top + height, left : left + width].numpy()
     np.testing.assert_allclose(kept.truth, truth, atol=6e-4)
-    assert list(kept.answers) == ["bicubic", "squared error", "+ features", "+ critic", "+ variation", "ours"]
+    assert list(kept.answers) == ["bicubic", "squared error", "+ features", "+ critic", "+ variation", "critic × 10", "ours"]
     bicubic = Enlargement("bicubic", 8).of(collate([room]))[0, 0, top : top + height, left : left + width].numpy()
     np.testing.assert_allclose(kept.answers["bicubic"], bicubic, atol=6e-4)
     for scene in ("room", "cones"):
