@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 
 from depthlib import camera, randomness
@@ -14,12 +15,13 @@ from depthlib.data.scenes.faults import REACH, kinect, velodyne
 from depthlib.data.scenes.render import Frame, render
 from depthlib.data.scenes.roads import make_roads
 from depthlib.data.scenes.rooms import make_rooms
-from depthlib.data.scenes.scene import Scene
+from depthlib.data.scenes.scene import Scene, joined
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check_size
 
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
+_PIECE = 16  # scenes that a process composes at once
 
 
 def _device(name: str | torch.device, source: str) -> torch.device:
@@ -38,15 +40,20 @@ class _Scenes(ABC):
     """Makes, renders and packs scenes; subclasses say which."""
 
     name: str
-    purpose: str
+    #: Composes scenes from a seed and their numbers.
+    composer: Callable[[int, Sequence[int]], Scene]
 
-    def __init__(self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device) -> None:
+    def __init__(
+        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int
+    ) -> None:
         if not isinstance(count, int) or count < 1:
             raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
         if not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise DepthError(f"{self.name}: seed is {seed!r}; expected a whole number from 0.")
         self.count, self.seed, self.size = count, seed, check_size(size, self.name)
-        self.faults, self.device = faults, _device(device, self.name)
+        if not isinstance(processes, int) or processes < 1:
+            raise DepthError(f"{self.name}: processes is {processes!r}; expected a whole number, 1 or more.")
+        self.faults, self.device, self.processes = faults, _device(device, self.name), processes
 
     def __len__(self) -> int:
         return self.count
@@ -66,9 +73,13 @@ class _Scenes(ABC):
         frame = render(scene, self.K().to(self.device), None, *self.size)
         return self.pack(wanted, frame)
 
-    @abstractmethod
     def make(self, indices: Sequence[int]) -> Scene:
         """The scenes behind some samples, to look at from elsewhere."""
+        if self.processes == 1 or len(indices) <= _PIECE:
+            return self.composer(self.seed, indices).to(self.device)
+        pieces = [indices[i : i + _PIECE] for i in range(0, len(indices), _PIECE)]
+        compose = delayed(self.composer)
+        return joined(Parallel(self.processes)(compose(self.seed, piece) for piece in pieces)).to(self.device)
 
     @abstractmethod
     def K(self) -> Tensor:
@@ -116,6 +127,7 @@ class Rooms(_Scenes):
         size: rows and columns.
         faults: depth as a structured-light sensor would measure it, with holes and noise.
         device: where to render; samples stay there.
+        processes: that compose scenes. A GPU renders them faster than one core invents them.
 
     >>> rooms = Rooms(10, size=(24, 32))
     >>> sample = rooms[3]
@@ -124,15 +136,13 @@ class Rooms(_Scenes):
     """
 
     name = "rooms"
+    composer = staticmethod(make_rooms)
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (240, 320), faults: bool = False,
-        device: str | torch.device = "cpu",
+        device: str | torch.device = "cpu", processes: int = 1,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device)
-
-    def make(self, indices: Sequence[int]) -> Scene:
-        return make_rooms(self.seed, indices).to(self.device)
+        super().__init__(count, seed, size, faults, device, processes)
 
     def K(self) -> Tensor:
         return camera.nyu_v2(*self.size)
@@ -152,6 +162,7 @@ class Roads(_Scenes):
         size: rows and columns.
         faults: ``depth`` is the scan itself, as in KITTI; else the truth up to 80 m. Sky is missing (0) in both.
         device: where to render; samples stay there.
+        processes: that compose scenes. A GPU renders them faster than one core invents them.
 
     >>> roads = Roads(10, size=(48, 156))
     >>> sample = roads[0]
@@ -160,15 +171,13 @@ class Roads(_Scenes):
     """
 
     name = "roads"
+    composer = staticmethod(make_roads)
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (188, 621), faults: bool = False,
-        device: str | torch.device = "cpu",
+        device: str | torch.device = "cpu", processes: int = 1,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device)
-
-    def make(self, indices: Sequence[int]) -> Scene:
-        return make_roads(self.seed, indices).to(self.device)
+        super().__init__(count, seed, size, faults, device, processes)
 
     def K(self) -> Tensor:
         return camera.kitti(*self.size)

@@ -7,7 +7,10 @@ blocks: no tensor ever holds pixels times primitives.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from functools import lru_cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -16,6 +19,15 @@ from depthlib.data.scenes.scene import BOX, EMPTY, ROUND
 
 TILE = 16
 FAR = 1e9
+
+
+@lru_cache(maxsize=1)
+def gpu_kernels() -> ModuleType | None:
+    """:mod:`depthlib.data.scenes.raycast_gpu`, or None where PyTorch came without Triton."""
+    try:
+        return importlib.import_module("depthlib.data.scenes.raycast_gpu")
+    except ImportError:
+        return None
 
 
 def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
@@ -141,6 +153,11 @@ def first_hit(
     best = torch.full_like(x, FAR)
     index = torch.full(x.shape, -1, dtype=torch.int32, device=x.device)
     numbers = torch.cat((matrix.flatten(1), origin, profile, depth[:, None]), 1)
+    if x.is_cuda and (kernels := gpu_kernels()):
+        kernels.first_hit(
+            x.contiguous(), y.contiguous(), (mask & (kind == BOX), mask & (kind == ROUND)), base, numbers, best, index
+        )
+        return best, index
     for shape in (BOX, ROUND):
         order, table, active = candidates(mask & (kind == shape), base)
         if not active:
@@ -178,7 +195,11 @@ def any_hit(
         origin, matrix: world to unit-shape coordinates, q = matrix · p + origin.
     """
     blocked = torch.zeros(start.shape[1:], dtype=torch.bool, device=start.device)
-    numbers = torch.cat((matrix.flatten(1), origin, profile), 1)
+    numbers = torch.cat((matrix.flatten(1), origin, profile, torch.zeros_like(profile[:, :1])), 1)
+    if start.is_cuda and (kernels := gpu_kernels()):
+        masks = mask & (kind == BOX), mask & (kind == ROUND)
+        kernels.any_hit(start.contiguous(), way.contiguous(), masks, base, numbers, blocked.view(torch.int8))
+        return blocked
     for shape in (BOX, ROUND):
         order, table, active = candidates(mask & (kind == shape), base)
         if not active:
@@ -188,7 +209,7 @@ def any_hit(
         s, w, found = start[:, order], way[:, order], blocked[order]
         listed = numbers[table[: active[0]]]
         for k, n in enumerate(active):
-            m = listed[:n, k].t().unsqueeze(-1).unbind()  # fifteen [n, 1]
+            m = listed[:n, k].t().unsqueeze(-1).unbind()  # sixteen [n, 1]
             sx, sy, sz = s[:, :n].unbind()
             wx, wy, wz = w[:, :n].unbind()
             d = [(wx * m[r]).add_(wy * m[r + 1]).add_(wz * m[r + 2]) for r in (0, 3, 6)]

@@ -20,7 +20,7 @@ from depthlib.data.scenes.scene import BOX, EMPTY, Scene
 from depthlib.errors import DepthError
 from depthlib.sample import check_size
 
-_CHUNK = {"cpu": 1, "cuda": 16}  # images at once: one stays in a core's cache; many fill a GPU
+_CHUNK = {"cpu": 1, "cuda": 64}  # images at once: one stays in a core's cache; many fill a GPU
 _AMBIENT_REACH = 0.9  # metres; how far an ambient occlusion ray looks
 _DIRECT, _SUN, _SKY = slice(9, 12), slice(0, 3), slice(3, 6)
 

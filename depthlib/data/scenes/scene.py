@@ -9,7 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from depthlib.data.scenes.materials import Material
@@ -190,8 +192,9 @@ def assemble(builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]]
     material = torch.zeros(len(builders), most, Material.SIZE)
     lights = torch.zeros(len(builders), most_lights, 15)
     for i, b in enumerate(builders):
-        rows[i, : len(b.rows)] = torch.tensor(b.rows)
-        material[i, : len(b.rows)] = torch.tensor([m.values for m in b.materials])
+        # NumPy reads lists of lists five times faster than PyTorch
+        rows[i, : len(b.rows)] = torch.from_numpy(np.array(b.rows, np.float32))
+        material[i, : len(b.rows)] = torch.from_numpy(np.array([m.values for m in b.materials], np.float32))
         if b.lights:
             lights[i, : len(b.lights)] = torch.tensor(b.lights)
     stacked = {key: torch.tensor([r[key] for r in rest]) for key in ("sun", "portal", "ambient", "sky", "look")}
@@ -201,6 +204,25 @@ def assemble(builders: Sequence[Builder], rest: Sequence[dict[str, list[float]]]
         material=material, shell=rows[:, :, 19] > 0, lights=lights, pose=torch.stack(list(poses)),
         scale=torch.ones(len(builders)), **stacked,
     )  # fmt: skip
+
+
+def joined(scenes: Sequence[Scene]) -> Scene:
+    """Batches of scenes as one, padded to the largest.
+
+    >>> from depthlib.data.scenes import make_rooms
+    >>> len(joined([make_rooms(0, [0, 1]), make_rooms(0, [2])]))
+    3
+    """
+    sizes = {"lights": max(s.lights.shape[1] for s in scenes)}
+    most = max(s.kind.shape[1] for s in scenes)
+    sizes |= dict.fromkeys(("kind", "centre", "half", "rotation", "profile", "material", "shell"), most)
+
+    def padded(tensor: Tensor, name: str) -> Tensor:
+        missing = sizes[name] - tensor.shape[1] if name in sizes else 0
+        blank = [0, 0] * (tensor.ndim - 2) + [0, missing]
+        return F.pad(tensor, blank, value=1 if name == "half" else 0) if missing else tensor
+
+    return Scene(**{f.name: torch.cat([padded(getattr(s, f.name), f.name) for s in scenes]) for f in fields(Scene)})
 
 
 def camera_pose(x: float, height: float, z: float, yaw: float, pitch: float, roll: float) -> Tensor:
