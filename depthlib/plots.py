@@ -421,7 +421,9 @@ def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, ti
     return _in_space(figure, title or "Interactive point cloud: the photograph's pixels placed at their depth", title)
 
 
-def surface(depth: Image, K: Image, rgb: Image, tear: float = 0.1, max_points: int = 12_000, title: str = "") -> go.Figure:
+def surface(
+    depth: Image, K: Image, rgb: Image, tear: float = 0.1, max_points: int = 12_000, title: str = ""
+) -> go.Figure:
     """A depth map as a coloured surface, torn where depth jumps, to turn with the mouse; works in a page with no kernel.
 
     Args:

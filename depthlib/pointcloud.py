@@ -62,7 +62,9 @@ def surface(
     torch.Size([8, 3])
     """
     if not tear > 0 or most < 1:
-        raise DepthError(f"surface: tear is {tear:g}, most {most}; expected a share above 0, such as 0.1, and 1 or more.")
+        raise DepthError(
+            f"surface: tear is {tear:g}, most {most}; expected a share above 0, such as 0.1, and 1 or more."
+        )
     step = math.ceil(math.sqrt(depth.numel() / most))
     if step > 1:
         K = torch.cat((K[:2] / step, K[2:]))  # pixel (v, u) of what is taken was (step·v, step·u)
@@ -81,9 +83,7 @@ def surface(
     return points, colours, corners[0][whole]
 
 
-def write_ply(
-    path: str | os.PathLike[str], points: Tensor, colours: Tensor, triangles: Tensor | None = None
-) -> None:
+def write_ply(path: str | os.PathLike[str], points: Tensor, colours: Tensor, triangles: Tensor | None = None) -> None:
     """Write points [N, 3] and colours [N, 3] in [0, 1], and triangles int64 [M, 3] of them if there are any, as a binary PLY
     file, atomically.
     """

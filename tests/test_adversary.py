@@ -34,7 +34,10 @@ def vgg(tmp_path, monkeypatch):
     layers = VGGFeatures(weights=False).layers
     for name, parameter in layers.named_parameters():
         parameter.data *= 0.02 if name == "0.weight" else 1.0
-    save_file({f"features.{k}": v.contiguous() for k, v in layers.state_dict().items()}, tmp_path / "vgg16_conv1_1-conv3_1.safetensors")
+    save_file(
+        {f"features.{k}": v.contiguous() for k, v in layers.state_dict().items()},
+        tmp_path / "vgg16_conv1_1-conv3_1.safetensors",
+    )
     monkeypatch.setenv("DEPTHLIB_WEIGHTS", str(tmp_path))
     return tmp_path
 
@@ -45,7 +48,9 @@ def test_the_pixel_terms_are_those_of_a_map_that_spans_two(maps):
     for b in range(3):
         known = target[b][mask[b]]
         error = (prediction[b][mask[b]] - known) / (known.max() - known.min()) * 2
-        assert values[b].item() == pytest.approx((2 * error.square().mean() + 0.5 * error.abs().mean()).item(), rel=1e-4)
+        assert values[b].item() == pytest.approx(
+            (2 * error.square().mean() + 0.5 * error.abs().mean()).item(), rel=1e-4
+        )
     assert weights.tolist() == [1, 1, 1]
     other = ReconstructionLoss(square=2.0, absolute=0.5)(40 * prediction + 7, 40 * target + 7, mask)[0]
     torch.testing.assert_close(other, values, rtol=1e-4, atol=1e-6)  # in any unit
@@ -84,7 +89,9 @@ def test_weights_of_another_network_are_named(vgg, tmp_path, monkeypatch):
         VGGFeatures()
     monkeypatch.delenv("DEPTHLIB_WEIGHTS")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
-    monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda *a, **k: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(
+        "torch.hub.load_state_dict_from_url", lambda *a, **k: (_ for _ in ()).throw(OSError("no network"))
+    )
     with pytest.raises(DepthError, match="Fetch http.* and put it at"):
         VGGFeatures()
 
@@ -121,7 +128,9 @@ def test_the_signs_of_both_losses():
     assert caught(torch.zeros(1), torch.zeros(1)).item() == pytest.approx(2 * math.log(2))
 
 
-@pytest.mark.parametrize("options", [{"perceptual": -1}, {"adversarial": math.nan}, {"critic_width": 0}, {"critic_width": 1.5}])
+@pytest.mark.parametrize(
+    "options", [{"perceptual": -1}, {"adversarial": math.nan}, {"critic_width": 0}, {"critic_width": 1.5}]
+)
 def test_what_is_no_weight_is_refused(options):
     with pytest.raises(DepthError, match=next(iter(options))):
         ReconstructionLoss(**options)

@@ -8,7 +8,21 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "depthlib"
-LEAVES = {"errors", "randomness", "camera", "sample", "typed", "ssim", "files", "filling", "processes", "timing", "stopping", "pretrained", "perceptual"}
+LEAVES = {
+    "errors",
+    "randomness",
+    "camera",
+    "sample",
+    "typed",
+    "ssim",
+    "files",
+    "filling",
+    "processes",
+    "timing",
+    "stopping",
+    "pretrained",
+    "perceptual",
+}
 ROOMS = {"data", "augment", "models", "losses", "metrics", "structure", "alignment", "protocols"}
 
 

@@ -43,7 +43,9 @@ def store(tmp_path):
 
 def test_bytes_become_the_same_floats(store):
     here = decode_batch(store.encoded(range(8)))
-    there = decode_batch({k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in store.encoded(range(8)).items()})
+    there = decode_batch(
+        {k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in store.encoded(range(8)).items()}
+    )
     torch.testing.assert_close(here["depth"], there["depth"].cpu(), rtol=1e-6, atol=0)  # a GPU divides by multiplying
     torch.testing.assert_close(here["rgb"], there["rgb"].cpu(), rtol=0, atol=1e-7)
 
@@ -62,7 +64,9 @@ def test_augmentation_moves_the_same_pixels(store):
     here = decode_batch(store.encoded(range(8)))
     there = {k: v.cuda() if isinstance(v, torch.Tensor) else v for k, v in here.items()}
     a, b = augment(here, (228, 304), NYU, 3, 5), augment(there, (228, 304), NYU, 3, 5)
-    assert ((a["depth"] - b["depth"].cpu()).abs() < 1e-4).float().mean() > 0.999  # at a rounding tie a neighbour may win
+    assert (
+        (a["depth"] - b["depth"].cpu()).abs() < 1e-4
+    ).float().mean() > 0.999  # at a rounding tie a neighbour may win
     assert (a["rgb"] - b["rgb"].cpu()).abs().mean() < 1e-4
 
 
@@ -83,7 +87,10 @@ def test_sums_of_errors_agree():
     prediction, truth = torch.rand(3, 1, 48, 64) + 1, torch.rand(3, 1, 48, 64) + 1
     mask = torch.rand(3, 1, 48, 64) > 0.5
     torch.testing.assert_close(
-        error_sums(prediction, truth, mask), error_sums(prediction.cuda(), truth.cuda(), mask.cuda()).cpu(), rtol=1e-6, atol=1e-6
+        error_sums(prediction, truth, mask),
+        error_sums(prediction.cuda(), truth.cuda(), mask.cuda()).cpu(),
+        rtol=1e-6,
+        atol=1e-6,
     )
 
 
@@ -135,7 +142,9 @@ def test_the_store_feeds_a_gpu(store, tiny_recipe, tmp_path):
     data = dataclasses.replace(tiny_recipe.data, name="store", options={"root": str(store.folder)})
     model = dataclasses.replace(tiny_recipe.model, options={**tiny_recipe.model.options, "width": 1.0})
     phase = dataclasses.replace(tiny_recipe.phases[0], batch=32, samples=32 * 60, precision="bf16")
-    recipe = dataclasses.replace(tiny_recipe, data=data, model=model, phases=(phase,), evaluate=(), speed=Speed(readers=4))
+    recipe = dataclasses.replace(
+        tiny_recipe, data=data, model=model, phases=(phase,), evaluate=(), speed=Speed(readers=4)
+    )
     watch = Stopwatch()
     train(recipe, tmp_path / "run", progress=False, watch=watch)
     steps = watch.steps[10:-1]

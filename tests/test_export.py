@@ -230,15 +230,36 @@ def test_a_network_that_is_shown_some_depth_leaves_and_arrives_too(name, guided,
     observation = SparseDepth() if name == "sparse_to_dense" else SmallDepth(8)
     for size in ((50, 70), (64, 96)):  # neither whole blocks nor whole cells, and both
         dataset = Folder(pairs, size=size)
-        ours, theirs = (evaluate(p, dataset, "makarov18") for p in (Shown(model, observation), reconstruction_from_onnx(path, observation)))
+        ours, theirs = (
+            evaluate(p, dataset, "makarov18")
+            for p in (Shown(model, observation), reconstruction_from_onnx(path, observation))
+        )
         assert theirs.metrics == pytest.approx(ours.metrics, rel=1e-3, abs=1e-4)
     with pytest.raises(DepthError, match="starts from some true depth"):
         from_onnx(path)
     other = SmallDepth(8) if name == "sparse_to_dense" else SmallDepth(4)
-    with pytest.raises(DepthError, match="is shown 'sparse'" if name == "sparse_to_dense" else "enlarges 8 times, not 4"):
+    with pytest.raises(
+        DepthError, match="is shown 'sparse'" if name == "sparse_to_dense" else "enlarges 8 times, not 4"
+    ):
         reconstruction_from_onnx(path, other)
     given = f"fill:{path}:uniform:0.1" if name == "sparse_to_dense" else f"enlarge:{path}:8"
-    assert main(["evaluate", given, "--against", "folder", "--option", f"root={pairs}", "--size", "64x96", "--protocol", "makarov18"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                given,
+                "--against",
+                "folder",
+                "--option",
+                f"root={pairs}",
+                "--size",
+                "64x96",
+                "--protocol",
+                "makarov18",
+            ]
+        )
+        == 0
+    )
     assert f"{ours.metrics['rmse']:.3f}" in capsys.readouterr().out
 
 

@@ -68,7 +68,9 @@ def test_the_boxed_network_for_sparse_depth_is_small_and_as_good_as_its_card_say
 def test_the_boxed_network_for_sparse_depth_beats_interpolation_where_it_has_never_been():
     rooms = open_dataset("rooms", "test", (240, 320), count=6, keep=True)
     shown = SparseDepth(("uniform",), (0.1,))
-    ours, linear = (evaluate(p, rooms, "makarov18") for p in (Shown(load_model("box/sparse"), shown), Completion("linear")))
+    ours, linear = (
+        evaluate(p, rooms, "makarov18") for p in (Shown(load_model("box/sparse"), shown), Completion("linear"))
+    )
     assert ours.metrics["rmse"] < linear.metrics["rmse"]
 
 
@@ -82,7 +84,9 @@ def test_the_boxed_networks_that_enlarge_are_small_and_better_than_bicubic(facto
     assert all(table(entry) in card for entry in run["metrics"].values()) and run["command"] in card
     model, seen = load_model(f"box/{name}"), SmallDepth(factor)
     rooms = open_dataset("rooms", "test", (240, 320), count=6, keep=True)
-    ours, bicubic = (evaluate(p, rooms, "makarov18").metrics for p in (Shown(model, seen), Enlargement("bicubic", factor)))
+    ours, bicubic = (
+        evaluate(p, rooms, "makarov18").metrics for p in (Shown(model, seen), Enlargement("bicubic", factor))
+    )
     assert ours["rmse"] < 0.85 * bicubic["rmse"] and ours["ssim"] > bicubic["ssim"]
     # a real map that nobody has to download: what the halved weights say is what the card says
     real = open_dataset("disparities", "test", None, scenes=["motorcycle"])
@@ -96,7 +100,15 @@ def test_what_networks_made_of_two_small_maps_belongs_to_these_maps():
     (top, left), (height, width) = kept.corner, kept.truth.shape
     truth = room["depth"][0, top : top + height, left : left + width].numpy()
     np.testing.assert_allclose(kept.truth, truth, atol=6e-4)
-    assert list(kept.answers) == ["bicubic", "squared error", "+ features", "+ critic", "+ variation", "critic × 10", "ours"]
+    assert list(kept.answers) == [
+        "bicubic",
+        "squared error",
+        "+ features",
+        "+ critic",
+        "+ variation",
+        "critic × 10",
+        "ours",
+    ]
     bicubic = Enlargement("bicubic", 8).of(collate([room]))[0, 0, top : top + height, left : left + width].numpy()
     np.testing.assert_allclose(kept.answers["bicubic"], bicubic, atol=6e-4)
     for scene in ("room", "cones"):

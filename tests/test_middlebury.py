@@ -110,7 +110,9 @@ def test_disparities_are_grey_levels_and_one_scene_gives_the_set_its_name(levels
     one = open_dataset("disparities", root=levels, scenes=["teddy"])
     sample = one[0]
     assert one.name == sample["dataset"] == "teddy" and sample["depth"][0, 3, 4] == 0
-    assert np.array_equal(sample["depth"][0].numpy(), np.asarray(Image.open(levels / "teddy" / "disp2.png")).astype(np.float32))
+    assert np.array_equal(
+        sample["depth"][0].numpy(), np.asarray(Image.open(levels / "teddy" / "disp2.png")).astype(np.float32)
+    )
     assert every[2]["depth"].equal(Motorcycle()[0]["disparity"]) and every[2]["index"] == 2
     assert one.fingerprint() != every.fingerprint()
 
@@ -144,5 +146,7 @@ def test_scenes_that_are_not_there_are_refused(levels, options, says):
 def test_the_real_scenes_are_scored_as_the_literature_does_it(middlebury_root):
     """Bicubic x8 on Tsukuba, whose published 7.52 no treatment of holes gives (12.5 to 15.4 were measured independently)."""
     dataset = open_dataset("disparities", root=middlebury_root, scenes=["tsukuba"])
-    average, pick = (evaluate(Enlargement("bicubic", 8, how), dataset, "makarov18").metrics["rmse"] for how in ("average", "pick"))
+    average, pick = (
+        evaluate(Enlargement("bicubic", 8, how), dataset, "makarov18").metrics["rmse"] for how in ("average", "pick")
+    )
     assert 12.5 < average < pick < 15.4

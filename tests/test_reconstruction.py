@@ -93,7 +93,12 @@ def test_a_small_map_has_the_middle_of_each_cell_and_goes_on_where_it_does_not_f
     assert small[0, 0, :2, :2].tolist() == depth[0, 0, [2, 6]][:, [2, 6]].tolist()
     assert small[0, 0, 2, 2] == depth[0, 0, 9, 10]
     depth[0, 0, 2, 2] = 0  # a hole takes its nearest known value first
-    assert SmallDepth(4, "pick").of(batch_of(depth))[0, 0, 0, 0] in (depth[0, 0, 1, 2], depth[0, 0, 2, 1], depth[0, 0, 2, 3], depth[0, 0, 3, 2])
+    assert SmallDepth(4, "pick").of(batch_of(depth))[0, 0, 0, 0] in (
+        depth[0, 0, 1, 2],
+        depth[0, 0, 2, 1],
+        depth[0, 0, 2, 3],
+        depth[0, 0, 3, 2],
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,11 +173,15 @@ def test_an_enlarged_map_follows_its_unit_and_its_zero(factor, guided):
 @pytest.mark.parametrize("factor", [4, 8, 16])
 def test_an_enlarged_map_is_what_was_shown_when_it_is_made_small_again(factor):
     small, model = plane(12, 16), stirred("upsampler", factor=factor, width=8, blocks=1)
-    torch.testing.assert_close(torch.nn.functional.avg_pool2d(enlarge(model, small), factor), small, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        torch.nn.functional.avg_pool2d(enlarge(model, small), factor), small, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_flat_map_stays_flat():
-    assert enlarge(build_model("upsampler", factor=8, width=8, blocks=1), torch.full((1, 6, 8), 3.0)).unique().tolist() == [3.0]
+    assert enlarge(
+        build_model("upsampler", factor=8, width=8, blocks=1), torch.full((1, 6, 8), 3.0)
+    ).unique().tolist() == [3.0]
 
 
 def test_what_a_network_cannot_be_shown_is_refused():
@@ -203,7 +212,10 @@ def test_what_a_network_cannot_be_shown_is_refused():
 @pytest.mark.parametrize("name", ["sparse_to_dense", "upsampler"])
 def test_a_compiled_network_answers_as_the_plain_one(name):
     options = {"levels": 2} if name == "sparse_to_dense" else {"factor": 4, "blocks": 1}
-    model, shown = stirred(name, width=8, **options), plane(16, 24) if name == "upsampler" else sparsify(plane(64, 96), "uniform", 0.1)
+    model, shown = (
+        stirred(name, width=8, **options),
+        plane(16, 24) if name == "upsampler" else sparsify(plane(64, 96), "uniform", 0.1),
+    )
     door = enlarge if name == "upsampler" else complete
     expected = door(model, shown)
     torch.testing.assert_close(quick(model, "fp32")(shown), expected, rtol=1e-4, atol=1e-4)
@@ -216,7 +228,10 @@ def test_a_compiled_network_answers_as_the_plain_one(name):
 
 def test_metres_are_what_they_say():
     prediction = torch.tensor([1.0, 2.0, 9.0]).reshape(1, 1, 1, 3)
-    target, mask = torch.tensor([1.5, 1.0, 0.0]).reshape(1, 1, 1, 3), torch.tensor([True, True, False]).reshape(1, 1, 1, 3)
+    target, mask = (
+        torch.tensor([1.5, 1.0, 0.0]).reshape(1, 1, 1, 3),
+        torch.tensor([True, True, False]).reshape(1, 1, 1, 3),
+    )
     value, weight = make_loss("metres", absolute=1.0, root=1.0, square=2.0)(prediction, target, mask)
     assert value.item() == pytest.approx(0.75 + math.sqrt(0.625) + 2 * 0.625, rel=1e-3) and weight.item() == 1
     nothing, none = make_loss("metres")(prediction, target, torch.zeros_like(mask))
@@ -249,13 +264,18 @@ def recipe(pairs):
     )  # fmt: skip
 
 
-def test_a_network_that_is_shown_depth_learns_and_is_scored_beside_rivals_that_are_shown_the_same(recipe, tmp_path, capsys):
+def test_a_network_that_is_shown_depth_learns_and_is_scored_beside_rivals_that_are_shown_the_same(
+    recipe, tmp_path, capsys
+):
     preflight(recipe)
     run = train(recipe, tmp_path / "run", progress=False)
     first, last = (sum(h["loss"] for h in part) for part in (run.history[:5], run.history[-5:]))
     assert last < first
     scores = score_run(recipe, run)
-    assert list(scores) == ["folder-train/uniform-gradient-mixed-grid-10pc/makarov18", "folder-train/grid-1pc/makarov18"]
+    assert list(scores) == [
+        "folder-train/uniform-gradient-mixed-grid-10pc/makarov18",
+        "folder-train/grid-1pc/makarov18",
+    ]
     assert list(scores["folder-train/grid-1pc/makarov18"]) == ["all", "linear", "nearest"]
     dataset = open_dataset("folder", size=(64, 80), root=recipe.data.options["root"])
     batch = batch_of(torch.stack([sample["depth"] for sample in dataset.__getitems__(range(10))]))
@@ -264,7 +284,16 @@ def test_a_network_that_is_shown_depth_learns_and_is_scored_beside_rivals_that_a
         torch.stack([Completion("nearest", "grid", 0.01).of({**batch, "depth": d[None], "rgb": c[None], "index": [i]})[0]
                      for i, (d, c) in enumerate(zip(batch["depth"], batch["rgb"], strict=True))]),
     )  # fmt: skip
-    against = ["--against", "folder", "--option", f"root={recipe.data.options['root']}", "--size", "64x80", "--protocol", "makarov18"]
+    against = [
+        "--against",
+        "folder",
+        "--option",
+        f"root={recipe.data.options['root']}",
+        "--size",
+        "64x80",
+        "--protocol",
+        "makarov18",
+    ]
     assert main(["evaluate", f"fill:{tmp_path / 'run'}:grid:0.01", *against]) == 0
     assert f"{scores['folder-train/grid-1pc/makarov18']['all'].metrics['rmse']:.3f}" in capsys.readouterr().out
     assert main(["evaluate", f"enlarge:{tmp_path / 'run'}:4", *against]) == 2
@@ -278,7 +307,9 @@ def test_a_finished_run_that_is_scored_elsewhere_says_where_it_was_trained(recip
 
     train(recipe, tmp_path / "run", progress=False)
     state = next((tmp_path / "run").glob("checkpoint-*/state.json"))
-    state.write_text(json.dumps({**json.loads(state.read_text()), "machine": {"device": "a card", "threads": 3, "torch": "2.x"}}))
+    state.write_text(
+        json.dumps({**json.loads(state.read_text()), "machine": {"device": "a card", "threads": 3, "torch": "2.x"}})
+    )
     assert train(recipe, tmp_path / "run", progress=False).machine == {"device": "a card", "threads": 3, "torch": "2.x"}
 
 

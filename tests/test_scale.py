@@ -54,7 +54,13 @@ def frozen_recipe(tiny_recipe, tmp_path):
     pairs = make_pairs(tmp_path / "many", 37)
     data = dataclasses.replace(tiny_recipe.data, size=(96, 128), options={"root": str(pairs)})
     truth = dataclasses.replace(tiny_recipe.evaluate[0].data, options={"root": str(pairs)})
-    options = {"encoder": "mobilenet_v3_small", "width": 0.05, "output": "log", "size": [96, 128], "freeze_statistics": True}
+    options = {
+        "encoder": "mobilenet_v3_small",
+        "width": 0.05,
+        "output": "log",
+        "size": [96, 128],
+        "freeze_statistics": True,
+    }
     model = dataclasses.replace(tiny_recipe.model, name="densedepth", options=options)
     phase = dataclasses.replace(
         tiny_recipe.phases[0], train="all", samples=8 * 50, optimiser="sgd", rates={"": 1e-3}, augment="mild"
@@ -70,7 +76,9 @@ def test_fifty_steps_on_two_processes_are_those_of_one(frozen_recipe, tmp_path):
     """The losses, and the scores on shards of 21 and 16 pictures."""
     path = written(frozen_recipe, tmp_path / "recipe.yaml")
     command = ["train", path, "--profile", "cpu"]
-    subprocess.run([sys.executable, "-m", "depthlib", *command, "--out", str(tmp_path / "one")], check=True, env=ENVIRONMENT)
+    subprocess.run(
+        [sys.executable, "-m", "depthlib", *command, "--out", str(tmp_path / "one")], check=True, env=ENVIRONMENT
+    )
     two = subprocess.run([*LAUNCH, "-m", "depthlib", *command, "--out", str(tmp_path / "two")], capture_output=True,
                          text=True, env=ENVIRONMENT, timeout=600)  # fmt: skip
     assert two.returncode == 0, two.stderr[-2000:]
@@ -82,7 +90,9 @@ def test_fifty_steps_on_two_processes_are_those_of_one(frozen_recipe, tmp_path):
     (tmp_path / "again").mkdir()
     newest = latest_checkpoint(tmp_path / "two")
     os.symlink(newest, tmp_path / "again" / newest.name)
-    subprocess.run([sys.executable, "-m", "depthlib", *command, "--out", str(tmp_path / "again")], check=True, env=ENVIRONMENT)
+    subprocess.run(
+        [sys.executable, "-m", "depthlib", *command, "--out", str(tmp_path / "again")], check=True, env=ENVIRONMENT
+    )
     by_two, by_one = (read_results(tmp_path / name / "results.json") for name in ("two", "again"))
     assert by_two["metrics"] == by_one["metrics"] and by_two["scored"] == by_one["scored"]
     assert by_two["differences"] == by_one["differences"]
@@ -99,7 +109,9 @@ def test_a_killed_worker_ends_the_run_and_the_same_command_goes_on(tiny_recipe, 
         "from depthlib.recipe import load_recipe; from depthlib.training import train\n"
         "train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
     )
-    subprocess.run([*LAUNCH, str(script), path, str(tmp_path / "whole")], check=True, env=ENVIRONMENT, capture_output=True)
+    subprocess.run(
+        [*LAUNCH, str(script), path, str(tmp_path / "whole")], check=True, env=ENVIRONMENT, capture_output=True
+    )
     process = subprocess.Popen([*LAUNCH, str(script), path, str(tmp_path / "cut")], env=ENVIRONMENT,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     log, second = tmp_path / "cut" / LOG, tmp_path / "cut.pid1"
@@ -108,7 +120,9 @@ def test_a_killed_worker_ends_the_run_and_the_same_command_goes_on(tiny_recipe, 
     os.kill(int(second.read_text()), signal.SIGKILL)
     assert process.wait(timeout=120) != 0
     assert read_state(latest_checkpoint(tmp_path / "cut"))["step"] >= 6
-    subprocess.run([*LAUNCH, str(script), path, str(tmp_path / "cut")], check=True, env=ENVIRONMENT, capture_output=True)
+    subprocess.run(
+        [*LAUNCH, str(script), path, str(tmp_path / "cut")], check=True, env=ENVIRONMENT, capture_output=True
+    )
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     weights = [load_file(latest_checkpoint(tmp_path / run) / "model.safetensors") for run in ("whole", "cut")]
     assert all(weights[0][key].equal(weights[1][key]) for key in weights[0])
@@ -152,7 +166,14 @@ def test_sigterm_saves_the_step_and_says_try_again(tiny_recipe, tmp_path):
 
 @pytest.mark.parametrize(
     "switches",
-    [{"channels_last": False}, {"fused": False}, {"readers": 0}, {"readers": 4}, {"augment_on": "processor"}, {"compile": True}],
+    [
+        {"channels_last": False},
+        {"fused": False},
+        {"readers": 0},
+        {"readers": 4},
+        {"augment_on": "processor"},
+        {"compile": True},
+    ],
     ids=str,
 )
 def test_a_switch_changes_nothing_that_is_learned(tiny_recipe, tmp_path, switches):
@@ -192,7 +213,9 @@ def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys):
     report = json.loads((tmp_path / "bench.json").read_text())
     for phase in ("coarse", "fine"):
         found = report["phases"][phase]
-        assert set(found["ms"]) == set(PARTS) and all(found["ms"][part] > 0 for part in ("forward", "backward", "optimiser"))
+        assert set(found["ms"]) == set(PARTS) and all(
+            found["ms"][part] > 0 for part in ("forward", "backward", "optimiser")
+        )
         assert found["images_per_second"] > 0 and 0 < found["share_of_peak"] < 2 and found["gflop_per_image"] > 0
     text = capsys.readouterr().out
     assert "images/s" in text and "coarse" in text
@@ -205,10 +228,15 @@ def test_every_switch_is_turned_over(tiny_recipe, tmp_path, capsys, monkeypatch)
     recipe = dataclasses.replace(tiny_recipe, phases=(phase,), evaluate=())
     for name, (on, off) in bench.SWITCHES.items():
         assert on(recipe) != off(recipe) and on(off(recipe)) == on(recipe), name
-    few = {name: bench.SWITCHES[name] for name in ("fused", "compile")}  # one that is on, one that is off on a processor
+    few = {
+        name: bench.SWITCHES[name] for name in ("fused", "compile")
+    }  # one that is on, one that is off on a processor
     monkeypatch.setattr(bench, "SWITCHES", few)
     path = written(recipe, tmp_path / "recipe.yaml")
-    assert main(["bench", path, "--steps", "1", "--rounds", "2", "--switches", "--json", str(tmp_path / "bench.json")]) == 0
+    assert (
+        main(["bench", path, "--steps", "1", "--rounds", "2", "--switches", "--json", str(tmp_path / "bench.json")])
+        == 0
+    )
     report, said = json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr().out
     assert set(report["switches"]) == {*bench.SWITCHES, "all"}
     speed = report["phases"]["coarse"]["images_per_second"]

@@ -43,7 +43,9 @@ def test_shards_hold_the_stores_samples_bit_for_bit(tmp_path, far):
     store = made_store(tmp_path / "store", far=far)
     read = Shards(write_shards(store, tmp_path / "shards", each=5))
     assert len(read) == 23 and read.names() == store.names() and read.fingerprint() == store.fingerprint()
-    assert [path.name for path in sorted((tmp_path / "shards").glob("*.tar"))] == [f"shard-{i:05d}.tar" for i in range(5)]
+    assert [path.name for path in sorted((tmp_path / "shards").glob("*.tar"))] == [
+        f"shard-{i:05d}.tar" for i in range(5)
+    ]
     for a, b in zip(read.__getitems__(range(23)), store.__getitems__(range(23)), strict=True):
         assert a.keys() == b.keys()
         assert all(torch.equal(a[k], b[k]) if isinstance(a[k], torch.Tensor) else a[k] == b[k] for k in a)
@@ -60,7 +62,8 @@ def test_encoded_batches_are_the_numbers_of_the_samples(tmp_path):
         found = decode_batch(dataset.encoded([3, 20, 4]))
         assert found.keys() == wanted.keys()
         assert all(
-            torch.equal(found[k], wanted[k]) if isinstance(found[k], torch.Tensor) else found[k] == wanted[k] for k in found
+            torch.equal(found[k], wanted[k]) if isinstance(found[k], torch.Tensor) else found[k] == wanted[k]
+            for k in found
         )
     assert decode_batch(wanted) is wanted
 
@@ -125,7 +128,9 @@ def streamed(mirror, tmp_path):
 
 def test_training_streams_from_a_server_as_from_the_folder(tiny_recipe, streamed, tmp_path):
     folder, url = streamed
-    runs = [train(tiny_on(tiny_recipe, root), tmp_path / name, progress=False) for name, root in (("a", folder), ("b", url))]
+    runs = [
+        train(tiny_on(tiny_recipe, root), tmp_path / name, progress=False) for name, root in (("a", folder), ("b", url))
+    ]
     assert [h["loss"] for h in runs[0].history] == [h["loss"] for h in runs[1].history]
 
 

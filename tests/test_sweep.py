@@ -31,7 +31,13 @@ def test_values_are_yaml_with_commas_and_ranges():
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no value"), ("2..0", "smaller number first"), ("0,0", "0 stands twice"), ("[1", "not valid YAML"), ("0..99999", "no range")],
+    [
+        ("", "no value"),
+        ("2..0", "smaller number first"),
+        ("0,0", "0 stands twice"),
+        ("[1", "not valid YAML"),
+        ("0..99999", "no range"),
+    ],
 )
 def test_values_that_cannot_be_are_refused(text, words):
     with pytest.raises(DepthError, match=words):
@@ -68,7 +74,11 @@ def test_a_sweep_runs_collects_and_goes_on(recipe_file, tmp_path, capsys):
     assert main(command) == 2
     said = capsys.readouterr()
     assert "1 of 4 runs failed" in said.err and "lam=0.5,seed=1" in said.err and "checkpoint schema None" in said.err
-    assert sorted(path.parent.name for path in out.glob("*/run.ipynb")) == ["lam=0,seed=0", "lam=0,seed=1", "lam=0.5,seed=0"]
+    assert sorted(path.parent.name for path in out.glob("*/run.ipynb")) == [
+        "lam=0,seed=0",
+        "lam=0,seed=1",
+        "lam=0.5,seed=0",
+    ]
     assert not kept.exists()
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/results.json")}
     (spoiled / "checkpoint-00000001" / "state.json").unlink()
@@ -93,13 +103,18 @@ def test_a_clusters_workers_run_a_sweep(recipe_file, tmp_path):
     from dask.distributed import LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        content = sweep.sweep(recipe_file, "cpu", {"lam": [0.0, 1.0]}, tmp_path / "out", cluster=cluster.scheduler_address)
+        content = sweep.sweep(
+            recipe_file, "cpu", {"lam": [0.0, 1.0]}, tmp_path / "out", cluster=cluster.scheduler_address
+        )
     assert [run["parameters"] for run in content["runs"]] == [{"lam": 0.0}, {"lam": 1.0}]
 
 
 def made(values, seeds=(0, 1), name="lam"):
     runs = [
-        {"parameters": {name: value, "seed": seed}, "metrics": {"a/b": {"mean": {"rmse": 9.0}, "fine": {"rmse": i + seed / 10}}}}
+        {
+            "parameters": {name: value, "seed": seed},
+            "metrics": {"a/b": {"mean": {"rmse": 9.0}, "fine": {"rmse": i + seed / 10}}},
+        }
         for i, value in enumerate(values)
         for seed in seeds
     ]

@@ -81,13 +81,26 @@ def test_what_was_not_run_says_how(results):
 
 
 def commands() -> list[str]:
-    return sorted({ours.command for name in tables.table_names() for row in tables.load_table(name).rows for ours in row.ours if ours.command})
+    return sorted(
+        {
+            ours.command
+            for name in tables.table_names()
+            for row in tables.load_table(name).rows
+            for ours in row.ours
+            if ours.command
+        }
+    )
 
 
 @pytest.mark.parametrize("given", commands())
 def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(given):
     program, word, rival, *options = given.split()
-    assert (program, word, options[0], options[-2:]) == ("depthlib", "evaluate", "--against", ["--protocol", "makarov18"])
+    assert (program, word, options[0], options[-2:]) == (
+        "depthlib",
+        "evaluate",
+        "--against",
+        ["--protocol", "makarov18"],
+    )
     assert options[1] in FILES
     kind, method, *rest = rival.split(":")
     if not method.startswith("runs/"):

@@ -353,7 +353,9 @@ def test_averaged_weights_of_a_short_run_are_not_those_it_began_with(tmp_path):
     train(dataclasses.replace(recipe, phases=(phase,)), out=tmp_path / "all", progress=False)
     short = dataclasses.replace(phase, samples=4)
     train(dataclasses.replace(recipe, phases=(short,)), out=tmp_path / "one", progress=False)
-    last, averaged = (load_file(latest_checkpoint(tmp_path / "all") / f"{name}.safetensors") for name in ("model", "ema"))
+    last, averaged = (
+        load_file(latest_checkpoint(tmp_path / "all") / f"{name}.safetensors") for name in ("model", "ema")
+    )
     first = load_file(latest_checkpoint(tmp_path / "one") / "model.safetensors")
     learned = [key for key, value in last.items() if not value.equal(first[key])]
     way, behind = (sum((of[key] - last[key]).square().sum() for key in learned).sqrt() for of in (first, averaged))

@@ -47,8 +47,12 @@ def _meet(ox, oy, oz, dx, dy, dz, row, shift, ROUND: tl.constexpr):  # type: ign
     else:
         near_x, far_x = _slab(ox, dx)
         near_z, far_z = _slab(oz, dz)
-        near = tl.maximum(tl.maximum(near_x, near, propagate_nan=tl.PropagateNan.ALL), near_z, propagate_nan=tl.PropagateNan.ALL)
-        far = tl.minimum(tl.minimum(far_x, far, propagate_nan=tl.PropagateNan.ALL), far_z, propagate_nan=tl.PropagateNan.ALL)
+        near = tl.maximum(
+            tl.maximum(near_x, near, propagate_nan=tl.PropagateNan.ALL), near_z, propagate_nan=tl.PropagateNan.ALL
+        )
+        far = tl.minimum(
+            tl.minimum(far_x, far, propagate_nan=tl.PropagateNan.ALL), far_z, propagate_nan=tl.PropagateNan.ALL
+        )
     return near, far
 
 
