@@ -18,7 +18,7 @@ WIDTH = tl.constexpr(16)  # numbers of a primitive
 
 
 @triton.jit
-def _slab(o, d):  # type: ignore[no-untyped-def]
+def _slab(o, d):
     inverse = 1.0 / d
     middle = o * inverse
     reach = tl.abs(inverse)
@@ -26,7 +26,7 @@ def _slab(o, d):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _meet(ox, oy, oz, dx, dy, dz, row, shift, ROUND: tl.constexpr):  # type: ignore[no-untyped-def]
+def _meet(ox, oy, oz, dx, dy, dz, row, shift, ROUND: tl.constexpr):
     """Where o + t·d enters and leaves a unit shape; the formulas of ``raycast._meet_box`` and ``_meet_round``.
 
     NaN passes on, as in PyTorch: 0 · ∞, a ray inside a face's plane, meets nothing.
@@ -57,7 +57,7 @@ def _meet(ox, oy, oz, dx, dy, dz, row, shift, ROUND: tl.constexpr):  # type: ign
 
 
 @triton.jit
-def _first(x, y, best, index, begin, count, listed, numbers, ROUND: tl.constexpr):  # type: ignore[no-untyped-def]
+def _first(x, y, best, index, begin, count, listed, numbers, ROUND: tl.constexpr):
     tile = tl.program_id(0)
     at = tile * RAYS + tl.arange(0, RAYS)
     px, py, z, who = tl.load(x + at), tl.load(y + at), tl.load(best + at), tl.load(index + at)
@@ -78,7 +78,7 @@ def _first(x, y, best, index, begin, count, listed, numbers, ROUND: tl.constexpr
 
 
 @triton.jit
-def _any(s, w, plane, blocked, begin, count, listed, numbers, ROUND: tl.constexpr):  # type: ignore[no-untyped-def]
+def _any(s, w, plane, blocked, begin, count, listed, numbers, ROUND: tl.constexpr):
     tile = tl.program_id(0)
     at = tile * SHADOW_RAYS + tl.arange(0, SHADOW_RAYS)
     sx, sy, sz = tl.load(s + at), tl.load(s + plane + at), tl.load(s + 2 * plane + at)
