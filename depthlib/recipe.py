@@ -110,13 +110,16 @@ class EvaluateSpec:
     With ``flip`` each part is scored a second time as ``PART-flip``, averaged with its answer to the mirrored picture.
     ``mean`` and ``median`` are the mean and the median depth image of ``baseline_data`` (by default the training data),
     ``constant`` one depth for every pixel. A network that is shown part of the truth is shown what ``observe`` says, by
-    default the recipe's own; ``nearest``, ``linear`` and ``bicubic`` are then rivals that are shown the same.
+    default the recipe's own; the other names are then rivals that are shown the same: see
+    :data:`depthlib.baselines.COMPLETIONS` and ``ENLARGEMENTS``.
     """
 
     data: DataSpec
     protocol: str
     stages: tuple[str, ...] = ("fine",)
-    baselines: tuple[Literal["mean", "median", "constant", "nearest", "linear", "bicubic"], ...] = ()
+    baselines: tuple[
+        Literal["mean", "median", "constant", "nearest", "linear", "bicubic", "cross_bilateral", "colorization"], ...
+    ] = ()
     baseline_data: DataSpec | None = None
     flip: bool = False
     observe: ObserveSpec | None = None
