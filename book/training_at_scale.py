@@ -552,7 +552,14 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # of it small programs that are started one after the other. With batches of 32, as the paper has them, the starts weigh more: a step of the network alone made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s,
 # {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes there (which may round to 19 bits in convolutions, PyTorch's default; without that, {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`).
 #
-# Trainings with these speeds are still to be run. Whoever has a CUDA GPU runs them with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
+# **Predict first.** Rendered rooms cost nothing but computing. How many of them, at 240x320, can a GPU and sixteen cores make in a second, if one core of a laptop makes eight?
+#
+# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. The GPU is not
+# what holds them back: rays are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. To *invent* a room is Python, a
+# hundred boxes placed one after the other, nearly two milliseconds on one core however fast the GPU is; so `processes` of the data set `rooms` shares
+# it among cores. A slow part that cannot be made parallel decides in the end: that is Amdahl's law, and the reason to look at the whole path before buying a faster part of it.
+#
+# Three seeds of `eigen-nyu` were trained at such speeds, and [chapter 8](eigen_experiments) shows what nine times the samples bought. Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
 # It goes on where it was cut off:
 #
 # ```

@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 15_000_000  # bytes of a checkpoint that is worth carrying away
 AGAIN = 75  # exit status: stopped in time, everything saved
-SCENES_ON_GPU = ("-p", "data.options.device=cuda")
+SCENES_ON_GPU = ("-p", "data.options.device=cuda", "-p", "data.options.processes={cores}")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ PLAN = (
     benchmark("train-step", "benchmarks/train_step.py", "--networks", "eigen", "densenet169", "densenet121", "resnet50",
               "mobilenet_v2", "--sizes", "480x640", "--batch", "{batch}", "--steps", "{steps}", needs=8),
     benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
-              needs=3),
+              "--processes", "{cores}", "--readers", "{readers}", needs=3),
     benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
     benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
               "-p", "model.options.weights=null", "--switches", needs=8),
@@ -89,11 +89,13 @@ def filled(piece: Piece, profile: str, out: Path) -> list[str]:
     gpu = profile == "gpu"
     values = {
         "profile": profile, "out": str(out), "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
-        "scene_count": "512" if gpu else "32", "scene_batch": "256" if gpu else "16",
+        "scene_count": "4096" if gpu else "32", "scene_batch": "128" if gpu else "16", "readers": "4" if gpu else "1",
+        "cores": str(max(1, (os.cpu_count() or 1) - 2)),
     }  # fmt: skip
     words: list[str] = []
     for word in piece.command:
-        words += (SCENES_ON_GPU if gpu else ()) if word == "{scenes}" else (word.format(**values),)
+        parts = (word,) if word != "{scenes}" else SCENES_ON_GPU if gpu else ()
+        words += [part.format(**values) for part in parts]
     return words
 
 

@@ -11,7 +11,7 @@ import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from depthlib.errors import DepthError
 from depthlib.typed import build, nearest, read_yaml
@@ -29,6 +29,7 @@ class Ours:
         time: how long to expect it to take.
         command: of a rival that is not trained, in place of recipe and predictor.
         where: as the table's, where a row has data or an observation of its own.
+        profile: of the runs; by default the largest that was run.
     """
 
     recipe: str = ""
@@ -37,6 +38,7 @@ class Ours:
     time: str = ""
     command: str = ""
     where: str = ""
+    profile: Literal["", "gpu", "cpu"] = ""
 
     def __post_init__(self) -> None:
         if bool(self.recipe and self.predictor) == bool(self.command):
@@ -125,10 +127,11 @@ def load_table(name: str) -> Table:
 
 
 def find(ours: Ours, table: Table, results: Path) -> Found | None:
-    """Our figures from the results folder, of the largest profile that was run; None where nothing was."""
+    """Our figures from the results folder, of the row's profile or the largest that was run; None where nothing was."""
     from depthlib.results import read_results
 
-    for profile in ("gpu", "cpu") if ours.recipe else ():
+    profiles = (ours.profile,) if ours.profile else ("gpu", "cpu")
+    for profile in profiles if ours.recipe else ():
         rows, seeds = [], []
         for path in sorted(results.glob(f"{ours.recipe}/{profile}-*.json")):
             run = read_results(path)
@@ -146,7 +149,8 @@ def find(ours: Ours, table: Table, results: Path) -> Found | None:
 
 def command(ours: Ours) -> str:
     """What makes a missing run, or measures a rival."""
-    return ours.command or f"depthlib train {ours.recipe} --results results"
+    size = f" --profile {ours.profile}" if ours.profile else ""
+    return ours.command or f"depthlib train {ours.recipe}{size} --results results"
 
 
 def as_dict(name: str, results: Path) -> dict[str, Any]:
@@ -216,7 +220,7 @@ def as_markdown(name: str, results: Path) -> str:
             if any(gaps):
                 lines.append(_line("", "difference", gaps))
             if ours.why:
-                remarks.append(f"- {row.name}, {label}: {ours.why}.")
+                remarks.append(f"- {row.name}, {label} ({found.profile}): {ours.why}.")
     if table.note:
         lines += ["", " ".join(table.note.split())]
     return "\n".join([*lines, *([""] if remarks else []), *remarks])

@@ -21,9 +21,11 @@ TILE = 16
 FAR = 1e9
 
 
-@lru_cache(maxsize=1)
-def gpu_kernels() -> ModuleType | None:
-    """:mod:`depthlib.data.scenes.raycast_gpu`, or None where PyTorch came without Triton."""
+@lru_cache
+def kernels(device: str) -> ModuleType | None:
+    """:mod:`depthlib.data.scenes.raycast_gpu`; None on a processor, or where PyTorch came without Triton."""
+    if device != "cuda":
+        return None
     try:
         return importlib.import_module("depthlib.data.scenes.raycast_gpu")
     except ImportError:
@@ -153,8 +155,8 @@ def first_hit(
     best = torch.full_like(x, FAR)
     index = torch.full(x.shape, -1, dtype=torch.int32, device=x.device)
     numbers = torch.cat((matrix.flatten(1), origin, profile, depth[:, None]), 1)
-    if x.is_cuda and (kernels := gpu_kernels()):
-        kernels.first_hit(
+    if fast := kernels(x.device.type):
+        fast.first_hit(
             x.contiguous(), y.contiguous(), (mask & (kind == BOX), mask & (kind == ROUND)), base, numbers, best, index
         )
         return best, index
@@ -196,9 +198,9 @@ def any_hit(
     """
     blocked = torch.zeros(start.shape[1:], dtype=torch.bool, device=start.device)
     numbers = torch.cat((matrix.flatten(1), origin, profile, torch.zeros_like(profile[:, :1])), 1)
-    if start.is_cuda and (kernels := gpu_kernels()):
+    if fast := kernels(start.device.type):
         masks = mask & (kind == BOX), mask & (kind == ROUND)
-        kernels.any_hit(start.contiguous(), way.contiguous(), masks, base, numbers, blocked.view(torch.int8))
+        fast.any_hit(start.contiguous(), way.contiguous(), masks, base, numbers, blocked.view(torch.int8))
         return blocked
     for shape in (BOX, ROUND):
         order, table, active = candidates(mask & (kind == shape), base)
