@@ -383,4 +383,4 @@ print("right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0
 # are off, at the distances that matter, and state an interval that holds in nineteen of twenty rooms, not a mean error. If it is wider than the gap beside the sofa, the answer is a tape measure.
 # ```
 #
-# Next: [training at scale](training_at_scale).
+# Next: [since 2014](since_2014).

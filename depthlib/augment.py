@@ -235,7 +235,7 @@ def augment(
         seed, epoch: with the samples' indices, the key of every draw; one epoch for all, or one each.
 
     Returns:
-        A batch of the same keys, [B, ·, *size].
+        A batch of the same keys, ``[B, ·, *size]``.
 
     Raises:
         DepthError: images smaller than ``size``.

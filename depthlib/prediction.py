@@ -103,7 +103,7 @@ class View:
     region: tuple[int, int, int, int]
 
     def look(self, rgb: Tensor, answer: Callable[[Tensor], Tensor]) -> Prediction:
-        """Show pictures [B, 3, H, W] to ``answer``: crops [B, 3, *crop] → metres [B, 1, h, w].
+        """Show pictures [B, 3, H, W] to ``answer``: crops ``[B, 3, *crop]`` → metres [B, 1, h, w].
 
         Raises:
             DepthError: the shorter side is under 32 pixels.

@@ -20,6 +20,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 sys.path.insert(0, str(Path(__file__).parent))
+import bookpages
 import pairs
 from fingerprint import kept
 
@@ -91,6 +92,15 @@ def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
             LOGGER.warning(f"a figure has no alt text; say what it shows ({what})", location=image)
 
 
+def plain_bars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """In the library's reference |p − g| is a formula; reStructuredText would look for a substitution of that name."""
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = line.split("``")  # every second one is code
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            lines[i] = "``".join(parts)
+
+
 def report_times(app: Sphinx, error: Exception | None) -> None:
     """``_build/times.json``: seconds that each chapter took, read by ``make book``."""
     if error is None and app.builder.format == "html":
@@ -129,9 +139,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", cache_path)
     app.connect("config-inited", without_thebe)
     app.connect("builder-inited", copy_scripts)
+    app.connect("autodoc-process-docstring", plain_bars)
     app.connect("doctree-read", describe_figures)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", page_scripts)
     app.connect("build-finished", report_times)
     app.add_role("result", Result())
+    bookpages.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -47,12 +47,18 @@ class Ours:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a published table; a figure that it does not print is None."""
+    """One line of a published table; a figure that it does not print is None.
+
+    Args:
+        year, cite: where rows come from papers of their own.
+    """
 
     name: str
     published: tuple[float | None, ...]
     note: str = ""
     ours: tuple[Ours, ...] = ()
+    year: int = 0
+    cite: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,8 @@ def as_markdown(name: str, results: Path) -> str:
     ]
     remarks = []
     for row in table.rows:
-        lines.append(_line(row.name, "published", [_number(value) for value in row.published]))
+        name = f"{row.name} ({row.year})" if row.year else row.name
+        lines.append(_line(name, "published", [_number(value) for value in row.published]))
         if row.note:
             remarks.append(f"- {row.name}: {row.note}.")
         for ours in row.ours:

@@ -39,13 +39,16 @@ def _device(name: str | torch.device, source: str) -> torch.device:
 class _Scenes(ABC):
     """Makes, renders and packs scenes; subclasses say which."""
 
+    #: What draws are keyed by; ``name`` says as well what is missing.
+    kind: str
     name: str
     #: Composes scenes from a seed and their numbers.
     composer: Callable[[int, Sequence[int]], Scene]
 
     def __init__(
-        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int
-    ) -> None:
+        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int,
+        shadows: bool, textures: bool,
+    ) -> None:  # fmt: skip
         if not isinstance(count, int) or count < 1:
             raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
         if not isinstance(seed, int) or not 0 <= seed < 2**63:
@@ -54,6 +57,8 @@ class _Scenes(ABC):
         if not isinstance(processes, int) or processes < 1:
             raise DepthError(f"{self.name}: processes is {processes!r}; expected a whole number, 1 or more.")
         self.faults, self.device, self.processes = faults, _device(device, self.name), processes
+        self.shadows, self.textures = shadows, textures
+        self.name = self.kind + ("" if shadows else "-no-shadows") + ("" if textures else "-no-textures")
 
     def __len__(self) -> int:
         return self.count
@@ -70,7 +75,8 @@ class _Scenes(ABC):
         if not wanted:
             return []
         scene = self.make(wanted)
-        frame = render(scene, self.K().to(self.device), None, *self.size)
+        K = self.K().to(self.device)
+        frame = render(scene, K, None, *self.size, shadows=self.shadows, textures=self.textures)
         return self.pack(wanted, frame)
 
     def make(self, indices: Sequence[int]) -> Scene:
@@ -91,7 +97,7 @@ class _Scenes(ABC):
 
     def pack(self, indices: list[int], frame: Frame) -> list[Sample]:
         """Samples from a rendered batch."""
-        keys = randomness.keys(self.seed, 0, indices, f"{self.name}-faults").to(self.device)
+        keys = randomness.keys(self.seed, 0, indices, f"{self.kind}-faults").to(self.device)
         depth, sparse = self.measure(frame, keys)
         samples = []
         for k, i in enumerate(indices):
@@ -128,6 +134,7 @@ class Rooms(_Scenes):
         faults: depth as a structured-light sensor would measure it, with holes and noise.
         device: where to render; samples stay there.
         processes: that compose scenes. A GPU renders them faster than one core invents them.
+        shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
 
     >>> rooms = Rooms(10, size=(24, 32))
     >>> sample = rooms[3]
@@ -135,14 +142,14 @@ class Rooms(_Scenes):
     ('rooms-0-000003', (1, 24, 32))
     """
 
-    name = "rooms"
+    kind = name = "rooms"
     composer = staticmethod(make_rooms)
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (240, 320), faults: bool = False,
-        device: str | torch.device = "cpu", processes: int = 1,
+        device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device, processes)
+        super().__init__(count, seed, size, faults, device, processes, shadows, textures)
 
     def K(self) -> Tensor:
         return camera.nyu_v2(*self.size)
@@ -163,6 +170,7 @@ class Roads(_Scenes):
         faults: ``depth`` is the scan itself, as in KITTI; else the truth up to 80 m. Sky is missing (0) in both.
         device: where to render; samples stay there.
         processes: that compose scenes. A GPU renders them faster than one core invents them.
+        shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
 
     >>> roads = Roads(10, size=(48, 156))
     >>> sample = roads[0]
@@ -170,14 +178,14 @@ class Roads(_Scenes):
     (True, True)
     """
 
-    name = "roads"
+    kind = name = "roads"
     composer = staticmethod(make_roads)
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (188, 621), faults: bool = False,
-        device: str | torch.device = "cpu", processes: int = 1,
+        device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device, processes)
+        super().__init__(count, seed, size, faults, device, processes, shadows, textures)
 
     def K(self) -> Tensor:
         return camera.kitti(*self.size)

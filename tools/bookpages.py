@@ -1,0 +1,134 @@
+"""Pages of the book that are made of the others: which number came from which run, and all exercises on one page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+NUMBER = re.compile(r"\{result\}`([^`:]+)::")
+BOX = re.compile(
+    r"^```\{admonition\} (?P<title>(?P<kind>Exercise|Solution|Discussion)\b.*?)\n(?P<body>.*?)^```$", re.M | re.S
+)
+COMMENT = re.compile(r"^# ?", re.M)
+
+
+def chapters(app: Sphinx) -> list[Path]:
+    """The sources of all chapters that are Python, in the order of the table of contents."""
+    ordered = (Path(app.srcdir, f"{name}.py") for name in _contents(app))
+    return [path for path in ordered if path.is_file()]
+
+
+def _contents(app: Sphinx) -> list[str]:
+    import yaml
+
+    toc = yaml.safe_load(Path(app.srcdir, "_toc.yml").read_text(encoding="utf8"))
+    found = [toc["root"]]
+
+    def walk(entries: list[dict[str, Any]]) -> None:
+        for entry in entries:
+            if "file" in entry:
+                found.append(entry["file"])
+            walk(entry.get("chapters", []) + entry.get("sections", []))
+
+    walk(toc.get("parts", []) + toc.get("chapters", []))
+    return found
+
+
+def title(source: str, path: Path) -> str:
+    """A chapter's title: its first heading."""
+    found = re.search(r"^# # (.+)$", source, re.M)
+    return found[1] if found else path.stem
+
+
+def quoted(sources: dict[Path, str], results: Path) -> dict[str, list[Path]]:
+    """A file of results, ``eigen-nyu/cpu-0`` → the chapters that print a number of it; all files are there."""
+    found: dict[str, list[Path]] = {
+        path.relative_to(results).with_suffix("").as_posix(): [] for path in sorted(results.rglob("*.json"))
+    }
+    for path, source in sources.items():
+        for name in dict.fromkeys(NUMBER.findall(source)):
+            files = [f.relative_to(results).with_suffix("").as_posix() for f in sorted(results.glob(f"{name}.json"))]
+            for file in files:
+                found[file].append(path)
+    return found
+
+
+def exercises(source: str) -> Iterator[str]:
+    """The boxes of a chapter's exercises, solutions and discussions, as MyST."""
+    text = COMMENT.sub("", source)
+    for box in BOX.finditer(text):
+        yield box[0]
+
+
+class FromOthers(SphinxDirective):
+    """A directive whose MyST is made of the chapters' sources."""
+
+    def run(self) -> list[nodes.Node]:
+        sources = {}
+        for path in chapters(self.env.app):
+            self.env.note_dependency(str(path))
+            sources[path] = path.read_text(encoding="utf8")
+        place = nodes.container()
+        self.state.nested_parse(StringList(self.lines(sources), self.env.docname), self.content_offset, place)
+        return place.children
+
+    def lines(self, sources: dict[Path, str]) -> list[str]:
+        """The page's MyST."""
+        raise NotImplementedError
+
+
+class Provenance(FromOthers):
+    """``{provenance}``: every file of results, how it came to be, and which chapters print numbers of it."""
+
+    def lines(self, sources: dict[Path, str]) -> list[str]:
+        results = Path(self.env.srcdir, "results")
+        self.env.note_dependency(str(results))
+        runs = ["| run | samples | minutes | on | torch | version | printed in |", "|---|---|---|---|---|---|---|"]
+        others = ["| report | on | torch | printed in |", "|---|---|---|---|"]
+        for name, used in quoted(sources, results).items():
+            path = results / f"{name}.json"
+            self.env.note_dependency(str(path))
+            content = json.loads(path.read_text(encoding="utf8"))
+            pages = ", ".join(f"[{title(sources[page], page)}]({page.stem})" for page in used) or "–"
+            where = content.get("device") or content.get("machine", "–")
+            if "samples_seen" in content:
+                minutes = sum(content["seconds"].get(part, 0.0) for part in ("train", "evaluate")) / 60
+                version = str(content.get("commit") or "–")[:13]
+                runs.append(
+                    f"| `{name}` | {content['samples_seen']:,d} | {minutes:.0f} | {where}, {content['threads']} threads | "
+                    f"{content['versions']['torch']} | `{version}` | {pages} |"
+                )
+            else:
+                where = content.get("gpu", where)
+                others.append(f"| `{name}` | {where} | {content.get('torch', '–')} | {pages} |")
+        return ["## Trainings", "", *runs, "", "## Benchmarks and sweeps", "", *others]
+
+
+class Exercises(FromOthers):
+    """``{exercises}``: all of them, chapter by chapter, with their solutions folded."""
+
+    def lines(self, sources: dict[Path, str]) -> list[str]:
+        out: list[str] = []
+        for path, source in sources.items():
+            boxes = list(exercises(source))
+            if not boxes:
+                continue
+            out += [f"## {title(source, path)}", "", f"Of the chapter [{title(source, path)}]({path.stem})."]
+            for box in boxes:
+                out += ["", *box.splitlines()]
+            out.append("")
+        return out
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("provenance", Provenance)
+    app.add_directive("exercises", Exercises)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
