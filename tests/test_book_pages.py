@@ -53,3 +53,21 @@ def test_colab_and_pip_are_sent_to_one_repository():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"] == project["urls"]["Repository"]
+
+
+def test_every_run_and_every_exercise_is_on_its_page(built_book: Built):
+    """Made of the chapters and of results/; what is missing there is missing here."""
+    made, folded = (built_book.pages[f"book/{name}"] for name in ("provenance", "exercises"))
+    for path in (ROOT / "results").rglob("*.json"):
+        assert path.relative_to(ROOT / "results").with_suffix("").as_posix() in made
+    assert "The coarse network" in made and 'href="coarse_network.html"' in made
+    sources = [path.read_text(encoding="utf8") for path in (ROOT / "book").glob("*.py")]
+    count = sum(len(re.findall(r"^# ```\{admonition\} Exercise", source, re.M)) for source in sources)
+    assert count > 40 and folded.count('<p class="admonition-title">Exercise') == count
+
+
+def test_the_reference_names_what_the_library_offers(built_book: Built):
+    reference = built_book.pages["book/api"]
+    for name in ("depthlib.data.open_dataset", "depthlib.training.train", "depthlib.prediction.predict", "depthlib.metrics.abs_rel"):
+        assert f'id="{name}"' in reference, name
+    assert "|p − g|" in reference
