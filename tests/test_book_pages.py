@@ -68,6 +68,11 @@ def test_every_run_and_every_exercise_is_on_its_page(built_book: Built):
 
 def test_the_reference_names_what_the_library_offers(built_book: Built):
     reference = built_book.pages["book/api"]
-    for name in ("depthlib.data.open_dataset", "depthlib.training.train", "depthlib.prediction.predict", "depthlib.metrics.abs_rel"):
+    for name in (
+        "depthlib.data.open_dataset",
+        "depthlib.training.train",
+        "depthlib.prediction.predict",
+        "depthlib.metrics.abs_rel",
+    ):
         assert f'id="{name}"' in reference, name
     assert "|p − g|" in reference
