@@ -21,6 +21,7 @@ from sphinx.util.docutils import SphinxRole
 
 sys.path.insert(0, str(Path(__file__).parent))
 import bookpages
+import bookweb
 import pairs
 from fingerprint import kept
 
@@ -139,6 +140,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", cache_path)
     app.connect("config-inited", without_thebe)
     app.connect("builder-inited", copy_scripts)
+    app.connect("builder-inited", bookweb.network_for_pages)
     app.connect("autodoc-process-docstring", plain_bars)
     app.connect("doctree-read", describe_figures)
     app.connect("html-page-context", offer_notebook, priority=400)
