@@ -51,8 +51,8 @@ from depthlib.data import open_dataset
 from depthlib.prediction import predict
 from depthlib.tables import load_table
 
-plt.rcParams.update(plots.STYLE)
 torch.set_grad_enabled(False)
+plt.rcParams.update(plots.STYLE)
 
 # %% [markdown]
 # ## The ladder
@@ -75,9 +75,9 @@ for year, value, row in zip(years, wrong, ladder, strict=True):
     axes[1].annotate(row.name, (year, value), xytext=(6, 2), textcoords="offset points", fontsize=8)
 
 # %%
-halvings = {(a.name, b.name): np.log2((1 - a.published[0]) / (1 - b.published[0])) for a, b in ((ladder[0], ladder[7]), (ladder[7], ladder[-1]))}
-for (a, b), times in halvings.items():
-    print(f"{a} → {b}: the wrong pixels were halved {times:.1f} times")
+for a, b in ((0, 7), (7, 10)):
+    times = np.log2(wrong[a] / wrong[b])
+    print(f"{ladder[a].name} → {ladder[b].name}: the wrong pixels were halved {times:.1f} times")
 
 # %% [markdown]
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
@@ -118,10 +118,12 @@ for (a, b), times in halvings.items():
 # The rows are results (three seeds of the first network, one of each other; `eigen14`). Is the last step more than the luck of 654 photographs? Draw them anew two thousand times:
 
 # %%
-with_imagenet, random = (gallery.per_image(f"densedepth-mobilenet-{name}/all")["delta1"] for name in ("nyu", "random"))
-gain = with_imagenet - random
-draws = gain[np.random.default_rng(0).integers(0, len(gain), (2000, len(gain)))].mean(1)
-print(f"ImageNet's weights bring {gain.mean():+.3f}, 95 % of draws between {np.quantile(draws, 0.025):+.3f} and {np.quantile(draws, 0.975):+.3f}")
+imagenet = gallery.per_image("densedepth-mobilenet-nyu/all")["delta1"]
+random = gallery.per_image("densedepth-mobilenet-random/all")["delta1"]
+gain = imagenet - random
+drawn = np.random.default_rng(0).integers(0, len(gain), (2000, len(gain)))
+low, high = np.quantile(gain[drawn].mean(1), (0.025, 0.975))
+print(f"ImageNet's weights bring {gain.mean():+.3f}, 95 % of draws between {low:+.3f} and {high:+.3f}")
 print(f"better in {(gain > 0).mean():.0%} of the photographs")
 
 # %% [markdown]
@@ -149,7 +151,8 @@ depths, share = np.array([2.0, 5.0]), np.array([0.6, 0.4])
 answers = np.linspace(1, 6, 501)
 squared = ((answers[:, None] - depths) ** 2 @ share).argmin()
 absolute = (np.abs(answers[:, None] - depths) @ share).argmin()
-print(f"squared error: {answers[squared]:.2f} m, absolute error: {answers[absolute]:.2f} m, most probable interval: {depths[share.argmax()]:.2f} m")
+print(f"squared error: {answers[squared]:.2f} m, absolute error: {answers[absolute]:.2f} m")
+print(f"most probable interval: {depths[share.argmax()]:.2f} m")
 
 # %% [markdown]
 # Squared error answers with the *mean*, which lies between chair and wall and on neither. In a point cloud such pixels hang in the air: the flying pixels of [chapter 13](your_own_photo). Absolute error answers with the median, one of the two. A network
@@ -163,7 +166,7 @@ print(f"squared error: {answers[squared]:.2f} m, absolute error: {answers[absolu
 low, high = 0.5, 10.0
 for count in (10, 40, 80, 256):
     ratio = (high / low) ** (1 / count)
-    print(f"{count:3d} intervals equal in log depth: each spans a factor of {ratio:.3f}, a mean AbsRel of at least about {np.log(ratio) / 4:.4f}")
+    print(f"{count:3d} intervals: each spans a factor of {ratio:.3f}, AbsRel at least {np.log(ratio) / 4:.4f}")
 
 # %% [markdown]
 # (Within an interval the answer is its middle; the log error is spread evenly up to half the width, and its mean is a quarter of it.) With 80 intervals that floor is well below any network's error; with ten it would be larger
@@ -187,9 +190,9 @@ disparity = 1 / scene["depth"][known]
 heap = {"in metres": disparity, "no unit": 7.3 * disparity, "a film, zero moved": 7.3 * disparity - 0.9}
 for name, values in heap.items():
     s, t = disparity_scale_shift(values, scene["depth"][known])
-    only_scale = values * (disparity.median() / values.median())
-    shift_too = (s * values + t - disparity).abs().mean() / disparity.mean()
-    print(f"{name:20s} left with a scale: {(only_scale - disparity).abs().mean() / disparity.mean():.3f}   with scale and shift: {shift_too:.3f}")
+    fits = {"a scale": values * (disparity.median() / values.median()), "scale and shift": s * values + t}
+    left = {k: ((v - disparity).abs().mean() / disparity.mean()).item() for k, v in fits.items()}
+    print(f"{name:20s}" + "   ".join(f"left with {k}: {v:.3f}" for k, v in left.items()))
 
 # %% [markdown]
 # Only the film needs the shift, and films were a part of that heap that no sensor could have given: people, animals, streets in the rain. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; metres must be learned afterwards from fewer pictures, as

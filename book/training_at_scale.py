@@ -552,7 +552,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # of it small programs that are started one after the other. With batches of 32, as the paper has them, the starts weigh more: a step of the network alone made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s,
 # {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes there (which may round to 19 bits in convolutions, PyTorch's default; without that, {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`).
 #
-# **Predict first.** Rendered rooms cost nothing but computing. How many of them, at 240x320, can a GPU and sixteen cores make in a second, if one core of a laptop makes eight?
+# **Predict first.** Rendered rooms cost nothing but computing. How many of them, at 240x320, can a GPU and sixteen cores make in a second, if two cores without one make {result}`benchmarks/scenes::rooms.per_second::.0f`?
 #
 # We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. The GPU is not
 # what holds them back: rays are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. To *invent* a room is Python, a

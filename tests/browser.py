@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
+import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+AXE = "axe-core@4.14.1"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -22,6 +27,24 @@ def missing() -> str | None:
     if not (shutil.which(CHROMIUM) and shutil.which(DRIVER)):
         return f"no browser: {CHROMIUM} and {DRIVER} are needed (Debian: apt install chromium chromium-driver)"
     return None
+
+
+@functools.cache
+def axe(keep: Path) -> str | None:
+    """The accessibility checker axe-core, as npm brings it; None where npm is missing or reaches nothing."""
+    file = keep / f"{AXE}.js"
+    if not file.is_file() and shutil.which("npm"):
+        with tempfile.TemporaryDirectory() as place:
+            subprocess.run(
+                ["npm", "pack", AXE, "--silent", "--pack-destination", place], capture_output=True, timeout=300
+            )
+            for archive in Path(place).glob("*.tgz"):
+                with tarfile.open(archive) as package:
+                    content = package.extractfile("package/axe.min.js")
+                    assert content is not None
+                    keep.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content.read())
+    return file.read_text(encoding="utf8") if file.is_file() else None
 
 
 @contextmanager

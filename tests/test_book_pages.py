@@ -76,3 +76,19 @@ def test_the_reference_names_what_the_library_offers(built_book: Built):
     ):
         assert f'id="{name}"' in reference, name
     assert "|p − g|" in reference
+
+
+def test_a_link_means_the_page_where_a_module_or_a_term_has_the_same_name(built_book: Built):
+    for name in ("evaluation", "augmentation", "sparse_to_dense"):
+        linked = [
+            page for page, html in built_book.pages.items() if f'class="reference internal" href="{name}.html"' in html
+        ]
+        assert len(linked) > 1, name
+    stray = {
+        "api.html#module-depthlib.evaluation",
+        "glossary.html#term-augmentation",
+        "api.html#module-depthlib.models.sparse_to_dense",
+    }
+    for page, html in built_book.pages.items():
+        if page != "book/api":
+            assert not any(f'href="{target}"' in html for target in stray), page

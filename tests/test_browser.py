@@ -9,7 +9,7 @@ from typing import Any
 
 import browser
 import pytest
-from book_fixture import Built
+from book_fixture import ROOT, Built
 from tasks import server
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=browser.missing() or "")
@@ -152,3 +152,32 @@ def test_the_theme_button_reaches_dark_and_changes_the_paper(site: str, driver: 
         seen[theme] = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert set(seen) == {"light", "dark"}
     assert seen["light"] != seen["dark"]
+
+
+AXE = """
+const done = arguments[arguments.length - 1];
+document.documentElement.dataset.theme = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => done(
+  violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.length}, ${v.nodes[0].html.slice(0, 90)}`)
+));
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(built_book: Built, site: str, driver: Any, theme: str) -> None:
+    checker = browser.axe(ROOT / "_build" / ".web")
+    if checker is None:
+        pytest.skip(f"{browser.AXE} is not here, and npm cannot fetch it")
+    browser.window(driver, 1280)
+    driver.set_script_timeout(60)
+    found = {}
+    for page in built_book.pages:
+        driver.get(f"{site}{page}.html")
+        driver.execute_script(checker)
+        if wrong := driver.execute_async_script(AXE, theme):
+            found[page] = wrong
+    assert found == {}
+
+
+def test_the_site_is_small_enough_to_be_taken_along(built_book: Built) -> None:
+    assert sum(path.stat().st_size for path in built_book.html.rglob("*") if path.is_file()) < 60e6

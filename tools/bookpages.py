@@ -91,25 +91,26 @@ class Provenance(FromOthers):
     def lines(self, sources: dict[Path, str]) -> list[str]:
         results = Path(self.env.srcdir, "results")
         self.env.note_dependency(str(results))
-        runs = ["| run | samples | minutes | on | torch | version | printed in |", "|---|---|---|---|---|---|---|"]
-        others = ["| report | on | torch | printed in |", "|---|---|---|---|"]
+        trainings: list[str] = []
+        reports: list[str] = []
         for name, used in quoted(sources, results).items():
             path = results / f"{name}.json"
             self.env.note_dependency(str(path))
             content = json.loads(path.read_text(encoding="utf8"))
-            pages = ", ".join(f"[{title(sources[page], page)}]({page.stem})" for page in used) or "–"
-            where = content.get("device") or content.get("machine", "–")
+            pages = ", ".join(f"[{title(sources[page], page)}]({page.stem})" for page in used)
+            where = f"Printed in {pages}." if pages else "In no chapter's text; in tables or figures."
             if "samples_seen" in content:
-                minutes = sum(content["seconds"].get(part, 0.0) for part in ("train", "evaluate")) / 60
-                version = str(content.get("commit") or "–")[:13]
-                runs.append(
-                    f"| `{name}` | {content['samples_seen']:,d} | {minutes:.0f} | {where}, {content['threads']} threads | "
-                    f"{content['versions']['torch']} | `{version}` | {pages} |"
+                seconds = content["seconds"]
+                about = (
+                    f"{content['samples_seen']:,d} samples, {seconds['train'] / 60:.0f} minutes of training on {content['device']} with "
+                    f"{content['threads']} threads; torch {content['versions']['torch']}; version `{str(content.get('commit') or '–')[:13]}`. "
                 )
+                trainings += [f"`{name}`", f": {about}{where}", ""]
             else:
-                where = content.get("gpu", where)
-                others.append(f"| `{name}` | {where} | {content.get('torch', '–')} | {pages} |")
-        return ["## Trainings", "", *runs, "", "## Benchmarks and sweeps", "", *others]
+                on = content.get("gpu") or content.get("device") or content.get("machine")
+                about = f"on {on}; torch {content['torch']}. " if on and "torch" in content else ""
+                reports += [f"`{name}`", f": {about}{where}", ""]
+        return ["## Trainings", "", *trainings, "## Benchmarks and sweeps", "", *reports]
 
 
 class Exercises(FromOthers):

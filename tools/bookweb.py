@@ -1,12 +1,13 @@
 """A network inside a page: the runtime from its npm package, the small network of the box as ONNX, and an example to try.
 
-The runtime comes into the site where npm can fetch it, else the page takes it from a public CDN; either way the page checks it
-against the digests below. What is made is kept in ``_build/.web`` under a name that changes when its inputs do.
+The runtime comes into the site where npm can fetch it, else the page takes it from a public CDN and checks it against the
+digests below, as is done here with what npm brings. What is made is kept in ``_build/.web`` under a name that changes when its inputs do.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -42,12 +43,12 @@ def fill(target: Path, source: Path, runtime: Path | None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     if runtime:
         for name in FILES:
-            shutil.copy2(runtime / name, target / name)
+            pack(runtime / name, target)
     made = _made(source, source / "_build" / ".web")
     for path in made.iterdir():
-        shutil.copy2(path, target / path.name)
+        pack(path, target) if path.suffix == ".onnx" else shutil.copy2(path, target / path.name)
     manifest = {
-        **json.loads((made / "view.json").read_text()), "runtime": "./" if runtime else CDN, "files": FILES, "network": "depth.onnx",
+        **json.loads((made / "view.json").read_text()), "runtime": "" if runtime else CDN, "files": FILES, "network": "depth.onnx",
     }  # fmt: skip
     (target / "manifest.json").write_text(json.dumps(manifest))
 
@@ -81,6 +82,11 @@ def fetch_runtime(keep: Path) -> Path | None:
         shutil.rmtree(folder)
         raise ValueError(f"{RUNTIME}: {wrong[0]} is not the file that was tried with this book (another digest).")
     return folder
+
+
+def pack(path: Path, target: Path) -> None:
+    """A file as gzip, under its name and ``.gzip``: not every server compresses, and the page can unpack."""
+    (target / f"{path.name}.gzip").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
 
 
 def digest(path: Path) -> str:

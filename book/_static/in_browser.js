@@ -15,23 +15,31 @@ let shown = null; // {depth, width, height, low, high} of the last answer
 async function fetched(url, integrity) {
   const answer = await fetch(url, integrity ? { integrity } : {});
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-  return answer.arrayBuffer();
+  return answer;
+}
+
+// A file of this site, which holds it as gzip.
+async function unpacked(name) {
+  const { body } = await fetched(new URL(`${name}.gzip`, HOME));
+  return new Response(body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 async function start() {
   if (typeof WebAssembly !== "object") {
     throw new Error("this browser blocks WebAssembly, which the network needs. Allow it for this page, or use another browser");
   }
-  const manifest = JSON.parse(new TextDecoder().decode(await fetched(new URL("manifest.json", HOME))));
-  const there = new URL(manifest.runtime, HOME);
-  say(there.origin === location.origin ? "Starting; everything comes from this site…" : `Starting; the runtime comes from ${there.host}, its digest checked…`);
-  const [code, wasm] = Object.entries(manifest.files).map(([name, digest]) => fetched(new URL(name, there), digest));
+  const manifest = await (await fetched(new URL("manifest.json", HOME))).json();
+  const elsewhere = manifest.runtime && new URL(manifest.runtime);
+  say(elsewhere ? `Starting; the runtime comes from ${elsewhere.host}, its digest checked…` : "Starting; everything comes from this site…");
+  const [code, wasm] = Object.entries(manifest.files).map(async ([name, digest]) =>
+    elsewhere ? (await fetched(new URL(name, elsewhere), digest)).arrayBuffer() : unpacked(name),
+  );
   const module = URL.createObjectURL(new Blob([await code], { type: "text/javascript" }));
   const ort = await import(module);
   URL.revokeObjectURL(module);
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = await wasm;
-  const network = await fetched(new URL(manifest.network, HOME));
+  const network = await unpacked(manifest.network);
   const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] });
   return { ort, session, frame: manifest.frame, colours: manifest.colours };
 }
