@@ -83,7 +83,7 @@ for a, b in ((0, 7), (7, 10)):
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
 # that nearly three times. What happened there was hardly a better network. It was other pictures.
 #
-# Two warnings before any of these digits is used. The rows are quoted from ten papers, and they were not measured alike: from 2015 on most score another rectangle of each photograph, some cap depths, some average
+# Two warnings before any of these digits is used. The rows are quoted from eleven papers, and they were not measured alike: from 2015 on most score another rectangle of each photograph, some cap depths, some average
 # with the mirrored picture. [Chapter 7](evaluation) scored *one* prediction under each such rule. And the same 654 photographs have been looked at by everybody for ten years; who picks the best of many attempts on them has
 # learned a little from the test. `depthlib table since-2014` prints the rows with their sources.
 #

@@ -71,11 +71,14 @@ def page_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[st
         app.add_js_file("plotly-theme.js")
 
 
-def plain_bibliography(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """docutils gives a bibliography roles that contradict each other for a screen reader: a list without list items."""
-    if 'class="citation-list"' in context.get("body", ""):
-        body = context["body"].replace(' role="list" class="citation-list"', ' class="citation-list"')
-        context["body"] = body.replace(' role="doc-biblioentry"', "")
+def for_screen_readers(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """What docutils and myst-nb tell a screen reader that is not so: a list without list items, a button by another name."""
+    for said, meant in (
+        (' role="list" class="citation-list"', ' class="citation-list"'),
+        (' role="doc-biblioentry"', ""),
+        ('<summary aria-label="Toggle hidden content">', "<summary>"),
+    ):
+        context["body"] = context.get("body", "").replace(said, meant)
 
 
 def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -152,7 +155,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", describe_figures)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", page_scripts)
-    app.connect("html-page-context", plain_bibliography)
+    app.connect("html-page-context", for_screen_readers)
     app.connect("build-finished", report_times)
     app.add_role("result", Result())
     bookpages.setup(app)

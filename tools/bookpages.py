@@ -57,7 +57,8 @@ def quoted(sources: dict[Path, str], results: Path) -> dict[str, list[Path]]:
         for name in dict.fromkeys(NUMBER.findall(source)):
             files = [f.relative_to(results).with_suffix("").as_posix() for f in sorted(results.glob(f"{name}.json"))]
             for file in files:
-                found[file].append(path)
+                if path not in found[file]:  # a page may print one seed, and the mean over all
+                    found[file].append(path)
     return found
 
 
