@@ -72,13 +72,9 @@ def page_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[st
 
 
 def for_screen_readers(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """What docutils and myst-nb tell a screen reader that is not so: a list without list items, a button by another name."""
-    for said, meant in (
-        (' role="list" class="citation-list"', ' class="citation-list"'),
-        (' role="doc-biblioentry"', ""),
-        ('<summary aria-label="Toggle hidden content">', "<summary>"),
-    ):
-        context["body"] = context.get("body", "").replace(said, meant)
+    """docutils gives a bibliography roles that contradict each other: a list without list items."""
+    body = context.get("body", "").replace(' role="list" class="citation-list"', ' class="citation-list"')
+    context["body"] = body.replace(' role="doc-biblioentry"', "")
 
 
 def offer_notebook(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
