@@ -38,8 +38,8 @@ def main() -> None:
     about = begin(args)
     report: dict[str, object] = {**about, "count": args.count, "batch": args.batch, "device": args.device,
                                 "processes": args.processes, "readers": args.readers}  # fmt: skip
-    options = {"device": args.device, "processes": args.processes}
-    for data in (Rooms(args.count, **options), Roads(args.count, **options)):
+    made_by = {"device": args.device, "processes": args.processes}
+    for data in (Rooms(args.count, **made_by), Roads(args.count, **made_by)):
         report[data.name] = {"size": data.size, **measure(data, args.batch, args.readers)}
     finish(args, report)
 

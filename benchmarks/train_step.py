@@ -41,7 +41,6 @@ def measure(
     """Images a second, memory in MB, and the floating-point operations of an image's step."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.benchmark = ours  # as training has it
     model = make(network).to(device).train()
     layout = torch.channels_last if ours else torch.contiguous_format
     model = model.to(memory_format=layout)

@@ -284,7 +284,6 @@ def _train_phase(
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
     network = torch.compile(model) if speed.compile else model
-    torch.backends.cudnn.benchmark = device.type == "cuda"  # sizes stay the same, so trying every kernel once pays
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = open_once(phase.data or recipe.data, opened)
     validation = open_once(phase.validation, opened) if phase.validation else None

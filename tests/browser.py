@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import bookweb
 
 AXE = "axe-core@4.14.1"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
@@ -33,18 +33,12 @@ def missing() -> str | None:
 def axe(keep: Path) -> str | None:
     """The accessibility checker axe-core, as npm brings it; None where npm is missing or reaches nothing."""
     file = keep / f"{AXE}.js"
-    if not file.is_file() and shutil.which("npm"):
-        with tempfile.TemporaryDirectory() as place:
-            subprocess.run(
-                ["npm", "pack", AXE, "--silent", "--pack-destination", place], capture_output=True, timeout=300
-            )
-            for archive in Path(place).glob("*.tgz"):
-                with tarfile.open(archive) as package:
-                    content = package.extractfile("package/axe.min.js")
-                    assert content is not None
-                    keep.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content.read())
-    return file.read_text(encoding="utf8") if file.is_file() else None
+    if not file.is_file():
+        try:
+            bookweb.from_npm(AXE, {"axe.min.js": file})
+        except OSError:
+            return None
+    return file.read_text(encoding="utf8")
 
 
 @contextmanager

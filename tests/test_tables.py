@@ -1,6 +1,7 @@
 """Tables: every published number once, ours from results/, and no blank without a command."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -32,7 +33,9 @@ def results(tmp_path):
 @pytest.mark.parametrize("name", tables.table_names())
 def test_every_table_reads_and_its_recipes_are_there(name):
     table = tables.load_table(name)
-    assert table.rows and table.cite in (ROOT / "book" / "references.bib").read_text()
+    assert table.rows
+    known = (ROOT / "book" / "references.bib").read_text()
+    assert all(f"{{{cite}," in known for cite in (table.cite, *(row.cite for row in table.rows if row.cite)))
     assert set(table.recipes()) <= set(recipe_names())
     if table.where:
         for ours in (tables.Ours(command="x"), *(ours for row in table.rows for ours in row.ours)):
@@ -78,6 +81,11 @@ def test_what_was_not_run_says_how(results):
     assert text.count("not run yet: `depthlib train eigen-nyu --results results`") == 1 and "nan" not in text
     for profile in ("gpu", "cpu"):  # a row may be of one profile
         assert text.count(f"not run yet: `depthlib train eigen-nyu --profile {profile} --results results`") == 2
+    for name in tables.table_names():  # and how long it will take
+        text = tables.as_markdown(name, results)
+        missing = [line for line in text.splitlines() if "not run yet: `" in line or "measured by: `" in line]
+        assert all(re.search(r"` \([^)]+\) \|", line) for line in missing), name
+        assert len(missing) == sum(len(row.ours) for row in tables.load_table(name).rows)
     rows = json.loads(tables.as_json("001-1", results))["rows"]
     assert all(run["missing"].startswith("depthlib train") for row in rows for run in row["ours"])
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 NUMBER = re.compile(r"\{result\}`([^`:]+)::")
-BOX = re.compile(
-    r"^```\{admonition\} (?P<title>(?P<kind>Exercise|Solution|Discussion)\b.*?)\n(?P<body>.*?)^```$", re.M | re.S
-)
+BOX = re.compile(r"^```\{admonition\} (?:Exercise|Solution|Discussion)\b.*?^```$", re.M | re.S)
 COMMENT = re.compile(r"^# ?", re.M)
 
 
@@ -27,8 +27,6 @@ def chapters(app: Sphinx) -> list[Path]:
 
 
 def _contents(app: Sphinx) -> list[str]:
-    import yaml
-
     toc = yaml.safe_load(Path(app.srcdir, "_toc.yml").read_text(encoding="utf8"))
     found = [toc["root"]]
 
@@ -69,7 +67,7 @@ def exercises(source: str) -> Iterator[str]:
         yield box[0]
 
 
-class FromOthers(SphinxDirective):
+class FromOthers(SphinxDirective, ABC):
     """A directive whose MyST is made of the chapters' sources."""
 
     def run(self) -> list[nodes.Node]:
@@ -81,9 +79,9 @@ class FromOthers(SphinxDirective):
         self.state.nested_parse(StringList(self.lines(sources), self.env.docname), self.content_offset, place)
         return place.children
 
+    @abstractmethod
     def lines(self, sources: dict[Path, str]) -> list[str]:
         """The page's MyST."""
-        raise NotImplementedError
 
 
 class Provenance(FromOthers):

@@ -58,25 +58,11 @@ def fetch_runtime(keep: Path) -> Path | None:
     folder = keep / RUNTIME
     if all((folder / name).is_file() and digest(folder / name) == wanted for name, wanted in FILES.items()):
         return folder
-    if shutil.which("npm") is None:
-        LOGGER.info(f"no npm here: the page {PAGE} will take {RUNTIME} from {CDN}")
+    try:
+        from_npm(RUNTIME, {f"dist/{name}": folder / name for name in FILES})
+    except OSError as error:
+        LOGGER.info(f"{error}: the page {PAGE} will take {RUNTIME} from {CDN}")
         return None
-    with tempfile.TemporaryDirectory() as place:
-        command = ["npm", "pack", RUNTIME, "--silent", "--pack-destination", place]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            archives = list(Path(place).glob("*.tgz"))
-            if done.returncode or not archives:
-                raise OSError(" ".join(done.stderr.split())[-200:] or "npm wrote nothing")
-            folder.mkdir(parents=True, exist_ok=True)
-            with tarfile.open(archives[0]) as package:
-                for name in FILES:
-                    content = package.extractfile(f"package/dist/{name}")
-                    assert content is not None
-                    (folder / name).write_bytes(content.read())
-        except (OSError, KeyError, subprocess.SubprocessError, tarfile.TarError) as error:
-            LOGGER.info(f"npm did not bring {RUNTIME} ({error}): the page {PAGE} will take it from {CDN}")
-            return None
     wrong = [name for name, wanted in FILES.items() if digest(folder / name) != wanted]
     if wrong:
         shutil.rmtree(folder)
@@ -87,6 +73,31 @@ def fetch_runtime(keep: Path) -> Path | None:
 def pack(path: Path, target: Path) -> None:
     """A file as gzip, under its name and ``.gzip``: not every server compresses, and the page can unpack."""
     (target / f"{path.name}.gzip").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+
+
+def from_npm(package: str, wanted: dict[str, Path]) -> None:
+    """Files of an npm package, by their place in it, each to its own path.
+
+    Raises:
+        OSError: no npm here, it reaches nothing, or the package has no such file.
+    """
+    if shutil.which("npm") is None:
+        raise OSError("there is no npm here")
+    with tempfile.TemporaryDirectory() as place:
+        command = ["npm", "pack", package, "--silent", "--pack-destination", place]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            archives = list(Path(place).glob("*.tgz"))
+            if done.returncode or not archives:
+                raise OSError(" ".join(done.stderr.split())[-200:] or "npm wrote nothing")
+            with tarfile.open(archives[0]) as packed:
+                for name, target in wanted.items():
+                    content = packed.extractfile(f"package/{name}")
+                    assert content is not None
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content.read())
+        except (OSError, KeyError, subprocess.SubprocessError, tarfile.TarError) as error:
+            raise OSError(f"npm did not bring {package} ({error})") from error
 
 
 def digest(path: Path) -> str:

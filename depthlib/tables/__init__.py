@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from depthlib.errors import DepthError
+from depthlib.tables.times import expected
 from depthlib.typed import build, nearest, read_yaml
 
 FOLDER = Path(__file__).parent
@@ -26,7 +27,6 @@ class Ours:
     Args:
         recipe, predictor: whose figures, such as ``eigen-nyu`` and ``fine``.
         why: a line on what differs from the paper.
-        time: how long to expect it to take.
         command: of a rival that is not trained, in place of recipe and predictor.
         where: as the table's, where a row has data or an observation of its own.
         profile: of the runs; by default the largest that was run.
@@ -35,7 +35,6 @@ class Ours:
     recipe: str = ""
     predictor: str = ""
     why: str = ""
-    time: str = ""
     command: str = ""
     where: str = ""
     profile: Literal["", "gpu", "cpu"] = ""
@@ -210,9 +209,9 @@ def as_markdown(name: str, results: Path) -> str:
             found = find(ours, table, results)
             label = f"{ours.recipe}, {ours.predictor}"
             if found is None:
-                expect = f" ({ours.time})" if ours.time else ""
+                time = expected(ours.recipe, ours.profile, ours.command)
                 how = "measured by" if ours.command else "not run yet"
-                lines.append(_line("", f"{how}: `{command(ours)}`{expect}", ["" for _ in table.columns]))
+                lines.append(_line("", f"{how}: `{command(ours)}` ({time})", ["" for _ in table.columns]))
                 continue
             seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
             cells = [

@@ -12,8 +12,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-RAYS, SHADOW_RAYS = tl.constexpr(256), tl.constexpr(64)
-FAR = tl.constexpr(1e9)
+from depthlib.data.scenes import raycast
+
+RAYS, SHADOW_RAYS = tl.constexpr(raycast.TILE**2), tl.constexpr((raycast.TILE // 2) ** 2)
+FAR = tl.constexpr(raycast.FAR)
 WIDTH = tl.constexpr(16)  # numbers of a primitive
 
 
