@@ -61,18 +61,18 @@ plt.rcParams.update(plots.STYLE)
 #
 # **Predict first.** It rose from .611 {cite}`eigen2014` to .989 {cite}`hu2024`. Is that a steep climb at first and a flat one later, or the other way round? Look at the pixels that are still *wrong*.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Share of wrong pixels against the year, on a logarithmic axis: from 39 per cent in 2014 to about 10 in 2021, then to 1 per cent in 2024."}, "figure": {"caption": "The share of test pixels that are wrong by more than a factor of 1.25, as published. Left on a plain axis, right on a logarithmic one, where equal steps are equal factors."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Share of wrong pixels against the year, on a plain axis and on a logarithmic one: from 39 per cent in 2014 to about 10 in 2021, then to 1 per cent in 2024."}, "figure": {"caption": "The share of test pixels that are wrong by more than a factor of 1.25, as published. Above on a plain axis, below on a logarithmic one, where equal steps are equal factors."}}
 ladder = [row for row in load_table("since-2014").rows if row.year]
 years = [row.year for row in ladder]
 wrong = [100 * (1 - row.published[0]) for row in ladder]
-figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(plots.WIDTH, 6.4), layout="constrained")
 for place in axes:
     place.plot(years, wrong, "o-", color="C0")
     place.set(xlabel="year", ylabel="wrong pixels, %", xlim=(2013.5, 2026.5))
 axes[1].set_yscale("log")
 axes[1].set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
 for year, value, row in zip(years, wrong, ladder, strict=True):
-    axes[1].annotate(row.name, (year, value), xytext=(6, 2), textcoords="offset points", fontsize=8)
+    axes[1].annotate(row.name, (year, value), xytext=(6, 2), textcoords="offset points", fontsize=10)
 
 # %%
 for a, b in ((0, 7), (7, 10)):

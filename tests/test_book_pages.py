@@ -6,10 +6,9 @@ import json
 import re
 from pathlib import Path
 
+import pairs as pairing
 import pytest
 from book_fixture import ROOT, Built
-
-import pairs as pairing  # isort: skip
 
 CHAPTERS = pairing.chapters()
 

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bookweb
 import browser
 import numpy as np
 import pytest
 from book_fixture import ROOT
 from PIL import Image
 from tasks import server
-
-import bookweb  # isort: skip
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=browser.missing() or "")
 WAIT = """
