@@ -72,7 +72,8 @@ for place in axes:
 axes[1].set_yscale("log")
 axes[1].set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
 for year, value, row in zip(years, wrong, ladder, strict=True):
-    axes[1].annotate(row.name, (year, value), xytext=(6, 2), textcoords="offset points", fontsize=10)
+    up = 7 if row.name == "DORN" else 2
+    axes[1].annotate(row.name, (year, value), xytext=(6, up), textcoords="offset points", fontsize=10)
 
 # %%
 for a, b in ((0, 7), (7, 10)):
