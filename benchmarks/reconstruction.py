@@ -31,19 +31,24 @@ from depthlib.observations import SmallDepth, SparseDepth
 from depthlib.reconstruction import complete, enlarge, quick
 from depthlib.sample import collate, valid
 
+LINEAR = "linear (SciPy)"
 
-def milliseconds(call: Callable[[int], Any], repeats: int) -> dict[str, float]:
-    """Single calls after five of warming up: the median, and the fastest."""
-    for i in range(5):
-        call(i)
-    times = []
-    for i in range(repeats):
+
+def times(call: Callable[[int], Any], repeats: int) -> list[float]:
+    """Milliseconds of single calls, after two of warming up."""
+    found = []
+    for i in range(repeats + 2):
         began = time.perf_counter()
         call(i)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        times.append(1000 * (time.perf_counter() - began))
-    return {"ms": round(float(np.median(times)), 2), "fastest_ms": round(min(times), 2)}
+        found.append(1000 * (time.perf_counter() - began))
+    return found[2:]
+
+
+def milliseconds(found: list[float]) -> dict[str, float]:
+    """The median of single calls, and the fastest."""
+    return {"ms": round(float(np.median(found)), 2), "fastest_ms": round(min(found), 2)}
 
 
 def rmse(answers: Tensor, truth: Tensor) -> float:
@@ -56,12 +61,16 @@ def rmse(answers: Tensor, truth: Tensor) -> float:
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--images", type=int, default=32)
-    options.add_argument("--repeats", type=int, default=30)
+    options.add_argument("--repeats", type=int, default=20, help="calls of a method in a round")
+    options.add_argument("--rounds", type=int, default=7)
     options.add_argument(
         "--published", metavar="RUN", help="a run of interpolation-nyu; without it an untrained one is timed"
     )
     args = options.parse_args()
-    report = {**begin(args), "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""), "images": args.images}
+    report = {
+        **begin(args), "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""), "images": args.images,
+        "rounds": args.rounds, "repeats": args.repeats,
+    }  # fmt: skip
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         dataset = open_dataset("nyu", "test", (240, 320))
@@ -80,48 +89,46 @@ def main() -> None:
 
 
 def sparse(shown: Tensor, rgb: Tensor, truth: Tensor, args: Any, device: str) -> dict[str, Any]:
-    """Rows by method: batch 1, batch 32 a map, error; the plain rival first and again at the end, for its clock may drift."""
+    """Rows by method: batch 1, batch 32 a map, error. All take their turn in each round, for this machine's clock drifts."""
     count = len(shown)
-    rows: dict[str, Any] = {}
-
-    def one_by_one(name: str, call: Callable[[int], Tensor], repeats: int) -> None:
-        rows[name] = {
-            **milliseconds(call, repeats),
-            "rmse_m": rmse(torch.stack([call(i) for i in range(count)]), truth),
-        }
-
-    one_by_one("linear (SciPy)", lambda i: fill_linear(shown[i % count]), args.repeats)
-    one_by_one("nearest", lambda i: FILLS["nearest"](rgb[i % count], shown[i % count]), args.repeats)
-    one_by_one(
-        "colour-guided", lambda i: FILLS["cross_bilateral"](rgb[i % count], shown[i % count]), min(5, args.repeats)
-    )
     on_device = shown.to(device)
     models = {
         "network": load_model("box/sparse"),
         "published": load_model(args.published) if args.published else build_model("interpolation"),
     }
+    networks: dict[str, Callable[[Tensor], Tensor]] = {}
     for name, model in models.items():
         model = model.to(device)
-        with torch.inference_mode():
-            fast = quick(model)
-            ways = {
-                name: lambda x, model=model: complete(model, x),
-                f"{name}, compiled": lambda x, fast=fast: fast(x),
-            }
-            for way, call in ways.items():
-                row = milliseconds(lambda i, call=call: call(on_device[i % count : i % count + 1]), args.repeats)
-                row["rmse_m"] = rmse(torch.cat([call(on_device[i : i + 1]) for i in range(count)]).cpu(), truth)
-                if count >= 32 and "compiled" not in way:  # a second size would be compiled anew
-                    row["batch_32_ms_each"] = round(
-                        milliseconds(lambda _, call=call: call(on_device[:32]), 5)["ms"] / 32, 2
-                    )
-                rows[way] = row
-    again = milliseconds(lambda i: fill_linear(shown[i % count]), args.repeats)
-    rows["linear (SciPy), again"] = again
-    slower = (rows["linear (SciPy)"]["ms"] + again["ms"]) / 2
-    for row in rows.values():
-        row["times_faster_than_linear"] = round(slower / row["ms"], 1)
+        networks[name] = lambda x, model=model: complete(model, x)
+        fast = quick(model)
+        networks[f"{name}, compiled"] = lambda x, fast=fast: fast(x)
+    calls: dict[str, Callable[[int], Tensor]] = {
+        LINEAR: lambda i: fill_linear(shown[i % count]),
+        "nearest": lambda i: FILLS["nearest"](rgb[i % count], shown[i % count]),
+        "colour-guided": lambda i: FILLS["cross_bilateral"](rgb[i % count], shown[i % count]),
+        **{
+            name: lambda i, call=call: call(on_device[i % count : i % count + 1])[0].cpu()
+            for name, call in networks.items()
+        },
+    }
+    rows: dict[str, Any] = {
+        name: {"rmse_m": rmse(torch.stack([call(i) for i in range(count)]), truth)} for name, call in calls.items()
+    }
+    rounds: list[dict[str, list[float]]] = []
+    for _ in range(args.rounds):
+        rounds.append({
+            name: times(call, 1 if name == "colour-guided" else args.repeats) for name, call in calls.items()
+        })  # fmt: skip
+    for name, row in rows.items():
+        row.update(milliseconds([t for each in rounds for t in each[name]]))
         row["maps_per_second"] = round(1000 / row["ms"], 1)
+        faster = [float(np.median(each[LINEAR]) / np.median(each[name])) for each in rounds]
+        row["times_faster_than_linear"] = round(float(np.median(faster)), 1)
+        row["times_faster_by_round"] = [round(f, 1) for f in faster]
+    for name, call in networks.items():
+        if count >= 32 and "compiled" not in name:  # a second size would be compiled anew
+            batch = milliseconds(times(lambda _, call=call: call(on_device[:32]), 5))
+            rows[name]["batch_32_ms_each"] = round(batch["ms"] / 32, 2)
     if not args.published:
         for name in rows:
             if name.startswith("published"):
@@ -137,9 +144,8 @@ def superres(args: Any, device: str) -> dict[str, Any]:
     for factor in (8, 4):
         small = SmallDepth(factor).of(batch).to(device)
         for method in ENLARGEMENTS:
-            rows[f"x{factor}, {method}"] = milliseconds(
-                lambda _, m=method, f=factor: Enlargement(m, f).of(batch), args.repeats
-            )
+            enlarged = times(lambda _, m=method, f=factor: Enlargement(m, f).of(batch), args.repeats)
+            rows[f"x{factor}, {method}"] = milliseconds(enlarged)
         for name, guided in ((f"box/superres-x{factor}", False), ("", True)):
             model = load_model(name) if name in BOXES else build_model(
                 "upsampler", factor=factor, guided=guided, **({"width": 48, "blocks": 4} if factor == 4 else {})
@@ -147,10 +153,9 @@ def superres(args: Any, device: str) -> dict[str, Any]:
             model, rgb = model.to(device), batch["rgb"].to(device)
             seen = (small, rgb) if guided else (small,)
             label = f"x{factor}, network" + (", guided" if guided else "")
-            rows[label] = milliseconds(lambda _, m=model, s=seen: enlarge(m, *s), args.repeats)
-            with torch.inference_mode():
-                fast = quick(model)
-                rows[f"{label}, compiled"] = milliseconds(lambda _, f=fast, s=seen: f(*s), args.repeats)
+            fast = quick(model)
+            rows[label] = milliseconds(times(lambda _, m=model, s=seen: enlarge(m, *s), args.repeats))
+            rows[f"{label}, compiled"] = milliseconds(times(lambda _, f=fast, s=seen: f(*s), args.repeats))
     return rows
 
 

@@ -68,7 +68,8 @@ rooms = make_rooms(6, range(COUNT))
 K = camera.nyu_v2(HEIGHT, WIDTH)
 seen = render(rooms, K, height=HEIGHT, width=WIDTH, sensor=False)
 batch = {"rgb": seen.rgb, "depth": seen.depth, "K": seen.K}
-drawn = draw(NYU, (HEIGHT, WIDTH), (228, 304), seed=0, epoch=0, indices=range(COUNT))
+size = (228, 304)  # what the network takes, rows and columns
+drawn = draw(NYU, (HEIGHT, WIDTH), size, seed=0, epoch=0, indices=range(COUNT))
 print("the first room:")
 print(f"  enlarged {drawn.scale[0]:.2f} times, turned by {math.degrees(drawn.angle[0]):+.1f} degrees")
 print(f"  cut at row {drawn.top[0]:.0f} and column {drawn.left[0]:.0f} of the enlarged picture")
@@ -107,7 +108,7 @@ plots.show(panels, columns=5)
 #
 # The instrument: change a pair by the library, move the camera in the room so that it should see the same, and compare the
 # two depth maps. Half of the pixels are off by less than the *median*, and one in twenty by more than the *95th percentile*,
-# both of $|\log d - \log d'|$, which for small values is the relative error.
+# both of $|\log Z - \log Z'|$, which for small values is the relative error.
 
 # %%
 POINTS = torch.tensor([0.5, 0.95])
@@ -131,7 +132,7 @@ def look(K, move=None):
 
 # %% [markdown]
 # **Turning** by an angle about the optical axis is what a camera does that is held askew. The picture turns, and the
-# distance along the axis does not change. (The picture turns *against* the camera, hence the minus below.) Before you run the
+# depth does not change. (The picture turns *against* the camera, hence the minus below.) Before you run the
 # next cell: will the error be exactly zero?
 
 
@@ -149,7 +150,7 @@ print("median {:.2%}, 95th percentile {:.2%}".format(*table["turned by 5°"]))
 
 # %% [markdown]
 # Not quite. A turned pixel falls between four others, and its depth is taken from the nearest of them, half a pixel each way
-# at most; a slanted wall is a little deeper there. This is the floor of the instrument: whatever stays near it is exact.
+# at most; a slanted wall is a little deeper there. This is the instrument's own error: whatever stays near it is exact.
 #
 # **Cutting** moves the window over the picture. Two cameras could be meant. One has the same lens off its centre, as $K$ says
 # after the cut. The other has its axis through the middle of the picture, like the cameras that a network is used to, and was
@@ -172,9 +173,9 @@ for name in list(table)[1:]:
     print("{:30s} median {:.2%}, 95th {:.2%}".format(name, *table[name]))
 
 # %% [markdown]
-# With the shifted $K$ the cut is exact: nothing was interpolated. Taken as a turned camera, it is off by many times the floor, for two
-# reasons: depth is measured along the axis, and the axis has turned; and the same pixel is another ray. (This cut is four times
-# as large as the paper's largest without enlargement, eight columns to a side.) This is what the paper means by "slightly
+# With the shifted $K$ the cut is exact: nothing was interpolated. Taken as a turned camera, it is off by many times the instrument's own error, for two
+# reasons: depth is measured along the axis, and the axis has turned; and the same pixel is another ray. (The paper's cut
+# moves by at most 8 columns where the picture is not enlarged; ours by 32.) This is what the paper means by "slightly
 # warped" {cite:p}`eigen2014`. The authors keep it, since it helped. Which of the two cameras a network believes in, this
 # page does not test; random cuts are also what shows it that the axis need not be in the middle.
 #
@@ -315,7 +316,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# ## Summary
+# ## All transforms on one page
 #
 # | transform | the camera that takes it | depth | what it costs |
 # |---|---|---|---|
@@ -368,7 +369,7 @@ figure
 # %% [markdown]
 # ## The same draw, whoever asks
 #
-# What is drawn for a sample depends on three numbers only: the run's seed, the epoch (how many times the data have been passed through) and the sample's place in the data set. It
+# What is drawn for a sample depends on three numbers only: the run's *seed* (the number that all of its random draws start from), the epoch (how many times the data have been passed through) and the sample's place in the data set. It
 # does not depend on how many processes read, in which order, or after which interruption. So a run that was resumed sees
 # exactly what it would have seen.
 
@@ -391,7 +392,8 @@ print("the same in the next epoch:", bool(later.scale[0] == alone.scale[0]))
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
 # A picture is scaled by $s = 2$ about its centre. (a) A table stands at 1.5 m, a wall at 4 m. Which depths does the changed
 # pair claim? (b) The camera walks until the table is at 0.75 m. At which distance is the wall? (c) Two walls meet at a
 # right angle, each at 45° to the optical axis. Which angle do they enclose in the changed pair, read with the old lens? And with its
@@ -405,7 +407,8 @@ print("the same in the next epoch:", bool(later.scale[0] == alone.scale[0]))
 # opens from 90° to about 127°. With the pair's own $K$ sideways distances are halved too, and it stays at 90°.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
 # Complete `enlarged_K`: the camera matrix after a picture of this size was enlarged by `s` and the middle was cut out at the old
 # size. The cell fails until it is right. Integer coordinates are pixel centres.
 # ```
@@ -440,12 +443,13 @@ found = apply(one, fixed(1, scale=1.5, top=60, left=80), (HEIGHT, WIDTH))["K"][0
 print(torch.allclose(enlarged_K(K, 1.5, HEIGHT, WIDTH), found))
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
 # Nobody mirrors pictures upside down when training depth, although the geometry would be exact. Why not? In which use
 # would it be right?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # A camera held upside down in a mirrored world takes such pictures (a half turn and a left-right mirror make an up-down mirror), so
 # every pair would be consistent. But almost no user holds it so, and the
@@ -454,12 +458,13 @@ print(torch.allclose(enlarged_K(K, 1.5, HEIGHT, WIDTH), found))
 # So "is it exact?" is only the first question. The second is whether the changed pictures are among those that will be asked.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
+# :class: exercise
 # You want a network that works with any lens. Which reading of scaling would you train with, and what would you tell the network?
 # Name the experiment that would show whether it was worth it.
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Reading 1 is exact: enlarge, keep the depths, and give the network the focal length, either as a number, as a map of ray
 # directions beside the colours, or by predicting $Z/f$ and multiplying by $f$ afterwards. To test it, hold back lenses: train

@@ -16,7 +16,7 @@
 #
 # - follow a photograph through every layer of the coarse network of {cite:t}`eigen2014`, and compute each size by hand;
 # - say where its parameters are, and why that decides what it can and cannot draw;
-# - augment a picture together with its depth, and say for which surfaces the recipe is exact;
+# - say what a network learns from a picture and its depth that were changed at random;
 # - tell a training that works from three that do not: a bug, a mean image, a NaN.
 #
 # **You need** the profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
@@ -67,14 +67,16 @@ plt.rcParams.update(plots.STYLE)
 # the **natural logarithm of a depth in metres**, because [the loss](scale_invariant_loss) compares logarithms.
 
 # %% tags=["nbval-check-output"]
-model = Eigen("nyu").eval()  # the paper's full width, fresh random weights
+# the paper's full width, fresh random weights; eval: in use, not training
+model = Eigen("nyu").eval()
 model.begin_phase("coarse")  # answer with the coarse network alone
 picture = torch.zeros(1, 3, 228, 304)
 log_depth = model(picture)
 print(tuple(picture.shape), "→", tuple(log_depth.shape))
 
 # %% [markdown]
-# `begin_phase("coarse")` chooses which of the two networks answers. The four numbers are batch, channels, rows and
+# *Width* is the number of channels and units in each layer, as a factor of the paper's. `begin_phase("coarse")` chooses which of
+# the two networks answers. The four numbers are batch, channels, rows and
 # columns, always in this order.
 #
 # ## The size of a layer, by one rule
@@ -95,6 +97,9 @@ print(tuple(picture.shape), "→", tuple(log_depth.shape))
 # | first convolution, rows | 228 | 11 | 2 | 4 | ⌊221 / 4⌋ + 1 = 56 |
 # | first pooling, rows | 56 | 3 | 0 | 2 | ⌊53 / 2⌋ + 1 = 27 |
 # | second pooling, rows | 27 | 3 | 0 | 2 | ⌊24 / 2⌋ + 1 = 13 |
+#
+# Convolutions 2 to 5 (windows 5, 3, 3, 3; padding 2, 1, 1, 1; stride 1) keep the size; a pooling follows convolutions 1, 2 and 5; layer 5 has
+# 256 channels. The variant for KITTI has the same layers.
 #
 # Now ask the network itself. A *forward hook* is a function that PyTorch calls after a layer has run; ours writes down
 # what came out.
@@ -143,7 +148,7 @@ print("output:", GEOMETRIES["nyu"].output == (55, 74))
 # |---|---|---|
 # | pooling | 2×2 | 3×3 windows, stride 2, so that neighbours overlap |
 # | after layers 1 and 2 | not mentioned | *local response normalisation* {cite:p}`krizhevsky2012`: each value is divided by a measure of how strong its neighbours in the nearby channels are; it has no weights |
-# | before layer 6 | not mentioned | features are multiplied by 0.01 |
+# | before layer 6 | not mentioned | *features*, the numbers that layer 5 puts out, are multiplied by 0.01 |
 # | input | not mentioned | colours from 0 to 255, minus 128 |
 # | output | log depth | log depth in units of 0.45723134, its standard deviation over the training set |
 #
@@ -169,7 +174,7 @@ for window in (2, 3):
 print(inspect.getsource(Features.forward))
 
 # %% [markdown]
-# Every hidden layer ends in `relu(x) = max(x, 0)`. The last layer does not: a logarithm may be negative, for anything
+# Every *hidden* layer, every one but the last, ends in `relu(x) = max(x, 0)`. The last does not: a logarithm may be negative, for anything
 # nearer than one metre.
 #
 # ## The diagram
@@ -198,7 +203,8 @@ figure
 # The smallest map is that of layer 5, yet it still holds 6 · 8 · 256 = 12 288 numbers. The narrowest place before the
 # output is layer 6: 4096 numbers, in no spatial order at all. From these the output is drawn *larger* again, 55×74, with no
 # upsampling by rule: each output pixel is its own weighted sum of the 4096, so the network draws every room out of 4096
-# fixed pictures. That is no bottleneck for drawing, since 4096 pictures can add up to any map of 55 · 74 = 4070 pixels.
+# fixed pictures. That is hardly a bottleneck for drawing: behind ReLU a picture can only be added and never subtracted, but 4096 of them
+# still draw a great many maps of 55 · 74 = 4070 pixels.
 # What is scarce is the knowledge of *where*: all of it comes through a map of 6×8.
 #
 # ## Where the parameters are
@@ -216,7 +222,7 @@ for name, count in counts.items():
 # %% [markdown]
 # A twentieth is closest. A convolution reuses its small window everywhere; layer 6 has one weight for each pair of a
 # feature and a unit, 12 288 · 4096 of them. This is why the paper's recipe is what it is: the convolutions can be learned
-# beforehand on ImageNet, but the fully connected 95 % must be learned from depth maps, and so they get dropout, many
+# beforehand on ImageNet, a million photographs each with the name of its object, but the fully connected 95 % must be learned from depth maps, and so they get dropout, many
 # images and much augmentation.
 #
 # ## What the network is asked for
@@ -286,40 +292,11 @@ for name, batch in made.items():
 #
 # ### What dividing depth by $s$ is exact for
 #
-# Let $X$ be a point's metres to the right, $z$ its depth, and $f$ the focal length in pixels. The pinhole camera (see
-# [depth from one image](depth_from_one_image)) puts the point at column $u = fX/z$, counted from the middle.
-#
-# 1. Enlarge the picture $s$ times. *Every column is multiplied by $s$*: $u' = s f X / z$.
-# 2. Read it with the camera the network knows, focal length $f$. *Pull $s$ into the denominator*: $u' = f X / (z/s)$.
-#
-# So the enlarged picture is what this camera would see if every point kept its $X$ and had the depth $z/s$. Take three
-# points at $z$ = 2, 3 and 4 m and $s$ = 1.5. They move to 1.33, 2 and 2.67 m: by 0.67, 1 and 1.33 m. A real camera that
-# steps forward moves all three by the *same* amount. One step of $z(1 - 1/s)$ is right for one **fronto-parallel plane**,
-# a wall seen straight on at depth $z$. For several depths at once the recipe squeezes the world along the line of sight.
-#
-# Squeezing bends angles. Two walls that meet at a right angle, each running towards you at 45°, are the worst case. A
-# step along each wall has the direction $(\pm 1, -1)$ in $(X, z)$; squeezed, it is $(\pm 1, -1/s)$.
-
-# %% tags=["nbval-check-output"]
-for s in (1.0, 1.2, 1.5):
-    right, left = torch.tensor([1.0, -1 / s]), torch.tensor([-1.0, -1 / s])
-    angle = torch.arccos(torch.cosine_similarity(right, left, dim=0)) * 180 / math.pi
-    print(f"s = {s}: the corner measures {angle:.0f}°")
-
-# %% [markdown]
-# At the largest $s$ a right-angled corner has opened past 110°. So the network is shown rooms that nobody builds. The
-# paper knows, and writes that scaling is "easily corrected" by the division; now you can say how far that goes. What the
-# recipe leaves out:
-#
-# - **Angles** between surfaces that are not fronto-parallel, as computed.
-# - **Occlusion.** A real step forward uncovers some surfaces and hides others. Enlarging uncovers nothing.
-# - **The crop.** An off-centre crop is a camera whose axis is not in the middle of its picture. The paper says openly that
-#   such scenes are "slightly warped", and keeps them because they help.
-# - **Sharpness.** An enlarged picture is blurrier. A network can learn to read $s$ from that, and a photograph has no $s$.
-#
-# Rotation about the optical axis and the flip are exact: both move pixels and keep depths. The library also multiplies
-# the focal length in `K` by $s$. Read with *that* camera, $X' = u' z' / f' = (su)(z/s)/(sf) = X/s$: the same room, $s$
-# times smaller, with every angle right. But the network is never told `K`, so it cannot use this.
+# [Augmentation](augmentation) measures it. An enlarged picture with its depths divided by $s$ agrees with a step forward on one
+# **fronto-parallel plane**, a wall seen straight on, and on surfaces that run along the axis, such as the floor and the side
+# walls. Elsewhere it squeezes the world along the line of sight: at $s$ = 1.5 a right-angled corner opens past 110°. The paper
+# calls scaling "easily corrected" by the division {cite}`eigen2014`; now you know how far that goes. A network could also learn to read $s$ from the blur
+# of an enlarged picture, and a photograph has no $s$.
 #
 # ### Dropout
 #
@@ -400,7 +377,7 @@ d = (y / test["depth"])[y > 0].log()
 print(f"median of d on {len(unseen)} unseen rooms: {d.median():+.3f}")
 
 # %% [markdown]
-# Zero would be no bias; what division by $s$ alone would make is the negative of {eq}`mean-log-s`. Two things make the
+# Without bias this number is 0. If the division by $s$ alone were at work, it would be minus the {eq}`mean-log-s`. Two things make the
 # number that you see. One is the depth that the network started at: its last bias is log 2.5 m, and a few steps
 # do not take it far from there. The other is the division by $s$, which takes over once the start is forgotten. With
 # much more training a network can learn to read $s$ from the picture, from blur and from the apparent size of things, and
@@ -461,6 +438,7 @@ print("a hundred times lower than at the start:", ratio < 1 / 100)
 # | flat from the start | flat | too small a rate, a bug, or the mean image (below) | overfit one batch |
 # | falls | falls | it learns | go on |
 # | falls | flat, or turns up | overfitting | more images, more augmentation, stop earlier |
+# | falls, then level | falls, then level | the mean image, or a rate too large to settle | question 3; a tenth of the rate |
 # | jumps, then NaN | – | too large a rate, or damaged data | question 4 |
 #
 # ### 3. Does it look at the picture?
@@ -556,7 +534,7 @@ for name, group in groups.items():
 # *Roughness* compares each pixel with its right neighbour: 0 for a flat map, about 1 for noise. The long templates are
 # the smoother ones: sides of a room, a floor that comes nearer, a back wall that recedes. The short ones are still close to the
 # noise they started from; training hardly used them. What rendered rooms teach here, boxes with four walls, is poorer
-# than what 120 K photographs of homes and shops teach, and so are the templates. The blurred outlines in every coarse map
+# than what 120,000 photographs of homes and shops teach, and so are the templates. The blurred outlines in every coarse map
 # come from here: a network that knows an edge only roughly makes the smallest error by spreading it out, and its templates
 # become smooth for that reason.
 #
@@ -565,7 +543,7 @@ for name, group in groups.items():
 # Rendered rooms are a place to learn. The question of the paper is NYU Depth v2 {cite}`silberman2012`. These networks
 # have the paper's full width. One starts from random weights, one from a training on rendered rooms; both then see the
 # 795 labelled training images, the second for about half as many samples, and are scored on the 654 test images under the
-# protocol `eigen14`: only the centred rectangle that the paper scores, and one mean over all pixels of all images. SqRel
+# protocol `eigen14`: only a centred rectangle, chosen so that the mean depth image has the paper's figures, and one mean over all pixels of all images. SqRel
 # is the mean of $(y_i - y_i^*)^2 / y_i^*$, RMSE log the root of the mean of $d_i^2$. This page does not need the data: it quotes `results/eigen-nyu/cpu-0.json` and
 # `results/eigen-nyu-from-rooms/cpu-0.json`, one seed each.
 #
@@ -581,7 +559,7 @@ for name, group in groups.items():
 # | scale-invariant | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | .221 {cite}`eigen2014` |
 #
 # Higher is better in the first three rows, lower in the others. Is the network that started from random weights better
-# than the mean depth image, which never looked at a picture? Draw the 654 images anew many times, and compare the two on
+# than the mean depth image, which never looked at a picture? Draw 654 of the images with replacement, many times, and compare the two on
 # each draw. The scale-invariant error, which no wrong scale can flatter or spoil, changes by
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.scale_invariant_rmse.value::+.3f`, with a 95 % interval from
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.scale_invariant_rmse.low::+.3f` to
@@ -589,7 +567,7 @@ for name, group in groups.items():
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.abs_rel.value::+.3f`, and the share δ < 1.25 by
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.value::+.3f`, from
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.low::+.3f` to
-# {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.high::+.3f`. No interval holds zero: it looks at the
+# {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.high::+.3f`. No interval contains zero: it looks at the
 # pictures. (Beware of AbsRel alone. It charges a prediction that is too near less than one that is too far, and early in
 # training these networks err on the near side.)
 #
@@ -602,16 +580,16 @@ for name, group in groups.items():
 #
 # | what differs | theirs {cite}`eigen2014` | ours | the experiment |
 # |---|---|---|---|
-# | images | 120 K frames of video | 795 photographs | prepare the raw set; train on 795, 12 K and 120 K of it, all else equal |
+# | images | 120,000 frames of video | 795 photographs | prepare the raw set; train on 795, 12,000 and 120,000 of it, all else equal |
 # | samples seen, both phases | 3.5 M {cite}`eigen2014` | {result}`eigen-nyu/cpu-0::samples_seen::,d` | the same recipe under the profile `gpu`: done, below |
-# | first weights | ImageNet classifier | random, or rendered rooms | pretrain `Classifier` on an ImageNet-style folder, then this recipe |
+# | first weights | ImageNet classifier | random, or rendered rooms | train a network that names objects (`Classifier`) first, then this recipe with its convolutions |
 # | optimiser | gradient descent with momentum | Adam | the recipe `eigen-nyu-paper`, same samples |
 #
 # Samples are the cheapest to suspect first: the training above took
 # {result}`eigen-nyu/cpu-0::seconds.train::,.0f` seconds on a processor. On a GPU ({result}`eigen-nyu/gpu-0::device::s`, shared with other trainings, {result}`eigen-nyu/gpu-0::seconds.train::,.0f` seconds for both networks) the same recipe saw
 # {result}`eigen-nyu/gpu-0::samples_seen::,d` samples, and its coarse network reached δ < 1.25 of {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` and a scale-invariant error of
 # {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f`, where the table has {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` and {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f`. Samples are a part of the gap, then,
-# and not the larger one; by now each photograph has been seen nearly six hundred times. A network judged
+# and not the larger one; by now each photograph has been seen nearly six hundred times, in both phases together. A network judged
 # early carries part of the bias of {eq}`mean-log-s`: it predicts too near. You can tell from the table whether that is
 # the main fault. If it were, the scale-invariant row would be close to the published one while RMSE log is not. Both are behind:
 # shape is missing as well as size.
@@ -622,12 +600,13 @@ for name, group in groups.items():
 #   pooling.
 # - Nineteen twentieths of the parameters are in two fully connected layers. They let every output see the whole picture,
 #   and draw it as a sum of blurred templates.
-# - Depth divided by $s$ is exact for one fronto-parallel plane; otherwise it squeezes the world.
+# - Depth divided by $s$ agrees with a step forward on one wall seen straight on, and on floor and side walls; elsewhere it squeezes the world.
 # - Overfit one batch; read both curves; compare with the mean depth image; stop at the first NaN.
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
 # KITTI pictures enter the network with 172 rows and 576 columns. Compute the map's size after each pooling, and the number
 # of inputs of layer 6. Use {eq}`conv-size`.
 # ```
@@ -643,7 +622,8 @@ conv = Eigen("kitti", width=0.05).coarse.conv
 print(tuple(conv(torch.zeros(1, 3, 172, 576)).shape[2:]), "=", GEOMETRIES["kitti"].features)
 
 # %% [markdown]
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
 # Complete `squeezed_angle`: the angle, in degrees, at which two walls meet after depth was divided by `s`, if they met at
 # `angle` degrees before and the corner points straight away from the camera. The cell below fails until it is right.
 # ```
@@ -675,12 +655,13 @@ assert squeezed_angle(180, 1.3) == 180  # a fronto-parallel wall stays one
 assert abs(squeezed_angle(90, 1.0) - 90) < 1e-9
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
 # Somebody shows you a validation loss that fell for the first tenth of the training and is flat since. Which two causes
 # would you suspect first, and what would you look at to tell them apart, before you change anything?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # The mean image and a rate that is too high both look like this. Look at *answers*, not at the loss: if the spread from
 # room to room is near zero, the network does not look at the picture, and overfitting one batch will say whether it can.
@@ -690,12 +671,13 @@ assert abs(squeezed_angle(90, 1.0) - 90) < 1e-9
 # perhaps, and leave you without an explanation.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
+# :class: exercise
 # The output could also be computed by a convolution over the 6×8 map and an enlargement by interpolation (a weighted mean of the nearest four values), with a twentieth of the
 # parameters. What would be lost, and what gained?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Lost: the view of the whole picture, unless many layers are stacked, and the learned templates, since an interpolation
 # can draw nothing sharper than its 6×8 grid. Gained: the same knowledge at every place (the fully connected

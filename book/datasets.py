@@ -154,7 +154,7 @@ print(f"missing on average {holes.float().mean():.0%}, per room from "
 # %% [markdown]
 # Beside every near edge lies a *shadow*: the projector stands to one side, and what it cannot light has no dots. A window of dots that
 # straddles an edge matches neither side, so both sides lose a rim. Glass lets the dots through, polished wood mirrors them away (the
-# square patches), and what is nearer than 70 cm is out of focus. So the holes are **not random**. They sit at
+# square patches), and nearer than about 70 cm the dots have moved farther than the camera searches. So the holes are **not random**. They sit at
 # edges and on difficult surfaces, and a score that skips them skips the hardest pixels.
 #
 # A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them. Here is a
@@ -175,7 +175,7 @@ print(f"of the pixels with a depth, the laser has {hit / there:.0%}")
 #
 # Every format rounds. The next figure shows how far apart two neighbouring values are, in metres, at each depth. The raw
 # Kinect stores a number $v$ of 11 bits. It is a disparity counted backwards: $1092.5 - v$ is how far a dot has moved, in eighths
-# of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with $8 \cdot f B = 8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres:
+# of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with the Kinect's $f$ of 583 pixels, the 7.5 cm between its projector and its camera, and the eighths: $8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres:
 #
 # $$ Z = \frac{351.3}{1092.5 - v}\ \text{m}, \qquad \left|\frac{\partial Z}{\partial v}\right| = \frac{Z^2}{351.3\ \text{m}}. $$ (kinect-step)
 #
@@ -243,7 +243,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# The rule knows no largest gap. A depth map whose picture was lost takes another if nobody else claims it, and a camera that turns by 30° a
+# The rule accepts any gap in time. A depth map whose picture was lost takes another if nobody else claims it, and a camera that turns by 30° a
 # second has turned by half a degree, four pixels, in 15 ms. {numref}`fig-times` has such links; in life the gaps are mostly shorter.
 #
 # And the two cameras stand 2.5 cm apart, behind two lenses that bend light differently. To say where a depth belongs in the picture,
@@ -293,11 +293,11 @@ figure
 #
 # The labelled set comes filled, and most published scores are against filled depth. How does one fill? Three ways, from the
 # simplest: the **nearest** known value; a **cross-bilateral** mean of the known neighbours, weighted by nearness and by likeness of
-# grey; and the toolbox's **colourisation**, which makes every pixel the weighted mean of its eight neighbours,
+# grey; and **colourisation**, from the Matlab toolbox that NYU's authors published with the set, which makes every pixel the weighted mean of its eight neighbours $N(i)$,
 #
 # $$ x_i = \sum_{j \in N(i)} w_{ij}\, x_j, \qquad w_{ij} \propto \exp\!\left(-\frac{(g_i - g_j)^2}{\sigma_i^2}\right), $$ (colourisation)
 #
-# with $g$ the grey value and $\sigma_i^2$ about the variance of grey around pixel $i$, and pulls the known ones towards their measured values (they move a little). All pixels at once: a linear system with as
+# with $g$ the grey value, $\sigma_i^2$ about the variance of grey around pixel $i$, and weights that add up to 1; and pulls the known ones towards their measured values (they move a little). All pixels at once: a linear system with as
 # many unknowns as the picture has pixels. The idea is that depth changes where the picture changes. On a poster that is wrong, and
 # between a white wall and a white door as well.
 #
@@ -335,7 +335,7 @@ for name, values in errors.items():
     print(f"{name:16s} {np.mean(values):.3f} m in the holes, root mean square")
 
 # %% [markdown]
-# It is the order in which they use more of the picture. But even the best is wrong by many times what the sensor itself is at three
+# Colourisation is best, then the cross-bilateral mean, then the nearest value: the more of the picture is used, the better. But even the best is wrong by many times what the sensor itself is at three
 # metres (its model here: $1.4\,\text{mm} \cdot Z^2$, so 13 mm), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
 # to the wall behind. **A filled pixel is a guess, and a network scored on it is scored on agreement with the guess.** So `truth: raw`
 # among the options of `nyu` scores against the sensor's own pixels only, and the results then say `nyu-raw`.
@@ -368,7 +368,8 @@ for name, values in errors.items():
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
 # A raw Kinect pixel has $v = 917$. (a) How far is it? (b) How far is the pixel with $v = 918$? (c) Does {eq}`kinect-step` agree?
 # ```
 #
@@ -378,7 +379,8 @@ for name, values in errors.items():
 # curvature of a whole step.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
 # The data set SUN RGB-D stores millimetres whose 16 bits were rotated left by three: what falls out on the left comes in on the right.
 # Complete `unrotate`. The cell fails until it is right.
 # ```
@@ -416,12 +418,13 @@ rotated = [(mm << 3 | mm >> 13) & 0xFFFF for mm in range(65536)]
 print("all 65536 come back:", [unrotate(v) for v in rotated] == list(range(65536)))
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
 # You draw 10 % of the frames of a video collection at random for validation. Your validation error is half of your test error. What
 # happened, and how would you split?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Neighbouring frames show the same place. For almost every validation frame a frame a fraction of a second away was trained on, so
 # the network recognises the room instead of judging its depth. Split by *scene*, as the official split of NYU and the drives of KITTI do; then check that

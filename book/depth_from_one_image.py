@@ -17,7 +17,7 @@
 #
 # - turn a pixel and a depth into a point in space, and back, with a pencil;
 # - tell depth, distance and disparity apart, and convert one into another;
-# - name six cues by which one picture tells depth, and measure four of them in pixels;
+# - name six cues by which one picture tells depth, and measure three of them in pixels;
 # - show why no network can be sure of the scale, and read a real size from a depth map.
 #
 # **Needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
@@ -97,6 +97,10 @@ figure
 # | 1 | 160 · 0.5 / 1 = 80 | 239.5 | 160 · (−0.25) / 1 = −40 | 79.5 |
 # | 2 | 40 | 199.5 | −20 | 99.5 |
 # | 4 | 20 | 179.5 | −10 | 109.5 |
+#
+# The same in code. `torch.tensor` is numpy's array under another name; `flatten`, `permute` (another order of the
+# directions), `.item()` (one number out) and `[None]` are all that you need of it here, and the
+# {doc}`primer <primer>` has the rest.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -121,7 +125,7 @@ print("v", uv[1].tolist())
 #
 # A pixel alone gives $X/Z$ and $Y/Z$: a **ray**, and not a point. The depth map supplies the third number,
 # and that is the whole reason to want one. In the library, {eq}`backproject` is the two lines with `x` and
-# `y`:
+# `y` (`...` stands for any leading directions, `None` adds one of length 1):
 #
 # ```{literalinclude} ../depthlib/camera.py
 # :pyobject: rays
@@ -163,7 +167,7 @@ print("every pixel comes back:", bool(error < 0.01))
 # | corner | (1, 0.75) | 2 | 2 · √2.5625 = 3.20 | 8 |
 #
 # A sensor that reports distances would see a bowl where there is a flat wall. Now a floor, which runs away
-# from you. We hold the camera level, at 1.2 m, and walk up one column of the picture (white). **Predict:** of
+# from you. We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict:** of
 # the two curves, depth and disparity against the row, one is a straight line on the floor. Which?
 
 # %% mystnb={"image": {"alt": "Left: a green room seen level with one column marked. Middle: depth against row, a curve that steepens and then is constant. Right: disparity against row, a straight line and then constant."}, "figure": {"caption": "One column of a rendered room, from the bottom of the picture upwards: floor, then wall. Middle: depth. Right: disparity for a baseline of 10 cm."}}
@@ -545,8 +549,8 @@ print(check(solution))
 # Cutting moves the origin: $c_x = 159.5 - 80 = 79.5$, $f_x$ stays. Halving scales lengths in pixels:
 # $f_x = 130$, and with whole numbers at pixel centres $c_x = (79.5 + 0.5)/2 - 0.5 = 39.5$. Depth is in metres
 # and stays 2 m. In the library: `camera.crop`, then `camera.resize`. But a network that does *not* get $K$
-# will read the smaller $f$ as a camera farther back: to it, scaling a picture by $s$ looks like dividing the
-# depths by $s$. Eigen's augmentation does exactly that on purpose {cite:p}`eigen2014`.
+# will read the smaller picture as a deeper world, every point at the same $X$ and $Y$ but farther: to it, scaling a picture by
+# $s$ looks like dividing the depths by $s$. Eigen's augmentation does exactly that on purpose {cite:p}`eigen2014`.
 # ```
 #
 # ```{admonition} Exercise 4 (open)

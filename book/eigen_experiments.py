@@ -154,7 +154,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # - **The mean row is a check, and only half of one.** It has nothing to do with training, so if your mean row is not theirs, nothing below it
 #   compares. But the paper does not print the rectangle that it scores. Ours was chosen because it brings this row within 1 % of theirs in
 #   all eight figures; that eight numbers agree with one choice of rectangle is the check.
-# - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row. We trained from random weights on
+# - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row of a network. We trained from random weights on
 #   795 photographs: on two cores {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
 #   120 thousand frames {cite}`eigen2014`, and first weights from ImageNet. Nine times the samples close about three tenths of the distance to the paper in δ < 1.25.
 #   The rest is for other pictures to close: each of ours has been seen nearly six hundred times by then.
@@ -169,7 +169,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 #
 # `depthlib table 001-1` prints this table with the differences, `depthlib table all` every table of the four papers, and a
 # row whose run is missing says which command makes it. Table 2, KITTI, is such a case: `depthlib run table:001-2` makes its
-# rows for who has the data.
+# rows for anyone who has the data.
 #
 # ## Does λ matter?
 #
@@ -199,7 +199,7 @@ for stage in ("coarse", "fine"):
         print(f"{stage:6s} {key:20s} {change:+.4f} ({low:+.4f} … {high:+.4f})")
 
 # %% [markdown]
-# No interval holds zero: of these two trainings the one with λ = 0 is worse in all three. Did λ do it? An interval over photographs cannot say, but other seeds can
+# No interval contains zero: of these two trainings the one with λ = 0 is worse in all three. Did λ do it? An interval over photographs cannot say, but other seeds can
 # hint. AbsRel of the fine network is {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.fine.abs_rel::.3f`, {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.fine.abs_rel::.3f` and {result}`eigen-nyu/cpu-2::metrics.nyu-test/eigen14.fine.abs_rel::.3f` for the three seeds of λ = ½, and
 # {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.abs_rel::.3f` for λ = 0: another seed went nearly as far as the other λ. The scale-invariant error is {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f`,
 # {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` and {result}`eigen-nyu/cpu-2::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` against {result}`eigen-nyu-log-rmse/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f`: there the other λ stands apart. So in the shape λ = ½ seems
@@ -248,7 +248,7 @@ plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"
 #
 # ## A footnote, checked
 #
-# The networks answer for one of four rows and columns of their input. To score them, either the answer must be enlarged or the truth made
+# The networks answer for every fourth row and column of their input. To score them, either the answer must be enlarged or the truth made
 # smaller. A footnote of the paper says that it hardly matters: RMSE log 0.285 against 0.286 {cite}`eigen2014`, and
 # scale-invariant 0.219 against 0.221 {cite}`eigen2014`. The protocols `eigen14` and `eigen14_down` differ in nothing else:
 #
@@ -380,8 +380,8 @@ figure
 #   because without things of known size nothing says how large a room is. And in the lower third is the floor, with the places where things stand on it.
 # - **Focus and shadows** matter less, and more if textures are gone as well: fine lines and shadows both say where things touch.
 # - **Colour and texture** alone are nearly ornaments.
-# - **A lower camera** harms the mean depth three times as much as the network, so the network has noticed most of it. **Tilts** do it no certain
-#   harm: training cameras were tilted too, by up to some twenty degrees.
+# - **A lower camera** harms the mean depth three times as much as the network, so the network has noticed most of it. **Tilts** do the network no
+#   certain harm: training cameras were tilted too, by up to some twenty degrees.
 #
 # The coarse network shows the same large three, and smaller: who looks less has less to lose. Do not read the list as *the*
 # order of cues. Ten degrees, forty centimetres and nine pixels of blur were our choice, and other doses would give another
@@ -464,7 +464,7 @@ for label, slope in slopes.items():
 # **Predict first.** Which of the three grows?
 
 
-# %%
+# %% tags=["hide-input"]
 class Kept:
     """What PyTorch keeps of a tensor for the way back. A piece of memory that is kept several times counts once."""
 
@@ -485,6 +485,7 @@ class Kept:
         return sum(size for place, size in Kept.sizes.items() if Kept.times[place] and place not in known) / 1e6
 
 
+# %%
 def kept_after_each_epoch(epochs=4, batches=3, sums=False, validation=False):
     torch.manual_seed(0)
     network = build_model("eigen", width=0.05)
@@ -524,7 +525,7 @@ with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(Kept, lambda 
 # ## Recap
 #
 # - A training is one draw: report a mean over seeds and its spread where you can, and say so where you cannot; compare rows on the same images, and only then say "better".
-# - The scale-invariant error is what remains after an oracle for the size. For one picture, size is nearly half the problem.
+# - The scale-invariant error is what remains after an oracle for the size. For one picture, size is about two fifths of the squared log error.
 # - To learn what a network looks at, take it away, alone, where the truth is still known, and watch a rival who cannot look.
 # - Where a picture does not tell, the best answer is a middling one; a flat line of answers is caution, not knowledge.
 # - Memory that grows by the epoch is a bug with a name.
@@ -602,7 +603,7 @@ for name, case in {**cases, "mirrored": mirrored, "turned": turned}.items():
 # from what it knows? Invent an experiment that would tell the two apart.
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Train two networks, one on rooms with shadows and one on rooms without (`render(…, shadows=False)`), and test each on both
 # kinds: four numbers.

@@ -130,7 +130,10 @@ figure
 #
 # ## Which choice moves the number?
 #
-# Change one thing at a time, beginning with `eigen14`.
+# Change one thing at a time, beginning with `eigen14`. A *cap* leaves out truth beyond a depth. *Median aligned* multiplies each
+# map by median(truth) / median(map). *Averaged with the mirror*: the network also answers the mirrored picture, and the two answers
+# are averaged. One more choice hides in every score, *resampling*: the 55×74 answers must be enlarged to the truth's size, by the
+# nearest value or by interpolation.
 
 # %%
 base = get_protocol("eigen14")
@@ -210,14 +213,15 @@ print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 # %% [markdown]
 # Most of each interval comes from the rooms: some are hard for both networks. The last line draws the *same* rooms for both
 # and looks at the difference, so what is hard for both cancels. This is a **paired** comparison, and its interval is far
-# narrower than the two others. If it does not hold zero, chance alone would seldom (in one of twenty such comparisons) make the one network look this
-# much better on pictures like these. If it does hold zero, nothing was shown, in either direction. What it cannot tell: whether another *training* (another seed) would come out the
+# narrower than the two others. If it does not contain zero, chance alone would seldom (in one of twenty such comparisons) make the two look this
+# different, in either direction, on pictures like these. If it does contain zero, nothing was shown. What it cannot tell: whether another *training* (another seed) would come out the
 # same; whether your pictures are like these; and how much less the images say when several of them show one room, as in
 # NYU.
 #
 # ## Nine ways to be wrong and not notice
 #
-# Each line below is a bug that is easily made; most were found in public evaluators. None crashes. Each gives a number that looks like a result. Here
+# Each line below is a bug that is easily made. (*SILog* is the scale-invariant error of KITTI's tables: $100\sqrt D$, with $D$ from
+# [the loss](scale_invariant_loss).) Most were found in public evaluators. None crashes. Each gives a number that looks like a result. Here
 # they are on the first room; the right value stands beside each.
 
 # %%
@@ -238,7 +242,8 @@ right = {
     "RMSE": (p - g).square().mean().sqrt(),
     "δ₁": (torch.maximum(p / g, g / p) < 1.25).double().mean(),
 }
-D, half = e.square().mean() - e.mean() ** 2, 0.5 * e.mean() ** 2
+D = e.square().mean() - e.mean() ** 2  # the scale-invariant error, squared
+half = 0.5 * e.mean() ** 2
 zeros = 0.1 * p.square().sum()  # a tenth more pixels, of truth 0
 mm = 1000 * g
 faults = [
@@ -280,15 +285,15 @@ for name, fault, value in faults:
 # - **Scale-invariant error.** Yet by this figure it would beat the original by a third. Suppose a root was forgotten, so that
 #   the printed number is $D$ and not $\sqrt D$: then $\sqrt{0.14727} = 0.384$, where the mean image has 0.304 {cite}`eigen2014`. Now both
 #   figures say the same thing. Nothing proves that this is what happened, but it makes two odd numbers into one plain story.
-# - **"All attempts at training with a higher number of epochs led to CUDA running out of memory"** {cite}`verma_report`.
+# - **"All attempts at training with a higher number of epochs led to CUDA running out of memory"** {cite}`verma_report`. (CUDA is the software through which PyTorch uses a graphics card.)
 #   Memory depends on the network and the batch, and an epoch needs no more of it than the one before. If memory does grow
 #   from epoch to epoch, something is kept that should be let go. [The next page](eigen_experiments) finds out what, counts it,
 #   and trains for four epochs, too.
 #
 # ### A column from another world
 #
-# A report on DenseDepth prints, for the released KITTI network, δ₁ = 0.0037, rel 0.7246, rms 2.3185 and log₁₀ 0.592
-# {cite}`ghiorghiu_report`. A network cannot be *that* bad by chance: an average image that never looks gets
+# A report on DenseDepth prints, for the released KITTI network, δ₁ = 0.0037, rel (AbsRel) 0.7246, rms (RMSE) 2.3185 and log₁₀ (the mean of $|\log_{10} y - \log_{10} y^*|$) 0.592 {cite}`ghiorghiu_report`.
+# A network cannot be *that* bad by chance: an average image that never looks has a δ₁ of
 # .418 indoors and .556 on roads {cite}`eigen2014`. Let us see what the other numbers say.
 
 # %% tags=["nbval-check-output"]
@@ -305,17 +310,18 @@ for factor in (1.0, 0.27):
 # depths are about 3 m, and roads have no such depths.) The report also says that "9 random images" from "the NYU Depth V2 dataset" were scored in each run
 # {cite}`ghiorghiu_report`. So the column was very likely made by the KITTI network on pictures of rooms, or with a factor of
 # four between two units. It does not measure what its title says. And nine images, drawn anew for each run, cannot
-# decide between the two DenseNets of the other columns: think of the intervals above.
+# decide between the two variants of the network (DenseNet-121 and -169, see [DenseNets compared](densenet_experiments)) in its other
+# columns: think of the intervals above.
 #
 # The same table prints the same four digits, .9721, for δ₂ and for δ₃ of one column {cite}`ghiorghiu_report`. δ₃ counts
 # all that δ₂ counts and more; equal to four digits on millions of pixels is a copying slip.
 #
 # ### Formulas that nobody ran
 #
-# In the paper on reconstruction, RMSE is printed without its root, PSNR as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
-# \mathrm{RMSE})$ where $\mathrm{MAX}$ is meant, and MAPE sums along one axis only {cite}`korinevskaya2018`. Its numbers
+# {cite:t}`korinevskaya2018` fill and enlarge depth maps; two later chapters build their networks. In the paper RMSE is printed without its root, PSNR (defined in a moment) as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
+# \mathrm{RMSE})$ where $\mathrm{MAX}$ is meant, and MAPE (the mean absolute error in per cent) sums along one axis only {cite}`korinevskaya2018`. Its numbers
 # tell that something went wrong in the code, too. PSNR falls when RMSE grows; that is all there is in its formula. Yet on the
-# picture called Cones, bicubic interpolation has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
+# picture called Cones, bicubic interpolation (a smooth surface through 4 × 4 known pixels) has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
 # the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be.
 #
 # PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have. So a pair of columns can be solved for it: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
@@ -329,14 +335,14 @@ for row in load_table("002-sintel").rows:
     print(f"{row.name:18s} RMSE {rmse:4.2f}, PSNR {psnr:.2f} dB: MAX {peak:3.0f}")
 
 # %% [markdown]
-# One number for the three rows of a scene. On Ambush and Cave it is, to within a tenth (PSNR is a mean over frames of a logarithm, which is
+# It should show one number in all three rows of a scene. On Ambush and Cave it is, to within a tenth (PSNR is a mean over frames of a logarithm, which is
 # not quite the logarithm of a mean). On Market and Alley it is not: on Alley the proposed method gains 5 dB, a factor of nearly two
 # in RMSE, while its RMSE stays where it was. Two more slips of the same paper need no formula. Ambush and Bandage, two scenes, agree in eight of
 # nine numbers. And the plain interpolation of a tenth of the depths has RMSE 0.286 and rel 0.08 {cite}`korinevskaya2018` in one table on
 # NYU, RMSE 0.54 and rel 0.058 {cite}`korinevskaya2018` in another: half of one error, more of the other, the same name.
 #
 # The second of these tables also answers the question that one would ask first, and the paper does not say it. On NYU the proposed network's
-# RMSE is 0.944 {cite}`korinevskaya2018`. So there the straight lines that it is meant to replace are better than it; what it offers is speed, 200 frames a second
+# RMSE is 0.944 {cite}`korinevskaya2018`. So there linear interpolation, which it is meant to replace, has the smaller RMSE; what it offers is speed, 200 frames a second
 # where they make 40 {cite}`korinevskaya2018`.
 #
 # None of this makes the idea wrong. It makes the columns useless as a goal. This is why the library tests each formula against a
@@ -373,7 +379,7 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 #
 # - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
 # - With equally many pixels in each image, pooled RMSE is never below the mean of the images'. Aligned and unaligned figures answer different questions.
-# - Compare two networks on the same images, draw by draw. An interval that holds zero shows nothing.
+# - Compare two networks on the same images, draw by draw. An interval that contains zero shows nothing.
 # - The bugs that survive are those that flatter. Score the mean image too; a network below it is broken or mislabelled.
 #
 # ## Exercises
@@ -438,7 +444,7 @@ print(check(solution))
 # if both published their maps?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Same protocol (crop, caps, flip averaging)? Same training data and resolution of the truth? How many seeds, and how much do
 # they scatter? With both sets of maps you can compute the paired interval over images, and settle the first doubt: whether these
@@ -447,11 +453,11 @@ print(check(solution))
 #
 # ```{admonition} Exercise 4 (open)
 # :class: exercise
-# Invent a protocol under which the coarse network beats the fine one, using only the choices on this page. What does that
-# say about protocols chosen after the results are known?
+# Under the paper's own protocol its Table 1 has one: by RMSE the coarse network wins, .871 against .907 {cite}`eigen2014`. Search for a protocol under
+# which the coarse network beats the fine one on these rooms, using only the choices on this page; if you find none, say how many you tried. What does that say about protocols chosen after the results are known?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Try caps, a crop that avoids edges, bilinear resampling, the median alignment; with enough tries one will do it, on these
 # rooms. That is why a protocol must be fixed before the test images are looked at, and why every choice of a setting in this

@@ -72,10 +72,10 @@ plt.rcParams.update(plots.STYLE)
 print(inspect.getsource(Fine.forward))
 
 # %% [markdown]
-# Line by line: colours are centred and scaled; 63 filters of 9×9 pixels look for edges, and pooling brings their answers
+# Line by line: colours are centred and scaled; 63 kernels of 9×9 pixels look for edges, and pooling brings their answers
 # to 55×74, exactly the size of the coarse map. Then `torch.cat` puts the coarse map **in front, as channel 0**, so that 63
 # edge maps and one depth map make 64 channels. Two convolutions of 5×5 mix them, padded with zeros so that the size
-# stays. Every hidden value passes `relu(x) = max(x, 0)`; the last layer is linear, since log depth may be negative.
+# stays. Every layer but the last ends in `relu(x) = max(x, 0)`; the last layer is linear, since log depth may be negative.
 
 # %% tags=["nbval-check-output"]
 model = Eigen("nyu").eval()
@@ -104,8 +104,7 @@ print(f"parameters: coarse {coarse:,}, fine {fine:,}, or {fine / coarse:.2%} of 
 #
 # ## How far it sees: the receptive field
 #
-# The *receptive field* of an output pixel is the part of the input that can change it. Work backwards from one output, by
-# one rule: **a layer with a window of $k$ lets one output see $k - 1$ more steps of its input, and one step is as long as
+# The *receptive field* of an output pixel is the part of the input that can change it. Work backwards from one output, by one rule: **a layer with a window (a kernel's, or a pooling's) of $k$ lets one output see $k - 1$ more steps of its input, and one step is as long as
 # the product of all strides before it.**
 #
 # | layer | window $k$ | one step, in input pixels | adds | sees |
@@ -209,7 +208,8 @@ for start in (True, False):
 # ## Two phases, one frozen network
 #
 # The paper trains the coarse network first, then holds it fixed and trains the fine one on its answers. `begin_phase`
-# arranges it: gradients are off in the coarse part, and so is its dropout, since a hint that flickers is a bad hint.
+# arranges it: gradients are off in the coarse part, and so is its dropout, since a hint that flickers is a bad hint. Nothing but its
+# own loss asks the coarse output to be a depth map; the fine network's loss would not.
 
 # %% tags=["nbval-check-output"]
 for part in Eigen.PHASES:
@@ -363,7 +363,7 @@ for name, values in profiles.items():
 # loosest threshold and the scale-invariant error improve; the two stricter thresholds, RMSE and RMSE log do not. A mean
 # over all pixels is the wrong instrument for a network that works on a few per cent of them.
 #
-# The fine network of this training (seed 0) improves all eight figures, most by very little. Is the difference more than chance? Resampling the 654 images two thousand times, the difference *coarse minus fine*
+# The fine network of this training (seed 0) improves all eight figures, most by very little. Is the difference more than chance? We drew 654 of the images with replacement, two thousand times. The difference *coarse minus fine*
 # (positive where fine has the smaller error) in AbsRel is {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.abs_rel.value::+.4f`, with a 95 %
 # interval from {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.abs_rel.low::+.4f` to
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.abs_rel.high::+.4f`. An interval without zero in it
@@ -460,9 +460,10 @@ print("KITTI answers:", tuple(answer.shape))
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
+# :class: exercise
 # You insert one more 5×5 convolution (stride 1, padding 2) between `fine2` and `fine3`. How large is the receptive field? And
-# if you give `fine1` stride 4 instead, and drop the pooling?
+# if, in the original network, you give `fine1` stride 4 and drop the pooling?
 # ```
 #
 # ```{admonition} Solution 1
@@ -471,7 +472,8 @@ print("KITTI answers:", tuple(answer.shape))
 # 25, then 41: the pooling's own 4 are missing, and the step after `fine1` is 4 as before.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
+# :class: exercise
 # Complete `receptive_field` for any chain of layers, given as pairs (window, stride). The cell fails until it is right.
 # ```
 
@@ -506,12 +508,13 @@ convs = [(11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2)]
 print("coarse, before layer 6:", receptive_field(convs))
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
+# :class: exercise
 # The paper holds the coarse network fixed in the second phase. What could happen if both learned together, from the fine
 # network's loss? Which experiment would show it?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # The loss would no longer ask the coarse output to be a depth map. It could become any code that helps the fine network,
 # and the division of labour would blur: perhaps better numbers, since more parameters serve the final answer, but a
@@ -520,11 +523,12 @@ print("coarse, before layer 6:", receptive_field(convs))
 # samples, several seeds, and compare the share of edges drawn, AbsRel, and the coarse map's own AbsRel.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
+# :class: exercise
 # How would you train a network to leave posters flat, without more photographs?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Rendered rooms offer a direct way: render each room with several random textures and the same depth, so that texture
 # predicts nothing. The network then has no gain from copying it. The price may be true edges, since in photographs a

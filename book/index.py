@@ -14,16 +14,40 @@
 # # Seeing depth in a single image
 #
 # A photograph is flat. You look at one and know that the window is behind the sofa, and roughly how far
-# behind. In 2014 David Eigen, Christian Puhrsch and Rob Fergus trained a convolutional network to do the
-# same, pixel by pixel, in metres {cite:p}`eigen2014`. This book builds that network with you, trains it on
-# your machine, and measures what it really does.
+# behind. A network can learn to do the same, pixel by pixel, in metres.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four photographs of rooms. Below each the depth map that a network made of it: the right layout, with soft edges. Below that the depth map of a sensor, with sharp ones."}, "figure": {"name": "fig-front", "caption": "Four photographs from the test part of NYU Depth v2 (Silberman et al. 2012), none of which the network ever saw; what it answers; what a depth sensor measured. Yellow is near, dark is far, each column has one scale. The network is one of this book (`densedepth-mobilenet-nyu`), begun from an encoder that can name objects (ImageNet's weights), then trained on 795 photographs for half an hour on two processor cores."}}
+import matplotlib.pyplot as plt
+
+from depthlib import gallery, plots
+
+figure, axes = plt.subplots(3, 4, figsize=(plots.WIDTH, 4.5), layout="constrained")
+chosen = [p for p in gallery.nine_pictures() if p.name in ("1249", "0774", "0285", "0445")]
+for column, p in zip(axes.T, chosen, strict=True):
+    near, far = p.truth[p.truth > 0].min(), p.truth.max()
+    maps = (p.answers["densedepth-mobilenet-nyu/all"], p.truth)
+    for place, shown in zip(column, (p.rgb, *(plots.colorize(m[None], (near, far)) for m in maps)), strict=True):
+        place.imshow(shown, interpolation="bilinear")
+plots.frameless(axes)
+for row, label in zip(axes, ("photograph", "network", "measured"), strict=True):
+    row[0].text(-0.04, 0.5, label, rotation=90, ha="right", va="center", transform=row[0].transAxes)
+plt.close(figure)
+figure
+
+# %% [markdown]
+# In 2014 David Eigen, Christian Puhrsch and Rob Fergus trained the first convolutional network that did this
+# {cite:p}`eigen2014`. This book builds theirs with you and then better ones, trains them on your machine, and
+# measures what they really do.
 #
 # **What you will be able to do after the whole book**
 #
 # - say what a depth map is, in which units, and what a single picture can and cannot tell about it;
-# - derive the loss that forgives a wrong scale, and show what it changes;
-# - build, train and diagnose the coarse and the fine network;
-# - read a table of depth errors without being fooled by it.
+# - derive the *loss*, the one number by which a network is told how wrong it is, in a form that forgives a wrong
+#   scale, and show what it changes;
+# - build, train and diagnose the coarse and the fine network, and later ones that borrow their eyes from ImageNet;
+# - read a table of depth errors without being fooled by it;
+# - fill a sparse depth map, enlarge a small one, and put your own photograph into space;
+# - design an experiment, run it, and say what it shows and what it does not.
 #
 # A *profile* says how much work a page does: `smoke` takes seconds, `cpu` minutes, `gpu` hours. A *recipe* is a file with
 # all settings of one training.
@@ -47,8 +71,9 @@ if importlib.util.find_spec("depthlib") is None:
 # :class: important
 # The network on this page is a narrow copy of Eigen's, trained for a few minutes, and it has never seen a
 # photograph: both its training pictures and the picture below come from a renderer. Its errors on this page
-# say nothing about photographs. The numbers of the paper come from a network four times as wide, begun from
-# ImageNet weights, whose coarse half alone saw two million samples of real rooms {cite:p}`eigen2014`.
+# say nothing about photographs. The numbers of the paper come from a network with four times as many channels, begun
+# from the *weights* (the numbers that a network learns) of another one that had been trained to name the object in each
+# of a million photographs, the collection *ImageNet*. Its coarse half alone saw two million samples of real rooms {cite:p}`eigen2014`.
 # ```
 #
 # Why rendered rooms at all? Because we know their depth exactly, nobody has to download anything, and every
@@ -84,7 +109,8 @@ print(f"profile {PROFILE}: {run.samples_seen} samples in {run.seconds:.0f} s")
 # Take a room of the test set and ask both networks.
 #
 # ```{admonition} Predict before you look
-# The networks answer on a grid of 55 × 74 numbers, and the picture has 240 × 320 pixels. What will be missing
+# The networks answer on a grid of 55 × 74 numbers, and the picture has 240 × 320 pixels (rows × columns, as
+# always in this book: the picture is wider than high). What will be missing
 # from their depth maps: the far wall, the slope of the floor, or the back of the chair in the corner?
 # ```
 
@@ -109,8 +135,8 @@ from depthlib.metrics import abs_rel, delta, error_sums
 from depthlib.sample import valid
 
 for stage, answer in answers.items():
-    inside = valid(answer) & valid(room["depth"])
-    sums = error_sums(answer[None], room["depth"][None], inside[None])
+    inside = valid(answer) & valid(room["depth"])  # where both say something
+    sums = error_sums(answer[None], room["depth"][None], inside[None])  # [None]: a batch of one
     print(f"{stage:>6}: mean relative error {abs_rel(sums):.2f},", end=" ")
     print(f"{delta(sums, 1):.0%} of pixels within a factor of 1.25 of the truth")
 
@@ -122,16 +148,16 @@ for stage, answer in answers.items():
 # ```{admonition} Do rendered rooms teach anything about real ones?
 # :class: note
 # Before you invest an afternoon: something, yes. We trained the network at the paper's full width on rendered rooms alone
-# (`eigen-rooms-wide`, one seed), then showed it the 654 test photographs of NYU Depth v2 {cite:p}`silberman2012`, each
-# prediction brought to the right overall size by its median. *AbsRel*, the mean of error / truth, is
+# (`eigen-rooms-wide`, one *seed*: one draw of the random numbers that a training starts from), then showed it the 654 test photographs of NYU Depth v2 {cite:p}`silberman2012`, each
+# prediction multiplied by one factor, so that its median depth is that of the truth. *AbsRel*, the mean of error / truth, is
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.coarse.abs_rel::.3f` for the network and
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.constant.abs_rel::.3f` for one constant depth, brought to size in the same way. A constant
 # knows nothing of floors, so here is a harder rival that does not look either, the average depth map of rendered rooms:
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`.
-# Drawing the photographs anew two thousand times, the network's difference from this rival stays between
+# We drew 654 of the photographs with replacement (some come twice, some never), two thousand times. The network's difference from this rival stays between
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.low::+.3f` and
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f` in 95 of
-# 100 draws: better with certainty, and not by much. So most of what carries over from rooms to photographs is the layout
+# 100 draws: better on these photographs beyond the luck of the draw, for this one training, and not by much. So most of what carries over from rooms to photographs is the layout
 # that any room has, floors that recede and walls that close the view. A little is read from the picture itself. What
 # the renderer does not know, people, clutter and
 # mirrors, it cannot teach.
@@ -180,17 +206,20 @@ slider_figure(
 # If you came to use the library, each chapter names what it imports from `depthlib`; nothing reusable hides
 # in a page.
 #
-# ## Three ways to read
+# ## Ways to read
+#
+# The chapters can be read in their order. These are shorter ways, and some leave out a page that is only needed later:
 #
 # | you have | read | you will know |
 # |---|---|---|
 # | 30 minutes | this page; {doc}`depth from one image <depth_from_one_image>` up to the slider; the pictures and recap of {doc}`the coarse network <coarse_network>` | what is predicted, and why scale is a guess |
 # | an afternoon | {doc}`the primer <primer>` if you need it, then {doc}`depth from one image <depth_from_one_image>`, {doc}`the loss <scale_invariant_loss>`, {doc}`the coarse network <coarse_network>`, {doc}`the fine network <fine_network>`, {doc}`evaluation <evaluation>` | how and why the network works, with every equation worked on three numbers |
-# | another hour | {doc}`data sets <datasets>`, {doc}`augmentation <augmentation>`, {doc}`experiments <eigen_experiments>`, {doc}`transfer learning <transfer_learning>`, {doc}`DenseNets compared <densenet_experiments>` | what a depth map in a file is worth, which changed pictures a camera could have taken, what a network looks at, what a borrowed encoder is worth, and how to read a table that compares two |
+# | another afternoon | {doc}`data sets <datasets>`, {doc}`augmentation <augmentation>`, {doc}`experiments <eigen_experiments>`, {doc}`transfer learning <transfer_learning>`, {doc}`DenseNets compared <densenet_experiments>` | what a depth map in a file is worth, which changed pictures a camera could have taken, what a network looks at, what a borrowed encoder is worth, and how to read a table that compares two |
 # | a picture of your own | {doc}`your own photograph <your_own_photo>` | what to believe of its depth map, what the lens has to do with metres, and how to take it elsewhere as points, a surface or an ONNX file |
 # | some depth already | {doc}`sparse to dense <sparse_to_dense>`, {doc}`super-resolution <super_resolution>` | how to fill and enlarge depth maps of a sensor, faster and better than by interpolation, and what a network that judges another one invents |
 # | before you train something large | {doc}`training at scale <training_at_scale>` | where a step's time goes, what sixteen bits lose, how many devices share a batch, and what it costs |
-# | longer | the same with all exercises, then train on NYU Depth v2 with the recipe `eigen-nyu` | how to train your own and tell whether it is any good |
+# | an evening, with the field's last ten years in mind | {doc}`since 2014 <since_2014>` | what changed after the networks of this book, what of it was run here, and what is only quoted |
+# | longer | the same with {doc}`all exercises <exercises>`, then the {doc}`capstone <capstone>`, then NYU Depth v2 with the recipe `eigen-nyu` | how to ask a question of your own, train, and tell whether the answer is any good |
 #
 # ## How to run it
 #
@@ -210,13 +239,13 @@ slider_figure(
 # result was measured once, at length, and is read from a file in `results/`. What others published carries
 # its citation.
 #
-# ## Try it
+# ## Exercises
 #
 # ```{admonition} Exercise 1 (by hand)
 # :class: exercise
 # The network answers with 55 × 74 numbers for a region of 220 × 296 pixels of the 240 × 320 picture. How many
-# picture pixels, across and down, share one number? A chair leg is 5 pixels wide: how many numbers can tell
-# it?
+# picture pixels, across and down, share one number? A chair leg is 5 pixels wide: on how many columns of
+# numbers does it fall?
 # ```
 #
 # ```{admonition} Solution 1
@@ -229,7 +258,7 @@ slider_figure(
 # ```{admonition} Exercise 2 (code)
 # :class: exercise
 # A baseline that sees nothing: answer the same depth everywhere. Which single depth makes the *largest* ratio
-# error, $\max(y/y^*, y^*/y)$, as small as possible for depths between $a$ and $b$? Complete the stub until
+# error, $\max(y/y^*, y^*/y)$, as small as possible for true depths $y^*$ between $a$ and $b$, where $y$ is the answer? Complete the stub until
 # the check passes.
 # ```
 
@@ -260,7 +289,7 @@ print(check(best_constant))
 
 # %% tags=["hide-cell"]
 def solution(a, b):
-    return (a * b) ** 0.5  # the geometric mean: the mean of the logarithms
+    return (a * b) ** 0.5  # the geometric mean: the exponential of the mean logarithm
 
 
 print(check(solution))

@@ -85,8 +85,8 @@ print("one row per picture x.flatten(1)     ", tuple(x.flatten(1).shape))
 # ## Learning is going downhill
 #
 # Three points: at $x = 0, 1, 2$ we measured $t = 1, 3, 5$. We want a line $y = w x + b$ through them. $w$ (**weight**) and
-# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$. A network does
-# not; it has a **loss**, one number for how wrong it is, and goes downhill. Here the loss is the mean squared error
+# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$. A network does not. A **network** is a function built as a chain of simple steps, its **layers**: each takes a tensor and
+# gives a tensor, and the numbers inside them (*weights*, or parameters) are learned. It has a **loss**, one number for how wrong it is, and goes downhill. Here the loss is the mean squared error
 #
 # $$L = \frac13 \sum_{i=1}^{3} (w x_i + b - t_i)^2 .$$
 #
@@ -235,8 +235,8 @@ print("parameters", sum(p.numel() for p in layer.parameters()))
 # One output of a 3x3 convolution depends on 3x3 pixels. Its **receptive field** is 3. Put a second 3x3 layer on top: its
 # outermost inputs each see one pixel further, so the field is 5. A stride of 2 doubles what every later layer adds.
 #
-# We can measure it. Take one output, ask for its gradient with respect to the picture: in these stacks, with all
-# weights 1 and nothing between the layers, a pixel matters exactly if its gradient is not zero. **Predict** the field of: two 3x3 layers; the same with stride 2 in the first; three.
+# We can measure it. Take one output and ask for its gradient with respect to the picture. All weights are 1 here and nothing
+# stands between the layers, so a pixel has a gradient exactly if it matters. **Predict** the field of: two 3x3 layers; the same with stride 2 in the first; three.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three grids of 21 by 21 pixels with a dark square in the middle, of 5, 7 and 7 pixels."}, "figure": {"caption": "Pixels that one output depends on (dark), measured by gradient."}}
 stacks = {"3x3, 3x3": (1, 1), "3x3 stride 2, 3x3": (2, 1), "3x3, 3x3, 3x3": (1, 1, 1)}
@@ -408,6 +408,11 @@ _ = axis.legend()
 # rooms nothing happens after the first few steps. And look at the dotted line: it answers *every* new room with the average of the 24, without looking, and the
 # network never clearly gets below it. With about thirty times as many parameters as numbers to learn from, memorising was the easier way.
 #
+# The loop has three lines that you will meet again. `no_grad` tells torch not to remember how a result came about, since here we only
+# score. `zero_grad` forgets the last gradient, to which `backward` would otherwise add. `step` goes downhill. A pass over all
+# training pictures is an **epoch**; here each step is one. In larger trainings the training loss that is printed is usually averaged over
+# the epoch while it goes on, and the validation loss is measured at its end.
+#
 # This is why the chapters always draw both curves, and always score the mean image beside the network. The cures are
 # more pictures (first and foremost), pictures varied at random (**augmentation**), dropout, a pull on the weights towards zero
 # (**weight decay**), and stopping while the validation curve is still low.
@@ -432,7 +437,7 @@ _ = axis.legend()
 # picture? (b) In the fit of a line, take $w = 2$, $b = 0$. What are the errors, the loss and both slopes?
 # ```
 #
-# ```{admonition} Solution
+# ```{admonition} Solution 1
 # :class: dropdown
 # (a) $(1, 2, 2)$: each result is the mean of three neighbours, which blurs. (b) The errors are $(-1, -1, -1)$, the loss is
 # 1, the slope of $w$ is $\tfrac23(0 - 1 - 2) = -2$ and that of $b$ is $\tfrac23(-3) = -2$. Note that $w$ is right already and
@@ -466,7 +471,7 @@ for stride in (1, 2, 3):
     assert mine.tolist() == wanted.tolist(), f"stride {stride}: not yet"
 
 # %% [markdown]
-# ```{admonition} Solution
+# ```{admonition} Solution 2
 # :class: dropdown
 # `unfold` cuts the row into overlapping windows, one in each line of a table; the kernel then multiplies them all. Our
 # row was $0, 1, 4, 9, …$ and the kernel $(1, -2, 1)$ takes second differences, so every result is 2.
@@ -491,10 +496,10 @@ print("passed:", slide_along(row, kernel).tolist())
 # would tell them apart.
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # First, dropout and augmentation make the training pictures harder than the validation pictures: score the training pictures once with
-# both off. Second, the training loss is an average over the *epoch* (one pass over all training pictures), so it includes the worse network of an hour ago, while
+# both off. Second, the training loss is an average over the epoch, so it includes the worse network of an hour ago, while
 # validation comes at the end: again, score both at the same moment. Third, the validation set is simply easier, or too small: exchange
 # it for another split. And the one to fear, a leak: frames of the same video in both sets. Look at nearest
 # neighbours across the split, and split by *scene*, as NYU's official list does.

@@ -69,7 +69,7 @@ plt.rcParams.update(plots.STYLE)
 #   $\sqrt{(0 + 0 + 1 + 1 + 1)/5} = \sqrt{3/5}$ metres. A metre is a metre.
 # - **AbsRel**, the mean absolute relative error, looks at the fifth:
 #   $(0 + 0 + \tfrac12 + \tfrac14 + \tfrac15)/5 = 19/100$. A metre costs less when the pixel is far.
-# - **δ₁** counts the pixels whose ratio is below 5/4: pixels 1, 2 and 5. That is 3/5. A pixel is right or wrong;
+# - **δ₁**, short for "the share of pixels with δ < 1.25", counts the pixels whose ratio is below 5/4: pixels 1, 2 and 5. That is 3/5. A pixel is right or wrong;
 #   *how* wrong does not matter.
 #
 # RMSE and AbsRel are errors: lower is better. δ₁ is a share of good pixels: higher is better.
@@ -155,7 +155,8 @@ print("mean of d² :", d.square().mean().item())
 #           = \frac1n \sum_i (d_i + \alpha)^2 .
 # $$ (sil-d1)
 #
-# This is eq. 1 of the paper {cite:p}`eigen2014`. "As kindly as possible" means the $\alpha$ that makes the sum least.
+# This is eq. 1 of the paper {cite:p}`eigen2014`. ("Eq. 1" to "eq. 4" are always the paper's numbers; those in brackets are
+# this page's.) "As kindly as possible" means the $\alpha$ that makes the sum least.
 # **Predict** from the three numbers: which $\alpha$ would you choose?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A parabola of the mean squared error over the shift alpha from minus six to two, with its lowest point marked at alpha equals minus two, height six."}, "figure": {"caption": "Mean of (dᵢ + α)² for d = (−1, 2, 5). The error of eq. 1 is the height of the lowest point."}}
@@ -241,8 +242,8 @@ print(products.to(int).tolist(), "sum", int(products.sum()))
 
 # %% [markdown]
 # Look at the signs in that table. Two errors in the **same** direction make a positive product, which is subtracted:
-# credit. Two errors in **opposite** directions make a negative product: penalty. That is how the paper reads eq. 3. And
-# eq. {eq}`sil-d3` needs one pass over the pixels, not one over all pairs: two running sums, of $d$ and of $d^2$, are enough
+# credit. Two errors in **opposite** directions make a negative product: penalty. That is how the paper reads its eq. 3. And
+# {eq}`sil-d3` needs one pass over the pixels, not one over all pairs: two running sums, of $d$ and of $d^2$, are enough
 # even for a million pixels.
 #
 # ## Equation 2: pairs of pixels, and a misprint
@@ -342,14 +343,14 @@ print("blind to a factor 7:", math.isclose(D, seven.item()))
 # L(y, y^*) = \frac1n \sum_i d_i^2 - \frac{\lambda}{n^2} \Big(\sum_i d_i\Big)^{2}
 # $$ (sil-l4)
 #
-# λ = 0 is the plain mean squared log error. λ = 1 is $D$. The paper trains with λ = ½. In the library it is one line:
+# λ = 0 is the plain mean squared log error. λ = 1 is $D$, whose root $\sqrt D$ is what tables print as the scale-invariant error. The paper trains with λ = ½. In the library it is one line:
 
 # %%
 source = inspect.getsource(scale_invariant_log_loss)
 print("\n".join(line[8:] for line in source.splitlines()[-3:]))
 
 # %% [markdown]
-# The last line is eq. {eq}`sil-l4`: two sums and a division, for every image of the batch at once. The line that makes `d`
+# The last line is eq. {eq}`sil-l4`: two sums, each divided by `n`, for every image of the batch at once. The line that makes `d`
 # also divides by `unit` and puts zero where the mask is false; `n` counts the valid pixels. Both get their own section.
 #
 # *Three numbers:* with $\lambda = \tfrac12$, $L = 10 - \tfrac12\cdot 4 = 8$. We hand the library log depths whose errors
@@ -405,7 +406,7 @@ for lam in lams:
     pulls[lam] = (-x.grad.flatten() * 0.1 * n / 2).tolist()  # in tenths; times n/2
     print(f"λ = {lam:g}: pulled by {[round(p, 2) + 0 for p in pulls[lam]]}")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels for lambda 0, one half and 1. Each shows three pixels at their log errors minus 1, 2 and 5 with arrows in the direction of descent. With lambda 1 the middle pixel has no arrow and the outer ones move towards it."}, "figure": {"caption": "Arrows show minus the gradient, from autograd. Dotted: zero error. Dashed: the mean error. Under λ = 1 the pixels are pulled to the dashed line, under λ = 0 to the dotted one."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels for lambda 0, one half and 1. Each shows three pixels at their log errors minus 1, 2 and 5 with arrows in the direction of descent. With lambda 1 the middle pixel has no arrow and the outer ones move towards it."}, "figure": {"caption": "Arrows show minus the gradient, computed by `backward()`. Dotted: zero error. Dashed: the mean error. Under λ = 1 the pixels are pulled to the dashed line, under λ = 0 to the dotted one."}}
 figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), sharey=True)
 style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012}
 for axis, lam in zip(axes, lams, strict=True):
@@ -605,8 +606,8 @@ print(f"torch.where             {chosen.item():.1f}")
 # - **Replacing 0 by a small number** is worse, since it runs. One hole in four pixels outweighs every real error, and the
 #   network learns to paint holes. It is one of the commonest faults in public code.
 # - **`torch.where`** twice: a harmless 1 in place of each hole *before* the logarithm, and a 0 in place of each difference
-#   after it. (The second alone would give the right loss, but where the logarithm is of something learned, the gradient of
-#   the branch that was not chosen is still computed: $0\cdot\infty$, NaN again.)
+#   after it. (The second alone would give the right loss, but where the logarithm is of something learned, `torch.where` multiplies the
+#   gradient of the value that was not taken by 0, and $0\cdot\infty$ is NaN again.)
 #
 # What if an image has no valid pixel at all? Then $n = 0$, and $1/n$ is a division by zero. The library divides by
 # $\max(n, 1)$, so such an image has the loss 0, the gradient 0, and the weight 0 in the batch.
@@ -667,7 +668,7 @@ from depthlib.sample import collate
 
 train = open_dataset("rooms", "train", size=(120, 160), count=2 * COUNT)
 truths = collate(test.__getitems__(range(COUNT)))["depth"]
-scored = get_protocol("eigen14").mask(truths)  # the rectangle that the paper scores
+scored = get_protocol("eigen14").mask(truths)  # a centred rectangle
 guess = mean_depth_image(train).expand_as(truths)
 
 # %%
@@ -693,7 +694,7 @@ print("the oracle does not change the scale-invariant RMSE:",
 # work. The oracle's shift is exactly $\alpha$, so the log RMSE *with* the oracle is the
 # scale-invariant RMSE *without* it. We did not need an oracle: one column of the table already knew.
 #
-# Eq. {eq}`sil-split` with λ = 0 says that squared log errors add: size² + shape² = all. So let us draw, for every room, the
+# Eq. {eq}`sil-split` with λ = 0 says that squared log errors add: mean squared log error = $\bar d^2$ (size) + $D$ (shape). So let us draw, for every room, the
 # two parts as one bar.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The tall ones are mostly size, the short ones mostly shape."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
@@ -751,14 +752,16 @@ print(f"scale-invariant {found[1]:.3f}   planted 0.100")
 # %% [markdown]
 # ## Why float32
 #
-# Graphics cards are fastest with 16-bit numbers, and mixed precision uses them where it can. Not here. Eq. {eq}`sil-d3`
+# Graphics cards are fastest with 16-bit numbers, and *mixed precision* uses them where that is harmless and 32 bits
+# elsewhere. Of the two 16-bit kinds, bfloat16 has float32's range and two to three digits, float16 has three to four digits and ends at
+# 65 504. Neither is harmless here. Eq. {eq}`sil-d3`
 # subtracts two large, nearly equal numbers when the map's size is wrong but its shape is good. Take a map with a wobble
 # of 0.05 in its log errors, so that $D$ should be 0.0025, and shift it by more and more. $D$ is blind to shifts.
 # **Predict** whether a 16-bit machine is, too.
 
 # %%
 generator = torch.Generator().manual_seed(0)
-wobble = 0.05 * torch.randn(4070, generator=generator, dtype=torch.float64)
+wobble = 0.05 * torch.randn(55 * 74, generator=generator, dtype=torch.float64)
 types = (torch.float32, torch.bfloat16, torch.float16)
 print("shift    float32    bfloat16     float16    Σd² in float16")
 for shift in (0.0, 1.0, 2.7, 5.0):
@@ -801,7 +804,7 @@ print("the library is given", x.dtype, "and answers", loss.dtype)
 # Then $L$ and the gradient for λ = ½. Which way does the gradient push the three pixels that are too far by 1?
 # ```
 #
-# ```{admonition} Solution
+# ```{admonition} Solution 1
 # :class: dropdown
 # $\bar d = 2$. Eq. 1: $(1 + 1 + 1 + 9)/4 = 3$. Eq. 3: $(1 + 1 + 1 + 25)/4 - 4 = 7 - 4 = 3$. Eq. 2: three pairs differ
 # by 4, each met twice, $2\cdot 3\cdot 16/(2\cdot 16) = 3$.
@@ -840,7 +843,7 @@ best = tries[costs.argmin()]
 assert abs(best_factor(y, y_true) - best) < 1e-4, "not the best yet"
 
 # %% [markdown]
-# ```{admonition} Solution
+# ```{admonition} Solution 2
 # :class: dropdown
 # The derivative is $\sum_i 2\,y_i\,(s\,y_i - y^*_i)$. Setting it to zero and solving for $s$ gives
 # $s = \sum_i y_i\,y^*_i \big/ \sum_i y_i^2$. Far pixels rule it, since depths enter squared; $e^\alpha$ of eq. 1 listens to
@@ -864,7 +867,7 @@ print(f"passed: {best_factor(y, y_true):.3f} in metres, {in_logs:.3f} in logs")
 # Which λ for each? Would you *score* them with the same figure?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # The studio throws the size away, so λ near 1 spends all learning on the shape; but λ = 1 exactly leaves the mean of the
 # outputs free to wander, which costs numerical range and makes a diverging run hard to notice, so 0.9 or so is safer. The
@@ -877,11 +880,11 @@ print(f"passed: {best_factor(y, y_true):.3f} in metres, {in_logs:.3f} in logs")
 #
 # ```{admonition} Exercise 4 (open)
 # :class: exercise
-# The slider compared two extremes in one room. It is the deepest of eight. Take another, `room = test[i]` with
+# The slider compared two extremes in one room. It is the one of eight whose depth varies most. Take another, `room = test[i]` with
 # another `i`, and run the page again from there. Does the crossing move, and can it vanish?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # The crossing is $\lambda = 1 - D_{\text{flat}}/(\log 2)^2$. A deeper scene has more variance of log depth, so the blank
 # wall is worse and the crossing moves left. When the variance exceeds $(\log 2)^2$, the dolls' house wins at every λ; a

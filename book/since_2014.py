@@ -59,7 +59,7 @@ plt.rcParams.update(plots.STYLE)
 #
 # All of these networks were scored on the same 654 photographs, the test part of NYU Depth v2 {cite}`silberman2012`. δ < 1.25 counts the pixels whose depth is right to a factor of 1.25 either way.
 #
-# **Predict first.** It rose from .611 {cite}`eigen2014` to .989 {cite}`hu2024`. Is that a steep climb at first and a flat one later, or the other way round? Look at the pixels that are still *wrong*.
+# **Predict first.** It rose from .611 {cite}`eigen2014` to .989 {cite}`hu2024`. Is that a steep climb at first and a flat one later, or the other way round?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Share of wrong pixels against the year, on a plain axis and on a logarithmic one: from 39 per cent in 2014 to about 10 in 2021, then to 1 per cent in 2024."}, "figure": {"caption": "The share of test pixels that are wrong by more than a factor of 1.25, as published. Above on a plain axis, below on a logarithmic one, where equal steps are equal factors."}}
 ladder = [row for row in load_table("since-2014").rows if row.year]
@@ -82,7 +82,7 @@ for a, b in ((0, 7), (7, 10)):
 
 # %% [markdown]
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
-# that nearly three times. What happened there was hardly a better network. It was other pictures.
+# that nearly three times. What the last rows have in common is more and other pictures; what these alone were worth, only each paper's own ablation can say.
 #
 # Two warnings before any of these digits is used. The rows are quoted from eleven papers, and they were not measured alike: from 2015 on most score another rectangle of each photograph, some cap depths, some average
 # with the mirrored picture. [Chapter 7](evaluation) scored *one* prediction under each such rule. And the same 654 photographs have been looked at by everybody for ten years; who picks the best of many attempts on them has
@@ -96,25 +96,25 @@ for a, b in ((0, 7), (7, 10)):
 # | DenseDepth 2018 {cite}`alhashim2018` | a strong encoder and a plain decoder ([chapter 9](transfer_learning)) |
 # | BTS 2019 {cite}`lee2019` | small planes guide each step of the decoder |
 # | AdaBins 2021 {cite}`bhat2021` | a transformer chooses the intervals for each picture |
-# | NeWCRFs 2022 {cite}`yuan2022` | a transformer as the encoder |
+# | NeWCRFs 2022 {cite}`yuan2022` | each step of the decoder compares pixels within small windows, behind a transformer as encoder |
 # | ZoeDepth 2023 {cite}`bhat2023` | first *relative* depth on a dozen data sets, then metres |
-# | Depth Anything 2024 {cite}`yang2024` | 62 million pictures without any depth, labelled by a teacher |
-# | Metric3D v2 2024 {cite}`hu2024` | 16 million pictures of known lens, all turned into one camera |
+# | Depth Anything 2024 {cite}`yang2024` | 62 million pictures without any depth, labelled by a teacher; then fine-tuned on NYU for this row |
+# | Metric3D v2 2024 {cite}`hu2024` | 16 million pictures of known lens, all turned into one camera; then fine-tuned on NYU for this row |
 #
 # ## First weights: what we measured
 #
-# Most steps of the ladder changed several things at once. Here is one that changes a single thing. A small encoder and decoder ([chapter 10](densenet_experiments)) was trained twice on the same 795 photographs, with the same
+# Most steps of the ladder changed several things at once. Here is one that changes one thing and the two settings that go with it. The small encoder and decoder of [chapter 9](transfer_learning) was trained twice on the same 795 photographs, with the same
 # loss, the same number of samples and the same seed. Once its encoder began with random weights, once with those of a network that had sorted a million photographs of ImageNet into a thousand kinds, and had never seen a depth.
 #
 # **Predict first.** The networks of 2014, trained by us on these 795, reach δ < 1.25 of {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f`. Where do the two stand? Which step is larger: from the old network to the new one, or from random
 # weights to ImageNet's?
 #
-# | trained on the same 795 photographs | first weights | δ < 1.25 | AbsRel | RMSE (m) |
-# |---|---|---|---|---|
-# | mean depth image, no network | – | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.delta1::.3f` | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.abs_rel::.3f` | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.rmse::.3f` |
-# | coarse + fine, 2014 | random | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` |
-# | MobileNetV2 and decoder | random | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
-# | the same | ImageNet | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
+# | trained on the same 795 photographs | first weights | samples seen | δ < 1.25 | AbsRel | RMSE (m) |
+# |---|---|---|---|---|---|
+# | mean depth image, no network | – | – | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.delta1::.3f` | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.abs_rel::.3f` | {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.mean.rmse::.3f` |
+# | coarse + fine, 2014 | random | {result}`eigen-nyu/gpu-0::samples_seen::,d` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` |
+# | MobileNetV2 and decoder | random | {result}`densedepth-mobilenet-random/cpu-0::samples_seen::,d` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
+# | the same | ImageNet | {result}`densedepth-mobilenet-nyu/cpu-0::samples_seen::,d` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
 #
 # The rows are results (three seeds of the first network, one of each other; `eigen14`). Is the last step more than the luck of 654 photographs? Draw them anew two thousand times:
 
@@ -128,10 +128,11 @@ print(f"ImageNet's weights bring {gain.mean():+.3f}, 95 % of draws between {low:
 print(f"better in {(gain > 0).mean():.0%} of the photographs")
 
 # %% [markdown]
-# The new network from random weights is hardly better than the old one; with ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. (The average here gives
-# each photograph one vote, the table each pixel.) Who wants to know whether architecture or first weights made a step of the ladder should ask for this row of the paper, and will often not find it.
+# From random weights the new network is ahead of the old one in δ and RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
+# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. (The average here gives
+# each photograph one vote, the table each pixel.) To know whether architecture or first weights made a step of the ladder, look for this row in the paper. Often it is missing.
 #
-# One of the nine pictures that a seed drew, through both:
+# One of the nine pictures that a seed drew, through both. **Predict first:** from random weights, what will be missing, the layout or the things?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A photograph of a room, the depth by the network that began with random weights, by the one that began with ImageNet's, and the truth."}, "figure": {"caption": "The same network after the same training, from random weights and from ImageNet's. Small copies, 72 × 96 pixels; one colour scale."}}
 picture = gallery.nine_pictures()[1]
@@ -141,11 +142,14 @@ panels |= {label: torch.tensor(picture.answers[network])[None] for label, networ
 plots.show(panels | {"truth": torch.tensor(picture.truth)[None]}, columns=4)
 
 # %% [markdown]
+# Both have the layout. From random weights the things are stains that could be anywhere; from ImageNet's they stand where they stand, if without
+# outlines. The second network knew things before it knew depth.
+#
 # ## A better question: a choice, not a number
 #
 # Think of a pixel on the outline of a chair. From the picture alone it belongs to the chair, 2 m away, with a probability of 60 %, and to the wall, 5 m away, with 40 %. What should the network say?
 #
-# **Predict first.** One network is trained with squared error, one with absolute error, and one learns a *probability for each interval* of depth and answers with the most probable. Which of the three says 3.2 m, where there is nothing at all?
+# **Predict first.** One network is trained with squared error, one with absolute error, and one learns a *probability for each interval* of depth and answers with the interval at which the probabilities pass one half. Which of the three says 3.2 m, where there is nothing at all?
 
 # %%
 depths, share = np.array([2.0, 5.0]), np.array([0.6, 0.4])
@@ -153,10 +157,10 @@ answers = np.linspace(1, 6, 501)
 squared = ((answers[:, None] - depths) ** 2 @ share).argmin()
 absolute = (np.abs(answers[:, None] - depths) @ share).argmin()
 print(f"squared error: {answers[squared]:.2f} m, absolute error: {answers[absolute]:.2f} m")
-print(f"most probable interval: {depths[share.argmax()]:.2f} m")
+print(f"the interval at which one half is passed: {depths[(share.cumsum() >= 0.5).argmax()]:.2f} m")
 
 # %% [markdown]
-# Squared error answers with the *mean*, which lies between chair and wall and on neither. In a point cloud such pixels hang in the air: the flying pixels of [chapter 13](your_own_photo). Absolute error answers with the median, one of the two. A network
+# Squared error answers with the *mean*, which lies between chair and wall and on neither. In a point cloud such pixels hang in the air: the points between two surfaces of [chapter 12](super_resolution). Absolute error answers with the median, one of the two. A network
 # that gives a probability to each interval can say both things at once, and leaves what to do with them to you.
 # DORN {cite}`fu2018` learned such a choice, with intervals that are equal in *log* depth, for ten centimetres matter more at 1 m than at 9 m. AdaBins {cite}`bhat2021` lets the network move the intervals for each
 # picture: a corridor needs others than a desk. Its answer is the mean over intervals again, smooth, and once more in the air at outlines. Nothing is free.
@@ -175,12 +179,12 @@ for count in (10, 40, 80, 256):
 #
 # ## More pictures: forget the unit
 #
-# Kinects measure metres. Two cameras on a car give disparity. Films in 3D give disparity too, with an unknown zero. Structure from photographs of tourists gives depth in no unit at all. A network that must answer in metres can learn from the first kind only.
-# Ranftl et al. {cite}`ranftl2022` asked less of it: disparity, up to a *scale* $s$ and a *shift* $t$ that each picture may choose for itself. Before the loss looks, both are fitted by least squares,
+# Kinects measure metres. Two cameras on a car give disparity. Films in 3D give disparity too, with an unknown zero. Structure from photographs of tourists gives depth in no unit at all. A network that must answer in metres can learn from the first two kinds only, and from the second only where the cameras are calibrated.
+# Ranftl et al. {cite}`ranftl2022` asked less of it: disparity, up to a *scale* $s$ and a *shift* $t$ that each picture may choose for itself. Before the loss looks, both are fitted to the truth; in a simplified form, with $d$ for disparity in this section,
 #
 # $$(s, t) = \arg\min_{s, t} \sum_i (s\,d_i + t - d_i^*)^2, \qquad L = \frac1n \sum_i |s\,d_i + t - d_i^*|$$
 #
-# with $d$ the answer and $d^*$ the truth of whatever kind. Now every data set can be thrown on one heap.
+# with $d$ the answer and $d^*$ the truth of whatever kind. (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
 #
 # **Predict first.** Below, the same scene is written down as three data sets might have it. Which of them disagree under this loss? Which would under the one of [chapter 4](scale_invariant_loss), that forgives a scale alone?
 
@@ -196,7 +200,7 @@ for name, values in heap.items():
     print(f"{name:20s}" + "   ".join(f"left with {k}: {v:.3f}" for k, v in left.items()))
 
 # %% [markdown]
-# Only the film needs the shift, and films were a part of that heap that no sensor could have given: people, animals, streets in the rain. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; metres must be learned afterwards from fewer pictures, as
+# Only the film needs the shift, and films were worth it: they show people, animals and streets in the rain, which no data set of a sensor had. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; metres must be learned afterwards from fewer pictures, as
 # ZoeDepth does {cite}`bhat2023`, or come from a lens that is known.
 #
 # That is the other way up: Metric3D {cite}`hu2024` keeps metres and asks for the *focal length* of each of its 16 million training pictures. [Chapter 13](your_own_photo) showed why: the same room through a longer lens looks like a nearer room.
@@ -240,15 +244,15 @@ plots.show(panels | {"truth": truth}, columns=3)
 #
 # ## Recap
 #
-# - Wrong pixels fell by a factor of thirty-five in ten years, fastest at the end, and most by more and other pictures.
-# - On the same 795 photographs, first weights from ImageNet were worth far more than a newer architecture.
+# - Wrong pixels fell by a factor of thirty-five in ten years, fastest at the end, when the pictures became many more and others.
+# - On the same 795 photographs, first weights from ImageNet were worth more than anything else that we tried.
 # - A choice among intervals can say "either, or"; a regression says the mean.
 # - Forgetting scale and shift lets data sets of every unit join; the metre has to come from elsewhere.
 # - Quoted ladders are not measured alike; run what you can through one evaluator.
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
 # :class: exercise
 # δ < 1.25 goes from .955 to .984. How many per cent of the wrong pixels are gone? How far would the same factor carry .611?
 # ```
@@ -258,7 +262,7 @@ plots.show(panels | {"truth": truth}, columns=3)
 # Wrong pixels go from .045 to .016, so 64 % of them are gone; the factor is .356. From .389 it leads to .138, a δ < 1.25 of .862. A step of .029 at the end is as large as one of .25 at the beginning.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
 # :class: exercise
 # Complete `in_intervals`: the interval of each depth, counted from 0, for `count` intervals from `low` to `high` that are equal in log depth. A depth beyond an end belongs to the last interval there. The cell fails until it is right.
 # ```
@@ -270,7 +274,7 @@ def in_intervals(depth: torch.Tensor, low: float, high: float, count: int) -> to
 
 
 asked = torch.tensor([0.5, 1.1, 2.3, 4.7, 9.9, 20.0])
-assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], "not yet"
+assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], "not yet: equal in log depth"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -288,26 +292,26 @@ def in_intervals(depth: torch.Tensor, low: float, high: float, count: int) -> to
 print("right:", in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3])
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
 # :class: exercise
 # A paper reports a new network with .92 on NYU. It has a new decoder, a larger encoder, first weights from 300 million pictures, and twice the training frames of its rival at .90. Which runs would you ask for, in which order, if you could have three?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # The rival's network with the new first weights, since on our own rows that step was the largest. Then the new network with the rival's first weights and frames: what the decoder and the encoder are worth together. Then either of those with another seed, for without a spread a difference
-# of .02 cannot be read at all. The frames come last: they are the cheapest to state and the least likely to be unequal by accident.
+# of .02 cannot be read at all. The frames come last only because three runs do not reach for everything.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
 # :class: exercise
 # A student network is trained on its teacher's labels of 62 million pictures. How can it become *better* than its teacher? Name an error that it will inherit all the same, and an experiment that would show it.
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
-# It sees pictures of far more kinds, and it must answer for a disturbed copy what the teacher said of the clean one, so it has to use cues that survive. Errors that change from picture to picture average out. An error with a cause does not: if the teacher takes every mirror for a window, so will
-# the student. Render rooms with and without a mirror, as [chapter 2](datasets) can, and compare both networks' depth inside its frame with the distance of the glass.
+# It sees pictures of far more kinds, and it must answer for a disturbed copy what the teacher said of the clean one, so it has to use cues that survive. Errors that change from picture to picture average out. An error with a cause does not: if the teacher takes a poster's painted depth for real, so will
+# the student. Hang the same poster in rendered rooms and leave it away, and compare both networks' depth inside its frame with the distance of the wall.
 # ```
 #
 # Next: [training at scale](training_at_scale).

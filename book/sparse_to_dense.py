@@ -15,7 +15,7 @@
 #
 # So far the networks had a picture and no depth. Many machines have some of both: a laser that turns on a car's roof measures a few
 # lines, a telephone that tracks its own motion knows the depth of a few hundred corners. How far is everything between them?
-# {cite:t}`korinevskaya2018` answer with a network that is five times as fast as interpolation, and on rooms three times less accurate. On this
+# {cite:t}`korinevskaya2018` answer with a network that is five times as fast as interpolation and, by one of their two tables for rooms, three times less accurate. On this
 # page we take the question apart, beat interpolation on both counts, and look for the places where it still wins.
 #
 # **What you will be able to do**
@@ -112,7 +112,7 @@ figure
 #
 # The classical answer connects the samples to triangles and lays a flat plate on each. Of all triangulations the **Delaunay** one is
 # used: no sample lies inside the circle through the three corners of a triangle, which avoids thin slivers. Inside a triangle
-# with corners $a, b, c$ a point is a mixture of them with weights that sum to one, and so is its depth:
+# with corners $a, b, c$ and depths $d_a, d_b, d_c$ (in this chapter $d$ is a depth) a point is a mixture of them with weights that sum to one, and so is its depth:
 #
 # $$
 # p = w_a\,a + w_b\,b + w_c\,c, \qquad d(p) = w_a\,d_a + w_b\,d_b + w_c\,d_c .
@@ -190,14 +190,16 @@ share = F.avg_pool2d(mask, 3)
 print(f"plain {plain.item():.2f} m, normalised {(plain / share).item():.2f} m, measured {share.item():.2f}")
 
 # %% [markdown]
-# The published network shrinks the map to a quarter of its size by such a plain mean, and must then learn to undo it. A tenth of the pixels
+# The paper's slides do not say how their network shrinks the map. Our version of it takes a plain mean over 4 × 4 pixels, and must then learn to undo it. A tenth of the pixels
 # is measured, so the mean is about a tenth of the depth, give or take the luck of each block.
 #
 # ## From coarse to fine: the rough map
 #
 # Some windows hold no sample at all. Then a larger window helps. Our network begins with a **rough map** that has one value for each block of
-# 4 × 4 pixels: the block's mean of what was measured, or, where that is nothing, what the block of twice the size says, and so on
-# upwards until something is known {cite}`gortler1996`.
+# 4 × 4 pixels: the mean of the depths measured in the block. If there are none, it takes the value of the block twice as large around it, and so
+# on until something is known {cite}`gortler1996`. Each mean is {eq}`normalised-convolution` with equal weights: in the code, `total / share`.
+#
+# **Predict first.** The map below is made from ever fewer samples. What will it look like from one pixel in a thousand?
 
 # %%
 for line in inspect.getsource(rough_map).splitlines()[9:24]:
@@ -215,6 +217,9 @@ for percent in (10, 1, 0.1):
 plots.show(rough, columns=2)
 
 # %% [markdown]
+# Even 77 samples lay out the scene: something near in the middle, a wall behind. What is lost is where the one ends and the other begins,
+# and no averaging brings it back.
+#
 # ## What the network adds
 #
 # The rough map is enlarged to full size and called the *base*. A small U-Net, of the kind of {numref}`fig-unet`, then looks at each
@@ -265,7 +270,7 @@ print(f"{rows} rows and {columns} columns of pixels")
 #
 # ## Does it work?
 #
-# The real scene, from a tenth of its pixels. All four methods were shown the same pixels. *Colour-guided* filling is allowed to look at the
+# The real scene, from a tenth of its pixels. All four methods were shown the same pixels. *Colour-guided* filling (the cross-bilateral mean of [data sets](datasets)) is allowed to look at the
 # picture as well: it averages neighbours that are near and of a similar colour, where the other three know depth alone.
 
 # %%
@@ -297,10 +302,10 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # measured cannot be filled in without a picture. There the network does what a loss on squared errors asks for, and answers with a mean of spokes and wall.
 #
 # One scene is an anecdote. These are all 654 test maps of NYU Depth v2 at 240 × 320, a tenth of the pixels, under `makarov18`
-# (RMSE in metres, the mean over maps). All networks were trained on the 795 training maps: the published one (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, with four times the samples, on a GPU, and ours with the picture beside the samples
+# (RMSE in metres, the mean over maps). All networks were trained by us, on the 795 training maps: the paper's (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, shown four times as many maps, on a GPU, and ours with the picture beside the samples
 # (`sparse-nyu-guided`):
 #
-# | pattern | nearest | linear | published network | ours, two cores | ours, a GPU | with the picture |
+# | pattern | nearest | linear | the paper's network, trained here | ours, two cores | ours, a GPU | with the picture |
 # |---|---|---|---|---|---|---|
 # | uniform | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.nearest.rmse::.4f` | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.linear.rmse::.4f` | {result}`interpolation-nyu/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` |
 # | gradient | {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.nearest.rmse::.4f` | {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.linear.rmse::.4f` | {result}`interpolation-nyu/cpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` | {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` |
@@ -310,27 +315,32 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # (One seed each.) SSIM goes with it, from interpolation's to the network's: {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.linear.ssim::.3f` → {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.ssim::.3f` (uniform), {result}`sparse-nyu/gpu-0::metrics.nyu-test/grid-10pc/makarov18.linear.ssim::.3f` → {result}`sparse-nyu/gpu-0::metrics.nyu-test/grid-10pc/makarov18.all.ssim::.3f` (grid). For uniform samples the RMSE of `sparse-nyu` differs from interpolation's by
 # {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.value::.4f` m, with a 95 % interval over
 # images from {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.low::.4f` to
-# {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.high::.4f` m. Colour-guided filling, which has no network, reaches {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.cross_bilateral.rmse::.4f` on the uniform samples.
+# {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.high::.4f` m. Colour-guided filling, which has no network, has {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.cross_bilateral.rmse::.4f` on the uniform samples: worse than plain triangles, although it sees the picture.
 #
-# Four times the samples bring less than one might hope: a little on the gradient and mixed patterns, nothing on uniform samples, and on the grid they cost. All of them are drawn from the same 795 maps, and a network can learn those by heart in one
-# pattern while it still learns something in another. The picture helps where samples lie far from outlines, on the grid and in uniform draws, and not where the samples sit on the outlines already; it saw half as many samples as its neighbour, so its row is a lower bound.
+# Four times as many maps seen bring less than one might hope: a little on the gradient and mixed patterns, nothing on uniform samples, and on the grid they cost. All of them are drawn from the same 795 maps, and a network can learn those by heart in one
+# pattern while it still learns something in another. The picture helps where samples lie far from outlines, on the grid and in uniform draws, and not where the samples sit on the outlines already; it saw half as many maps as its neighbour, so more training may still change its column (one seed each, so differences in the third digit may be luck).
 #
-# The published network saw {result}`interpolation-nyu/cpu-0::samples_seen::,d` samples and ours {result}`sparse-nyu/gpu-0::samples_seen::,d`, so its column says where it stands after twenty minutes on a processor and not where it could end; how far more would carry it, only a longer run can tell. One thing
+# The paper's network saw {result}`interpolation-nyu/cpu-0::samples_seen::,d` maps and ours {result}`sparse-nyu/gpu-0::samples_seen::,d`, so its column says where it stands after {result}`interpolation-nyu/cpu-0::seconds.train::,.0f` seconds on a processor and not where it could end; how far more would carry it, only a longer run can tell. One thing
 # speaks against much: it shrinks the map by plain means, and the samples, exact as they are, are never given back.
+#
+# The slides print 0.944 for their network on uniform samples of NYU and, in two tables, 0.286 and 0.54 for interpolation {cite}`korinevskaya2018`. Our
+# interpolation has a quarter or a seventh of that, so the size of the maps, their holes or the scoring must differ. Scoring the same maps at both
+# sizes, once with the filled holes and once without, would tell which.
 #
 # ### Does quality depend on the pattern?
 #
 # "Quality is independent to sparse depth values distribution", says the paper {cite}`korinevskaya2018`. Read down a column of ours: the
-# worst pattern has about twice the RMSE of the best, for interpolation and for our networks. The published network, trained by us, goes from
+# worst pattern has about two and a half times the RMSE of the best, for interpolation and for our networks. The paper's network, trained by us, goes from
 # {result}`interpolation-nyu/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` m for uniform samples to {result}`interpolation-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.all.rmse::.3f` m for a grid. Who is right? Look at the paper's own table for Matterport3D: from
 # uniform to gradient samples its network's RMSE goes from 4.197 to 4.477, interpolation's from 4.494 to 5.530 {cite}`korinevskaya2018`. The
 # network is steadier there. But a network is steadiest when its error comes from *elsewhere*: if shrinking and enlarging blur every
-# outline by several pixels, then where the samples sit makes no difference to that blur. Independence of the input is what one
-# sees when the input has stopped being the limit. The experiment that would tell is the published network at twice its inner size
+# outline by several pixels, then where the samples sit makes no difference to that blur. A method whose error
+# comes from elsewhere looks independent of its input. The experiment that would tell is the paper's network at twice its inner size
 # (the recipe `interpolation-nyu`, its map made half as large instead of a quarter): if the blur is the reason, its dependence on the pattern must grow while its error falls.
 #
-# Note also the direction. In their Matterport3D table the gradient pattern is the *worst* of the four; on NYU maps it is the best by
-# far. A steep place in a noisy map is often noise, and then this pattern collects the noise. The patterns rank scenes' noise as much as they rank methods.
+# Note also the direction. In their Matterport3D table the gradient pattern is the *worst* of the four, and in their NYU table it is worse for
+# interpolation than the uniform one (0.62 against 0.54 {cite}`korinevskaya2018`); in our table it is the best by far. A steep place in a noisy map is often
+# noise, and then this pattern collects the noise. So the order of the patterns says as much about the noise of the maps as about the methods.
 #
 # ## How few are enough?
 #
@@ -399,8 +409,8 @@ figure
 
 # %% [markdown]
 # Outlines go first: at 1 % the motorcycle has lost its spokes and its frame, at 0.1 % it is a bump. The layout survives to the end: 77
-# samples still know where floor and wall are. Between 10 and 1 % the network leads on this scene; at 0.1 % it is behind. It
-# learned from maps with a tenth of their pixels and from nothing else. On NYU's test maps the same happens: with 1 % its RMSE is
+# samples still know where floor and wall are. From 10 % the lead shrinks; at 0.1 % the network is behind. It
+# learned from maps with a tenth of their pixels and from nothing else. On NYU's test maps the same happens: with 1 % it is a tie, its RMSE is
 # {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and interpolation's
 # {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.linear.rmse::.3f` m, with 0.1 %
 # {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` against
@@ -408,7 +418,8 @@ figure
 # region, between 1 and 0.3 %.
 #
 # A network is good at the densities that it has met. The recipe `sparse-nyu-any` meets five of them, and has with 1 % an RMSE of
-# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and with 0.1 % of {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m, ahead of interpolation at both. It pays at 10 %:
+# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and with 0.1 % of {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m, ahead of interpolation at both. It pays at 10 %, and part of the price may be
+# that it saw half as many maps:
 # {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` m, where the specialist of as many weights has {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f`.
 #
 # ## Error against time
@@ -439,16 +450,15 @@ figure
 # {result}`benchmarks/reconstruction::sparse.network.ms::.0f` ms when not; interpolation
 # {result}`benchmarks/reconstruction::sparse.linear (SciPy).ms::.0f` ms. That is
 # {result}`benchmarks/reconstruction::sparse.network, compiled.times_faster_than_linear::.0f` times as fast, and
-# {result}`benchmarks/reconstruction::sparse.network, compiled.maps_per_second::.0f` maps a second on a processor where the paper has 200 on a graphics
-# card. The published network takes
+# {result}`benchmarks/reconstruction::sparse.network, compiled.maps_per_second::.0f` maps a second on two cores of a processor; the paper's 200 come without a word on the hardware. The paper's network takes
 # {result}`benchmarks/reconstruction::sparse.published, compiled.ms::.1f` ms compiled; its error, {result}`benchmarks/reconstruction::sparse.published, compiled.rmse_m::.2f` m on these maps after its short training, is the largest of all. Triangulating 7680 points is work that no interpolation on triangles can avoid. The network does the same
-# {result}`benchmarks/reconstruction::sparse.network, compiled.ms::.1f` ms of work whatever the samples are; with 77 of them, triangles are the faster of the two.
+# {result}`benchmarks/reconstruction::sparse.network, compiled.ms::.1f` ms of work whatever the samples are.
 #
 # ```{admonition} How to be compared fairly
 # :class: tip
-# Times on one machine differ by a factor of two with its clock and its other work. So both rivals ran in one process, in turn, interpolation before
-# *and* after; the factor is against the mean of the two, and the report holds the median and the fastest of each. Beware of half a comparison: a
-# network on a graphics card against SciPy on one core says more about the card.
+# Times on one machine differ by a factor of two with its clock and its other work. So all rivals ran in one process and took turns,
+# {result}`benchmarks/reconstruction::rounds::d` rounds; the factor is the median over rounds of linear's time over the network's *in the same round*. Beware of half a
+# comparison: a network on a graphics card against SciPy on one core says more about the card.
 # ```
 #
 # ## Where it fails
@@ -481,14 +491,16 @@ for column, (name, (true, seen)) in zip(axes.T, cases.items(), strict=True):
     plates = fill_linear(seen[0])
     print(f"{name:10s} RMSE: network {rmse(made, true):.2f} m, linear {rmse(plates[None], true):.2f} m")
 plots.frameless(axes)
-axes[0, 0].set_ylabel("truth")
+for row, label in zip(axes, ("truth", "network"), strict=True):
+    row[0].text(-0.04, 0.5, label, rotation=90, ha="right", va="center", transform=row[0].transAxes)
 plt.close(figure)
 figure
 
 # %% [markdown]
 # The outliers leave pimples that anyone sees. The corner is the dangerous one: the lower right of the map is a plausible, smooth, invented surface, and nothing in
 # the picture warns. A map from few samples should come with a second one that says how far away the nearest sample was; `share` of the rough
-# map is a beginning. The road shows that ratios carry far: outlines are outlines.
+# map is a beginning. On the road, which it has never seen, it does well nearby,
+# because it works on ratios and outlines look alike everywhere; far away it frays.
 #
 # ## Recap
 #
@@ -496,11 +508,11 @@ figure
 # - Interpolation on triangles is right inside surfaces and wrong in triangles that stand across an outline; that is where all the error is.
 # - A hole is not a depth of zero: divide by what was measured. From coarse to fine, every hole gets a first answer.
 # - Ratios in, a factor out: the answer scales with the samples, whatever the unit.
-# - The network beats triangles where samples are as dense as in its training, not below. A method that does not depend on its input may have its error elsewhere.
+# - The network beats triangles where samples are as dense as in its training, not far below; one that met many densities beats them at all of these. A method that does not depend on its input may have its error elsewhere.
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
 # :class: exercise
 # A window of 3 × 3 holds the depths 2, 2 and 6 m, the rest is missing. The weights are 4 in the middle, 2 beside it, 1 at the corners. The first 2 is in the
 # middle, the other one in a corner, the 6 beside the middle. What does the normalised convolution answer? What does the plain one, with weights that sum to 1?
@@ -512,7 +524,7 @@ figure
 # any sample.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
 # :class: exercise
 # Complete `normalised` so that it averages known depths over a window of 5 × 5 and gives 0 where the window holds none. The cell fails until it is right.
 # ```
@@ -526,7 +538,9 @@ def normalised(sparse: torch.Tensor) -> torch.Tensor:
 asked = torch.zeros(1, 1, 9, 9)
 asked[0, 0, 1, 1], asked[0, 0, 2, 3] = 2.0, 4.0
 found = normalised(asked)[0, 0]
-assert found[1, 2] == 3.0 and found[0, 0] == 2.0 and found[8, 8] == 0.0, "not yet"
+assert found[1, 2] == 3.0 and found[0, 0] == 2.0 and found[8, 8] == 0.0, (
+    "not yet: the mean of 2 and 4 is 3, and no window of nothing has a depth"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -546,25 +560,25 @@ found = normalised(asked)[0, 0]
 print("right:", [round(found[i].item(), 3) for i in ((1, 2), (0, 0), (8, 8))] == [3.0, 2.0, 0.0])
 
 # %% [markdown]
-# ```{admonition} Exercise 3, in code and in words
+# ```{admonition} Exercise 3 (code and words)
 # :class: exercise
 # The network leaves every measured pixel as it is. For a sensor whose samples are wrong by 2 % at random, is that wise? Add such noise to the samples of the
 # motorcycle and compare RMSE of network and triangles. Which one should smooth?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Neither promises to smooth: triangles pass through their corners, the network through its samples. With many noisy samples one would rather have a mean of
 # neighbours. A network that may *change* measured pixels, trained on noisy samples, would learn how far to trust them; it would give up the promise that what
 # was measured stays. Write down which of the two your sensor needs before training anything.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
 # :class: exercise
 # You may place 300 laser dots on a scene, a second time, after having seen the picture and a first rough map. Where would you put them?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Where the answer is most uncertain, not where it is far off: along edges of the picture whose rough depth differs on both sides, in pairs, one dot on each side;
 # and inside large areas without any sample. Compare with uniform dots of the same number on rendered rooms, where the truth is free, with an interval over

@@ -187,7 +187,7 @@ figure
 # ## What each switch gains
 #
 # Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
-# switches; under the profile `cpu` all but `compile` are on. `depthlib bench RECIPE --switches` turns them over one by one.
+# switches; under the profile `cpu` all but `compile` and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
 #
 # | switch | off | on, and why it may help |
 # |---|---|---|
@@ -231,8 +231,8 @@ figure
 # encoder–decoder. One by one:
 #
 # - **bf16** is the best single switch: a third to three fifths. The processor has units made for it: a large product runs at
-#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio is too
-#   good: the layers in float32 do more than that product with which they are compared, as convolutions here have better programs than products have.
+#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio
+#   flatters bf16: the float32 product that it is compared with is slower than the float32 convolutions of the network.
 # - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes a
 #   quarter faster and its backward pass does not.
 # - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
@@ -392,8 +392,8 @@ for frozen in (True, False):
 #
 # On several machines `$DEPTHLIB_RUNS` must be a folder that all of them see: the first process writes the checkpoints from which all go on.
 #
-# What does it cost? In a *ring* of $n$ processes each sends the gradient round in $n$ pieces, once to add and once to share: $2\,(n-1)/n$ times
-# the size of the gradient, so never more than twice, however many they are. For eight:
+# What does it cost? In a *ring* of $n$ processes the gradient is cut into $n$ pieces. Each piece travels $n - 1$ steps until all have added to it, and $n - 1$ more until all have
+# the sum; in each step every process sends one piece. So each sends $2\,(n-1)/n$ times the size of the gradient (2 processes: once; 4: one and a half times; 8: one and three quarters), so never more than twice, however many they are. For eight:
 
 # %% tags=["nbval-check-output"]
 for name, options in {
@@ -409,8 +409,8 @@ for name, options in {
 
 # %% [markdown]
 # A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
-# large and its steps are short. Within one machine, or for a DenseNet, whose gradient is three fifths of that and whose work for an image is thirteen times as much, nobody
-# notices. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
+# large and its steps are short. A DenseNet sends three fifths as much and computes thirteen times as long for an image, so the cable hardly
+# matters, and within one machine it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
 # eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
 # to a point {cite}`goyal2017`. It is another experiment, with another result.
 #
@@ -461,7 +461,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# With four lanes each batch has samples of exactly four shards here; where shards do not end together, of up to twice as many. Eight lanes are the default. If the store was written
+# With four lanes each batch has samples from exactly four shards here. If the shards end at different places, from up to eight. Eight lanes are the default. If the store was written
 # with its scenes mixed, that is as good as any order; if a shard is one room, take more lanes, or smaller shards. The order
 # depends on seed, epoch and lanes only, so a run goes on at the right sample after it was cut off, and two processes
 # read two different halves of the lanes (whose number must be a multiple of theirs).
@@ -497,7 +497,7 @@ figure
 # %% [markdown]
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads; a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
-# the library that gave the format its name. A training on two cores asks
+# WebDataset's own reader. A training on two cores asks
 # for sixty, a small one for two hundred: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
 # up, and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
@@ -540,12 +540,12 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # Twenty hours, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
 # profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
-# A data-centre GPU is another world. We had one for a quarter of an hour, an {result}`benchmarks/eigen-nyu-gpu::device::s`; with batches of 256 and everything switched on, `depthlib bench`
+# A data-centre GPU is another world. We had two of them for less than an hour each. On an {result}`benchmarks/eigen-nyu-gpu::device::s`, with batches of 256 and everything switched on, `depthlib bench`
 # saw there
 #
-# - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples in two and a half minutes, not in days;
-# - a large matrix product run at {result}`benchmarks/eigen-nyu-gpu::peak_gflops.bf16::,d` GFLOP/s in bf16, of which the coarse network reached {result}`benchmarks/eigen-nyu-gpu::phases.coarse.share_of_peak::.2f` and the fine one {result}`benchmarks/eigen-nyu-gpu::phases.fine.share_of_peak::.2f`;
-# - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.3f` of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
+# - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples in two and a half minutes;
+# - a large matrix product run at {result}`benchmarks/eigen-nyu-gpu::peak_gflops.bf16::,d` GFLOP/s in bf16, of which the coarse network reached {result}`benchmarks/eigen-nyu-gpu::phases.coarse.share_of_peak::.0%` and the fine one {result}`benchmarks/eigen-nyu-gpu::phases.fine.share_of_peak::.0%`;
+# - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.1%` of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
 #
 # What holds back the rest is not arithmetic. Of the {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms that a coarse step spends in the network, the products would need not quite three at the
 # measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms for 256 pictures, most
@@ -557,9 +557,10 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. The GPU is not
 # what holds them back: rays are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. To *invent* a room is Python, a
 # hundred boxes placed one after the other, nearly two milliseconds on one core however fast the GPU is; so `processes` of the data set `rooms` shares
-# it among cores. A slow part that cannot be made parallel decides in the end: that is Amdahl's law, and the reason to look at the whole path before buying a faster part of it.
+# it among cores. By that count they could invent several times as many as we saw. Part of the rest is what cannot be shared: handing each finished room over to the one process that feeds the GPU. How
+# much, we have not measured; composing alone, timed with 1, 2, 4 … processes, would tell. (That the part which is *not* shared decides in the end is Amdahl's law.)
 #
-# Three seeds of `eigen-nyu` were trained at such speeds, and [chapter 8](eigen_experiments) shows what nine times the samples bought. Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
+# Three seeds of `eigen-nyu` were trained on a GPU that other trainings shared, at {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and not at such speeds, and [chapter 8](eigen_experiments) shows what nine times the samples bought. Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
 # It goes on where it was cut off:
 #
 # ```
@@ -649,7 +650,7 @@ print(check(solution))
 # faster but reads its memory only twenty times faster, and which measurement would prove you wrong.
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Whatever is limited by arithmetic shrinks by a hundred, whatever is limited by memory by twenty; so all that only *moves* numbers weighs
 # five times as much as before: the optimiser's pass over the weights, activations, normalisation, augmentation. `fused` and
@@ -658,7 +659,7 @@ print(check(solution))
 # {numref}`fig-parts`, the argument is wrong.
 # ```
 #
-# This is the last chapter so far. The appendix has a [primer](primer).
+# This was the last chapter. Now find something out yourself: the [capstone](capstone) says how.
 
 # %% tags=["remove-cell"]
 import shutil

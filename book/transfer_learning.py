@@ -73,7 +73,7 @@ rooms = open_dataset("rooms", "test", (240, 320), count=COUNT, keep=True)
 # **encoder** or *backbone*.
 #
 # torchvision can hand out the maps of any of its classifiers, so this library needs one list of names and no code for
-# each architecture. The network in the box uses MobileNetV2, a small one.
+# each architecture. The network *in the box*, which comes with this library already trained, uses MobileNetV2, a small one.
 
 # %% tags=["nbval-check-output"]
 model = load_model()
@@ -191,7 +191,7 @@ print(f"first block {first:,}, by hand {by_hand:,}; network {whole:,}")
 # a sixteenth. Which one will RMSE miss more, and which one will the edges miss more?
 
 
-# %%
+# %% tags=["hide-input"]
 def with_cut(cut):
     """A predictor whose skip at 1/2**cut knows nothing of place."""
 
@@ -210,6 +210,7 @@ def with_cut(cut):
     return answer
 
 
+# %%
 shown = {}
 batch = collate([rooms[i] for i in range(min(COUNT, 24))])
 everywhere = torch.ones(len(batch["depth"]), 1, 96, 128, dtype=torch.bool)
@@ -221,7 +222,7 @@ for cut, name in enumerate(names):
     share = edge_share(*small, mask=everywhere).nanmean()
     print(f"{name:13s} RMSE {rmse:.3f} m   edges drawn {share:5.1%}")
 
-# %% mystnb={"image": {"alt": "One rendered room's depth as the whole network gives it and with the skips at one half, one eighth and one sixteenth cut in turn: only the last looks different."}, "figure": {"caption": "One unseen room: the truth, the answer of the whole network, and with one skip at a time made blind to place."}}
+# %% mystnb={"image": {"alt": "One rendered room's depth as the whole network gives it and with the skips at one half, one eighth and one sixteenth cut in turn: only the last looks different."}, "figure": {"caption": "One unseen room: the truth, the answer of the whole network, and with one skip at a time made blind to place (1/4 is left out: it looks like 1/8)."}}
 panels = {"photograph": batch["rgb"][1], "truth": batch["depth"][1]}
 panels |= {name: d[1] for name, d in shown.items() if name != "without 1/4"}
 plots.show(panels, columns=3)
@@ -238,8 +239,8 @@ plots.show(panels, columns=3)
 # ## What should the network answer: metres, log metres, reciprocal metres?
 #
 # A loss compares two numbers, so it matters which numbers. The paper's network answers $y = 10\,\mathrm{m}/\text{depth}$: 10
-# at one metre, 1 at ten. Suppose the network is 10 % too far *everywhere*. How much does a plain absolute error $|\hat y - y|$
-# charge, near and far?
+# at one metre, 1 at ten. Suppose the network is 10 % too far *everywhere*. How much does a plain absolute error $|y - y^*|$ of
+# answer and truth charge at a true depth of $d$ metres, near and far?
 #
 # - on metres: $1.1\,d - d = 0.1\,d$. Far pixels pay most: 0.8 at 8 m, 0.1 at 1 m.
 # - on log metres: $\log 1.1 = 0.095$ at any depth.
@@ -287,12 +288,12 @@ for name, cost in costs.items():
 #
 # ## The loss, term by term
 #
-# With $e = \hat y - y$ over the $n$ pixels, {cite:t}`alhashim2018` add three terms (this λ is a weight, not the λ of
+# With $e = y - y^*$, the error of the network's own numbers (here reciprocal metres), over the $n$ pixels, {cite:t}`alhashim2018` add three terms (this λ is a weight, not the λ of
 # [the other loss](scale_invariant_loss)):
 #
 # $$
 # L = \lambda\,\frac{1}{n}\sum |e| \;+\; \frac{1}{n}\sum \big(|\partial_x e| + |\partial_y e|\big) \;+\;
-# \frac{1 - \mathrm{SSIM}(\hat y, y)}{2}, \qquad \lambda = 0.1 .
+# \frac{1 - \mathrm{SSIM}(y, y^*)}{2}, \qquad \lambda = 0.1 .
 # $$ (densedepth-loss)
 #
 # The first asks for the right value. The second asks for the right *steps*: it is blind to a constant, and a step drawn in
@@ -400,17 +401,17 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 
 # %% [markdown]
 # The first interval is far from zero. It speaks of these two trainings; another seed of either would move it a little. The
-# second compares the columns "ImageNet, then photographs" and "ImageNet, rooms, photographs": read for yourself whether it
-# holds zero.
+# second compares the columns "ImageNet, then photographs" and "ImageNet, rooms, photographs". It does not contain zero: rooms first cost a little
+# here, where the photographs that followed were seen half as often.
 #
 # The third column is stranger. That network (it is the one in the box) **never saw a photograph with a depth map**, only
-# rendered rooms, and answers in metres for real ones. Compare it with [the coarse network](coarse_network)'s table: it
-# does better than our run of the paper's architecture did, trained from nothing on the real photographs themselves.
+# rendered rooms, and answers in metres for real ones. Compare it with [the coarse network](coarse_network)'s table: in δ < 1.25 it
+# does better than our runs of the paper's architecture did, trained from nothing on the real photographs themselves.
 # ImageNet taught it photographs, the renderer depth. Whether the renderer alone would do is not shown: the twin from random
 # weights on rooms would tell. Size in metres carries over least. With each map aligned by its median, δ < 1.25 rises from
 # {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` to
 # {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14_median.all.delta1::.3f`. And the rooms were rendered with the field of view of a Kinect, which is luck
-# arranged by us: a telephone's camera will fool it.
+# arranged by us: a zoom, or a telephone's second lens, will fool it ([your own photograph](your_own_photo) measures by how much).
 #
 # Two settings are meant to help on so few pictures, both about *not forgetting*; we did not test them apart. The encoder
 # learns with a smaller **rate** than the decoder, which starts from nothing. And its **batch normalisation** keeps the
@@ -437,7 +438,7 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
 # :class: exercise
 # A decoder block enlarges 320 channels, joins a skip of 96, and makes 160. How many parameters do its two convolutions
 # have? What would it have without the skip?
@@ -449,7 +450,7 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 # first has $9 \cdot 320 \cdot 160 + 160 = 460\,960$, together $691\,520$. The skip costs a fifth more parameters.
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
 # :class: exercise
 # Complete `to_reciprocal` so that metres become the paper's target, missing depth (0) stays out (give 0), and nothing is
 # beyond 1 … 100. The cell fails until it is right.
@@ -463,7 +464,7 @@ def to_reciprocal(depth: torch.Tensor) -> torch.Tensor:
 
 asked = torch.tensor([0.0, 0.05, 0.1, 1.0, 4.0, 20.0])
 wanted = torch.tensor([0.0, 100.0, 100.0, 10.0, 2.5, 1.0])
-assert torch.allclose(to_reciprocal(asked), wanted), "not yet"
+assert torch.allclose(to_reciprocal(asked), wanted), "not yet: 10 at one metre, 1 at ten"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -485,12 +486,12 @@ wanted = torch.tensor([0.0, 100.0, 100.0, 10.0, 2.5, 1.0])
 print("right:", torch.allclose(to_reciprocal(asked), wanted))
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
 # :class: exercise
 # You have 200 X-ray pictures with depth. Would you borrow ImageNet's eyes for them? Which layers would you let learn?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # Probably yes. The first layers know edges and blobs, and X-rays have both; the last ones know dogs and cars, and X-rays
 # have neither. So the usual choice is to let everything learn, with a small rate at the beginning of the encoder and a
@@ -498,13 +499,13 @@ print("right:", torch.allclose(to_reciprocal(asked), wanted))
 # pictures of one patient are nearly one). With 200 pictures the comparison itself is uncertain: give the interval.
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
 # :class: exercise
 # The skips were cut at test time, from a network that was trained with them. What would a network trained without the
 # finest skip look like, and how would you measure whether it is worse?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # It would learn to put outlines into the next skip, so it would lose less than the cut suggests: expect nearly the same
 # RMSE and somewhat softer edges. Train both with three seeds on the same samples and compare two numbers, RMSE and the share of edges

@@ -168,8 +168,8 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and the answer bends
-# less than the formula demands.) With one multiplication the error through a strange lens is nearly that through the usual one.
+# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and its answer changes
+# by a little less than the formula predicts.) With one multiplication the error through a strange lens is nearly that through the usual one.
 #
 # Now the disappointment. This scene was taken through a long lens, too; does the correction help here?
 
@@ -211,13 +211,13 @@ print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 #
 # ## Into space
 #
-# With depth and $f$ every pixel has a place. **Points** are honest: where nothing was seen there is nothing. **Turn the figure** and look along the wall.
+# With depth and $f$ every pixel has a place. **Points** are honest: where nothing was seen there is nothing. **Turn the figure** and look along the wall: is it straight?
 
 # %%
 plots.point_cloud(depth, K, rgb[0], max_points=12_000)
 
 # %% [markdown]
-# A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, and no matter. So a triangle whose corners differ by more
+# A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, but no surface between them. So a triangle whose corners differ by more
 # than a tenth is left out: the surface is *torn*.
 #
 # **Predict first.** The true map and the predicted one: which of the two loses more triangles?
@@ -318,7 +318,7 @@ if truth is not None:
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1, by hand
+# ```{admonition} Exercise 1 (by hand)
 # :class: exercise
 # A photo of 3000 × 4000 (upright) says "52 mm" on film. What is its $f$ in pixels, and at a width of 320? A network trained with $f = 259$ says that the cat is 1.2 m away. How far is it?
 # ```
@@ -329,7 +329,7 @@ if truth is not None:
 # an upright picture's middle only, at the width of its frame; the scale is the same.)
 # ```
 #
-# ```{admonition} Exercise 2, in code
+# ```{admonition} Exercise 2 (code)
 # :class: exercise
 # Complete `one_measurement`: you measured that pixel (v, u) is `metres` away. Return the map in metres. 0 must stay 0. The cell fails until it is right.
 # ```
@@ -341,7 +341,7 @@ def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> to
 
 
 asked = torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])
-assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], "not yet"
+assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], "not yet: one factor for all, 0 stays 0"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -360,24 +360,24 @@ def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> to
 print("right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]])
 
 # %% [markdown]
-# ```{admonition} Exercise 3, open
+# ```{admonition} Exercise 3 (open)
 # :class: exercise
 # You photograph a poster of a street, hung on your wall. What will the network answer, and what *should* it?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 3
 # :class: dropdown
 # It should answer with the wall: flat, two metres away. It will draw part of the street, because the cues that it learned, lines that meet and textures that shrink, are all on the poster. People do the same if they see nothing
 # but the poster. The frame, the shadow on the wall and a second view from the side give it away; of these a single picture has only the first two. See which cues a network uses in
 # [the experiments](eigen_experiments).
 # ```
 #
-# ```{admonition} Exercise 4, open
+# ```{admonition} Exercise 4 (open)
 # :class: exercise
 # A shop wants to know from one telephone photo whether a sofa fits into a room. Which claim does it need, what would you ask of the customer, and how would you state the error?
 # ```
 #
-# ```{admonition} Discussion
+# ```{admonition} Discussion 4
 # :class: dropdown
 # Metric depth, or rather a metric *length* between two points. One known length in the picture (a sheet of paper on the floor near the wall) fixes the factor without trusting any lens. Measure on rooms with known sizes how far the lengths
 # are off, at the distances that matter, and state an interval that holds in nineteen of twenty rooms, not a mean error. If it is wider than the gap beside the sofa, the answer is a tape measure.

@@ -10,8 +10,8 @@ Images are tensors or arrays: RGB [3, H, W] in [0, 1], depth [1, H, W] metres wi
 from __future__ import annotations
 
 import hashlib
+import html
 import itertools
-import json
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -553,26 +553,31 @@ def _in_space(figure: go.Figure, alt: str, title: str) -> go.Figure:
 
 
 def _use_book_renderer() -> None:
-    """Plotly figures as bare fragments with a content-made id; the page loads the script once (tools/bookext.py)."""
+    """Plotly figures as JSON in a fragment with a content-made id; book/_static/plotly-figures.js draws it when it is near."""
     try:
         import plotly.io
         from plotly.io.base_renderers import MimetypeRenderer
+        from plotly.io.json import to_json_plotly
     except ImportError:
         return
 
     class BookRenderer(MimetypeRenderer):
         def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, str]:
-            ident = "fig-" + hashlib.sha256(json.dumps(fig_dict, sort_keys=True, default=str).encode()).hexdigest()[:12]
             layout = fig_dict.get("layout", {})
+            config = {"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": REMOVED}
             alt = (
                 (layout.get("meta") or {}).get("alt") or (layout.get("title") or {}).get("text") or "Interactive figure"
             )
-            body = plotly.io.to_html(
-                fig_dict, include_plotlyjs=False, include_mathjax=False, full_html=False, div_id=ident, validate=False,
-                config={"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": REMOVED}, default_height=f"{layout.get('height', 440)}px",
-            )  # fmt: skip
-            quoted = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-            return {"text/html": f'<div class="depth-plotly" role="figure" aria-label="{quoted}">{body}</div>'}
+            drawing = to_json_plotly({"data": fig_dict.get("data", []), "layout": layout, "config": config})
+            ident = "fig-" + hashlib.sha256(drawing.encode()).hexdigest()[:12]
+            drawing = drawing.replace("</", "<\\/")  # or a text could end the script
+            said = html.escape(alt)
+            return {
+                "text/html": f'<div class="depth-plotly" role="figure" aria-label="{said}">'
+                f'<div id="{ident}" class="plotly-graph-div" style="height:{layout.get("height", 440)}px"></div>'
+                f"<noscript><p>{said} (An interactive figure: it needs JavaScript.)</p></noscript>"
+                f'<script type="application/json">{drawing}</script></div>'
+            }
 
     plotly.io.renderers["book"] = BookRenderer()
     plotly.io.renderers.default = "book"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pairs as pairing
 import pytest
+import yaml
 from book_fixture import ROOT, Built
+from PIL import Image
 
 CHAPTERS = pairing.chapters()
 
@@ -46,12 +49,19 @@ def test_torchvision_works_beside_this_torch():
 
 
 def test_colab_and_pip_are_sent_to_one_repository():
-    import tomllib
-
-    import yaml
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"] == project["urls"]["Repository"]
+
+
+def test_a_link_to_any_page_is_shown_with_a_title_words_and_a_picture(built_book: Built):
+    site = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["ogp_site_url"]
+    for page, html in built_book.pages.items():
+        said = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', html))
+        assert said["og:title"] and len(said["og:description"]) > 20, page
+        assert said["og:url"] == f"{site}{page}.html" and said["twitter:card"] == "summary_large_image", page
+        assert said["og:image"] == f"{site}_static/card.png" and said["og:image:alt"], page
+    with Image.open(built_book.html / "_static" / "card.png") as card:
+        assert card.size == (1200, 630)
 
 
 def test_every_run_and_every_exercise_is_on_its_page(built_book: Built):

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -165,7 +166,9 @@ def test_only_the_table_of_contents_becomes_pages(first: Built):
 
 def test_a_page_loads_nothing_from_elsewhere(first: Built):
     for page, html in first.pages.items():
-        loaded = re.findall(r'<(?:script|link|img|iframe)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"', html)
+        loaded = re.findall(
+            r'<(?:script|link(?! rel="canonical")|img|iframe)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"', html
+        )
         assert not loaded, page
         assert "thebe.js" not in html, page  # its script logs an error on every page
         assert "require.min.js" not in html and "widget-view" not in html, page
@@ -174,9 +177,13 @@ def test_a_page_loads_nothing_from_elsewhere(first: Built):
     assert sum(path.stat().st_size for path in (static / "mathjax").rglob("*")) < 4e6  # of 24 MB
 
 
-def test_plotly_is_loaded_once_and_only_where_a_figure_is(first: Built):
-    assert "plotly.min.js" not in first.pages["book/index"]
-    assert first.pages["book/figures"].count("plotly.min.js") == 1
+def test_plotly_is_named_only_where_a_figure_is_and_keeps_nobody_waiting(first: Built):
+    assert "plotly" not in first.pages["book/index"]
+    assert (
+        first.pages["book/figures"].count("plotly-figures.js") == 1
+        and "plotly.min.js" not in first.pages["book/figures"]
+    )
+    assert (first.html / "_static" / "plotly.min.js").is_file()
     assert re.search(r'id="fig-[0-9a-f]{12}"[^>]* class="plotly-graph-div"', first.pages["book/figures"])
 
 
@@ -320,6 +327,9 @@ def test_the_first_cell_installs_on_colab_only_and_leaves_its_torch_alone(small:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert '"google.colab" in sys.modules' in code[0].source and "Runtime" in code[0].source
     assert "constraints" not in code[0].source and "--upgrade" not in code[0].source
+    asked = re.search(r"\[([\w,-]+)\] @ git", code[0].source)
+    offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert asked and set(asked[1].split(",")) <= set(offered)
 
 
 def test_unknown_roles_and_open_blocks_are_refused(tmp_path: Path):

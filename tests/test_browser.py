@@ -17,6 +17,8 @@ pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=browser.mi
 SETTLE = """
 const done = arguments[0], start = Date.now();
 const math = document.querySelector("span.math, div.math"), figures = document.querySelectorAll(".plotly-graph-div");
+addEventListener("load", () => dispatchEvent(new Event("beforeprint")));  // all figures, not only those in sight
+if (document.readyState === "complete") dispatchEvent(new Event("beforeprint"));
 (function look() {
   const drawn = [...figures].every((f) => f.querySelector(".main-svg, canvas"));
   const set = !math || document.querySelector("mjx-container");

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 
@@ -189,3 +191,6 @@ def test_in_the_book_a_figure_is_a_bare_fragment_with_a_name_made_from_its_conte
     assert first == second and 'id="fig-' in first
     assert 'aria-label="A &quot;flat&quot; wall"' in first
     assert "<script src" not in first and "cdn" not in first and len(first) < 60_000
+    drawing = json.loads(re.search(r'<script type="application/json">(.*?)</script>', first)[1])
+    assert drawing["data"][0]["type"] == "heatmap" and drawing["config"]["responsive"]
+    assert "<noscript><p>A &quot;flat&quot; wall" in first

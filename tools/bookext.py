@@ -20,6 +20,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 sys.path.insert(0, str(Path(__file__).parent))
+import bookcard
 import bookpages
 import bookweb
 import pairs
@@ -65,10 +66,9 @@ def copy_scripts(app: Sphinx) -> None:
 
 
 def page_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Plotly (4.5 MB) only on pages that have an interactive figure."""
+    """What draws interactive figures, only on pages that have one; it fetches Plotly (4.5 MB) when one comes into sight."""
     if "plotly-graph-div" in context.get("body", ""):
-        app.add_js_file("plotly.min.js")
-        app.add_js_file("plotly-theme.js")
+        app.add_js_file("plotly-figures.js")
 
 
 def for_screen_readers(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -146,6 +146,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", cache_path)
     app.connect("config-inited", without_thebe)
     app.connect("builder-inited", copy_scripts)
+    app.connect("builder-inited", bookcard.card_for_links)
     app.connect("builder-inited", bookweb.network_for_pages)
     app.connect("autodoc-process-docstring", plain_bars)
     app.connect("doctree-read", describe_figures)

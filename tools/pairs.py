@@ -398,7 +398,7 @@ def install_cell(root: Path = ROOT) -> NotebookNode:
         "# On Colab: Runtime → Change runtime type → GPU, then run this cell (about a minute). Elsewhere it does nothing.\n"
         "import sys\n\n"
         'if "google.colab" in sys.modules:\n'
-        f'    %pip install -q "{project["name"]}[plots,notebooks,downloads] @ {address}"'
+        f'    %pip install -q "{project["name"]}[plots,notebooks,scikit-image,onnx] @ {address}"'
     )
     return nbformat.v4.new_code_cell(source, metadata={"tags": [INSTALL_TAG]})
 
