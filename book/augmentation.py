@@ -19,7 +19,7 @@
 # - explain what dividing depths by $s$ means, and what the sentence that introduced it leaves out;
 # - test an augmentation instead of believing it: by moving a camera through a room.
 #
-# **You need** the profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. Everything on this page is
+# **This page needs** profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. Everything on this page is
 # measured in rendered rooms, where a camera can be put anywhere. The geometry carries over to photographs; how much an
 # augmentation *helps* a network does not, and is not claimed here.
 

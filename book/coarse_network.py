@@ -19,7 +19,7 @@
 # - say what a network learns from a picture and its depth that were changed at random;
 # - tell a training that works from three that do not: a bug, a mean image, a NaN.
 #
-# **You need** the profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
+# **This page needs** profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
 # minutes the first time, then loaded from disk), 4 GB of memory, no GPU, no download. The profile `smoke` runs
 # everything in seconds with a network too small and too briefly trained to be any good.
 #

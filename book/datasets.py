@@ -19,7 +19,7 @@
 # - explain where a depth camera is blind, and what filling its holes invents;
 # - prepare a large set once, so that reading never holds up a training.
 #
-# **You need** the profile `cpu`: under a minute on two cores, 2 GB of memory, no GPU, no download. Apart from
+# **This page needs** profile `cpu`: under a minute on two cores, 2 GB of memory, no GPU, no download. Apart from
 # one scene of Middlebury and the depths of nine small NYU pictures that come with the library, no data set that you would have to fetch is
 # on this page; what is drawn instead is rendered, and says so.
 

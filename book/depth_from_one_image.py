@@ -20,7 +20,7 @@
 # - name six cues by which one picture tells depth, and measure three of them in pixels;
 # - show why no network can be sure of the scale, and read a real size from a depth map.
 #
-# **Needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
+# **This page needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
 # training, no download.
 
 # %% tags=["remove-cell", "colab-install"]
@@ -47,7 +47,7 @@ if importlib.util.find_spec("depthlib") is None:
 # metres.
 #
 # Here are three points at the same height of 0.5 m above the axis, at depths 1, 2 and 4 m. The plane is drawn
-# in front of the centre, which gives the same picture without turning it upside down. **Predict:** the image
+# in front of the centre, which gives the same picture without turning it upside down. **Predict first.** The image
 # of the point at 1 m is some height above the axis. Where is the image of the point at 4 m?
 
 # %% mystnb={"image": {"alt": "Side view of a pinhole camera: three points of equal height at 1, 2 and 4 metres, with lines to the camera centre that cross the image plane lower and lower."}, "figure": {"caption": "Three points at one height above the axis. Their lines to the camera centre cross the image plane (grey, enlarged) at heights 0.5, 0.25 and 0.125 times f."}}
@@ -167,7 +167,7 @@ print("every pixel comes back:", bool(error < 0.01))
 # | corner | (1, 0.75) | 2 | 2 · √2.5625 = 3.20 | 8 |
 #
 # A sensor that reports distances would see a bowl where there is a flat wall. Now a floor, which runs away
-# from you. We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict:** of
+# from you. We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict first.** Of
 # the two curves, depth and disparity against the row, one is a straight line on the floor. Which?
 
 # %% mystnb={"image": {"alt": "Left: a green room seen level with one column marked. Middle: depth against row, a curve that steepens and then is constant. Right: disparity against row, a straight line and then constant."}, "figure": {"caption": "One column of a rendered room, from the bottom of the picture upwards: floor, then wall. Middle: depth. Right: disparity for a baseline of 10 cm."}}
@@ -214,7 +214,7 @@ figure
 # $p_\text{world} = R\,p_\text{camera} + t$. Undone in reverse order that is $R^\top (p_\text{world} - t)$,
 # which the cell uses to draw.
 #
-# **Predict:** three parallel lines are drawn on the floor below. Where do they meet: at the far edge of the
+# **Predict first.** Three parallel lines are drawn on the floor below. Where do they meet: at the far edge of the
 # floor, higher up, or on the ceiling?
 
 # %% mystnb={"image": {"alt": "A pale room with boxes and a bookcase; three white lines drawn on the floor run together and meet at a point on the back wall, at the height of the camera."}, "figure": {"caption": "Three parallel lines on the floor, drawn on beyond the wall to their vanishing point."}}
@@ -266,7 +266,7 @@ figure
 #
 # In that room stand stacks of cardboard boxes. If you assume that the boxes are alike, similar triangles give
 # the ratio of their depths: half as wide means twice as far. The renderer tells us which pixels belong to
-# which box (`frame.ids`), so we can measure. **Predict:** how well does the assumption do here?
+# which box (`frame.ids`), so we can measure. **Predict first.** How well does the assumption do here?
 
 # %%
 wide, deep = {}, {}
@@ -302,7 +302,7 @@ show({"with shadows": frame.rgb[0], "without": without.rgb[0]})
 # ### 5. Occlusion
 #
 # What covers is nearer than what is covered. In the next room a chair stands before a desk. We show depth
-# only at pixels where it jumps by more than 20 cm to the neighbour. **Predict:** will the seam between the
+# only at pixels where it jumps by more than 20 cm to the neighbour. **Predict first.** Will the seam between the
 # wall and the floor show?
 
 # %% mystnb={"image": {"alt": "Left, a red chair before a desk and a bookcase. Right, thin outlines of the chair and of the edges of the furniture, coloured by depth, on a hatched ground."}, "figure": {"caption": "A room, and its depth where neighbouring pixels differ by more than 20 cm (hatched elsewhere)."}}
@@ -333,7 +333,7 @@ show({"photograph": frame.rgb[0], "depth where it jumps": depth * jump})
 # straight line of the disparity plot. The same holds for any plane $aX + bY + cZ = 1$: divide by $Z$, and
 # $1/Z = a\,X/Z + b\,Y/Z + c$, where $X/Z$ and $Y/Z$ are linear in $u$ and $v$.
 #
-# We render one room from 0.8 m and from 1.5 m. **Predict:** does the horizon (white) move in the picture?
+# We render one room from 0.8 m and from 1.5 m. **Predict first.** Does the horizon (white) move in the picture?
 # Does the foot of the wall?
 
 # %% mystnb={"image": {"alt": "One room from two camera heights; a white horizontal line at the same row in both, the floor rising much higher in the picture from the low camera."}, "figure": {"caption": "One room from a camera 0.8 m and 1.5 m above the floor, both level. White: the horizon."}}

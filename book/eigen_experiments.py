@@ -282,6 +282,7 @@ run.model.begin_phase("coarse")
 torch.set_grad_enabled(False)
 networks = {"coarse": from_model(run.model.eval()), "encoder–decoder": from_model(load_model())}
 
+# %% tags=["hide-input"]
 rooms = make_rooms(5, range(COUNT))  # of a seed that no training used
 K = camera.nyu_v2(240, 320)
 
@@ -305,7 +306,8 @@ def bare(scene):
     return type(scene)(**{**vars(scene), "kind": torch.where(scene.shell, scene.kind, 0)})
 
 
-rgb, depth = seen(rooms, None)
+# %%
+rgb, depth = seen(rooms)
 hidden = rgb.clone()
 hidden[..., 160:, :] = rgb.mean((-2, -1), keepdim=True)
 cases = {

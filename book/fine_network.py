@@ -19,7 +19,7 @@
 # - freeze one network while another learns on top of it, with a rate for each layer;
 # - measure edges, so that "sharper" becomes a number, and find the texture that was mistaken for an edge.
 #
-# **You need** the profile `cpu`: a quarter of a minute on two cores after the shared training run (recipe `eigen-rooms`, which
+# **This page needs** profile `cpu`: a quarter of a minute on two cores after the shared training run (recipe `eigen-rooms`, which
 # [the coarse network](coarse_network) also uses; five minutes the first time), 4 GB of memory, no GPU, no download. `smoke` takes seconds and shows
 # a network that has hardly begun to learn.
 

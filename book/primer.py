@@ -56,7 +56,7 @@ room = rooms[0]
 # blue; they are called **channels** and come first.
 
 # %% tags=["nbval-check-output"]
-batch = collate(rooms.__getitems__([0, 1, 2, 3]))
+batch = collate([rooms[i] for i in range(4)])  # four samples become one batch
 print("photograph:", tuple(room["rgb"].shape), room["rgb"].dtype)
 print("depth     :", tuple(room["depth"].shape), room["depth"].dtype)
 print("a batch   :", tuple(batch["rgb"].shape))
@@ -131,7 +131,7 @@ def descend(rate, steps):
 way = descend(rate=0.1, steps=100)
 
 # %% [markdown]
-# **Predict:** will the line turn first or rise first?
+# **Predict first.** Will the line turn first or rise first?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: three points and the fitted line after 0, 1, 3, 10 and 100 steps, approaching the points. Right: the loss on a logarithmic scale falls steeply and then steadily."}, "figure": {"caption": "A line learned by gradient descent, learning rate 0.1. Left: the line after some steps. Right: its loss."}}
 figure, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.7), layout="constrained")
@@ -196,7 +196,7 @@ for options in ({}, {"padding": 1}, {"padding": 1, "stride": 2}):
 # come out. It also invents an edge where the picture stops: see the −1. **Stride** 2 moves the kernel two pixels at a time and
 # halves the length.
 #
-# On a picture the kernel is a small table, and it slides both ways. **Predict:** where will this room light up, under the
+# On a picture the kernel is a small table, and it slides both ways. **Predict first.** Where will this room light up, under the
 # kernel for upright edges and under its transpose?
 
 # %%
@@ -288,7 +288,7 @@ for axis, (name, values) in zip(axes, steps.items(), strict=True):
 #
 # In a **fully connected** layer every output sees every input, each through a weight of its own. Nothing slides and
 # nothing is shared. It is the table $y = Wx + b$, and it is how the [coarse network](coarse_network) looks at a whole room at once. The
-# price is the number of weights. **Predict:** from a picture of 3x24x32 to a map of 6x8, how many?
+# price is the number of weights. **Predict first.** From a picture of 3x24x32 to a map of 6x8, how many?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two weight tables for a row of twelve inputs and twelve outputs: the fully connected one is filled with different colours, the convolution has only three diagonals, each of one colour."}, "figure": {"caption": "Weights from 12 inputs (columns) to 12 outputs (rows). A convolution is a fully connected layer with almost everything zero and the rest shared."}}
 torch.manual_seed(0)

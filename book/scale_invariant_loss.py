@@ -98,7 +98,7 @@ print(f"δ₁     {metrics.delta(sums, 1):.4f}       by hand {3 / 5:.4f}")
 #
 # ## Why logarithms
 #
-# Take one wall, 2 m away. Network P says 4 m, twice too far. Network Q says 1 m, half as far. **Predict:** which of the
+# Take one wall, 2 m away. Network P says 4 m, twice too far. Network Q says 1 m, half as far. **Predict first.** Which of the
 # two has the larger relative error, and do you find that fair?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two curves over the ratio of prediction to truth, from a quarter to four. The relative error is lopsided: it stays below one on the left and rises to three on the right. The log error is a symmetric V."}, "figure": {"caption": "The same ratio, priced twice: relative error and log error of one pixel."}}
@@ -255,7 +255,7 @@ print(products.to(int).tolist(), "sum", int(products.sum()))
 # $$
 #
 # In words: the truth says that pixel $i$ is so many times as far away as pixel $j$. Does the prediction say the same?
-# No scale enters such a question. **Predict:** will our three numbers give 6?
+# No scale enters such a question. **Predict first.** Will our three numbers give 6?
 #
 # **Step 1. Reorder** (addition commutes): the bracket is
 # $(\log y_i - \log y^*_i) - (\log y_j - \log y^*_j) = d_i - d_j$.
@@ -395,7 +395,7 @@ for lam in (0.0, 0.5, 1.0):
 # $$ (sil-gradient)
 #
 # *Three numbers,* multiplied by $n/2$ to be whole: λ = 0 gives $(-1, 2, 5)$; λ = ½ gives $(-2, 1, 4)$; λ = 1 gives
-# $(-3, 0, 3)$. **Predict:** the middle pixel is too far, $d_2 = 2$. Who pulls it back, for each λ?
+# $(-3, 0, 3)$. **Predict first.** The middle pixel is too far, $d_2 = 2$. Who pulls it back, for each λ?
 
 # %%
 lams = (0.0, 0.5, 1.0)
@@ -562,7 +562,7 @@ _ = figure.colorbar(drawn, ax=axes, label="pull (log units × 2)", fraction=0.04
 # of log depth in their data, so that the network's numbers are of order one. (The paper {cite:p}`eigen2014` does not
 # mention it.) Our loss does the same through `unit`.
 #
-# **Predict:** dividing every $d_i$ by $u$ multiplies the loss by what? Does it move the minimum?
+# **Predict first.** Dividing every $d_i$ by $u$ multiplies the loss by what? Does it move the minimum?
 
 # %%
 from depthlib.models.eigen import LOG_DEPTH_STD
@@ -658,7 +658,7 @@ for weighting in ("samples", "pixels"):
 # average scale of the scene accounts for a large fraction of the total error" {cite:p}`eigen2014`.
 #
 # (Make3D is the method of {cite:t}`saxena2009`, the one to beat in 2014.) We repeat it on rendered rooms with the humblest predictor there is: the **mean depth image** of the training rooms,
-# which answers every picture with the same map. **Predict:** which share of its *squared* log error will the oracle
+# which answers every picture with the same map. **Predict first.** Which share of its *squared* log error will the oracle
 # remove: a tenth, a third, a half?
 
 # %%

@@ -187,7 +187,9 @@ with torch.enable_grad():
     seen = torch.rand(1, 1, 60, 80, requires_grad=True)
     probe.body(probe.stem(seen))[0, 0, 30, 40].backward()
 field = seen.grad.abs().sum((0, 1)) > 0
-print(f"{int(field.any(1).sum())} × {int(field.any(0).sum())} small pixels, {int(field.any(1).sum()) * 8} large ones each way")
+print(
+    f"{int(field.any(1).sum())} × {int(field.any(0).sum())} small pixels, {int(field.any(1).sum()) * 8} large ones each way"
+)
 
 # %% [markdown]
 # By the rule of [the fine network](fine_network): one window of 5 and twelve of 3 at the small size see $5 + 12 \cdot 2 = 29$ small pixels.
@@ -278,7 +280,10 @@ keys = ("loss.options.perceptual", "loss.options.adversarial", "loss.options.var
 figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey="row")
 found, before = {}, None
 for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=True):
-    runs = [(run["parameters"][key], next(iter(run["metrics"].values()))["all"]) for run in gallery.report(f"sweeps/{name}")["runs"]]
+    runs = [
+        (run["parameters"][key], next(iter(run["metrics"].values()))["all"])
+        for run in gallery.report(f"sweeps/{name}")["runs"]
+    ]
     before = before or next(scores for weight, scores in runs if weight == 0)
     tried = [(weight, scores) for weight, scores in runs if weight > 0]
     best = max(tried, key=lambda run: run[1]["ssim"])
@@ -359,10 +364,12 @@ figure
 # %%
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
 # Turn the two clouds until you look along the floor: in which of them is it a sheet?
-plots.point_cloud(torch.from_numpy(seen.answers[last])[None], K, picture, title=f"published, {last}")
+said = "Points of a room with the critic: a rough floor, and a curtain of points between the near thing and the wall."
+plots.point_cloud(torch.from_numpy(seen.answers[last])[None], K, picture, title=f"the paper's, {last}", alt=said)
 
 # %%
-plots.point_cloud(ours[None], K, picture, title="without a critic")
+said = "Points of the same room without a critic: a floor in thin lines, a few points in the air beside outlines."
+plots.point_cloud(ours[None], K, picture, title="without a critic", alt=said)
 
 # %%
 for name, depth in views.items():

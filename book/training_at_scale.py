@@ -449,7 +449,10 @@ folder = write_shards(store, SCRATCH / "shards", each=20)
 lanes = {n: Shards(folder, lanes=n) for n in (1, 4)}
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels of points. A free permutation fills the square evenly. One lane makes twelve separate blocks on a random staircase. Four lanes make wider blocks, four of which overlap at any time."}, "figure": {"caption": "Two hundred and forty samples in shards of twenty. Left: any order, which needs all shards at any time. Middle: shard after shard. Right: four lanes. The grey stripe is a batch of 16."}}
-orders = {"free permutation": permutation(0, 0, 240, "order 0"), **{f"{n} lane{'s' * (n > 1)}": each.order(0, 0) for n, each in lanes.items()}}
+orders = {
+    "free permutation": permutation(0, 0, 240, "order 0"),
+    **{f"{n} lane{'s' * (n > 1)}": each.order(0, 0) for n, each in lanes.items()},
+}
 figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), layout="constrained", sharey=True)
 for axis, (name, order) in zip(axes, orders.items(), strict=True):
     axis.axvspan(96, 112, color="#dddddd")

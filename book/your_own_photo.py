@@ -112,7 +112,11 @@ if truth is not None:
     mask = (truth > 0) & (depth > 0)
     p, g = depth[mask], truth[mask]
     s, t = disparity_scale_shift(1 / p, g)
-    fitted = {"as it is": p, "one factor": p * median_scale(p, g), "scale and shift": 1 / (s * (1 / p) + t).clamp_min(0.05)}
+    fitted = {
+        "as it is": p,
+        "one factor": p * median_scale(p, g),
+        "scale and shift": 1 / (s * (1 / p) + t).clamp_min(0.05),
+    }
     for name, values in fitted.items():
         print(f"{name:16s} AbsRel {((values - g).abs() / g).mean():.3f}")
     print(f"the factor: {median_scale(p, g):.2f}")
@@ -159,7 +163,13 @@ for name, factor in {"wide": 0.75, "as in training": 1.0, "long": 1.5}.items():
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two bars for each of three lenses: the error as answered and after correcting for the focal length. The correction lowers the error for the long lens and the wide one."}, "figure": {"caption": "AbsRel on the same rendered rooms through three lenses, as answered and multiplied by the ratio of focal lengths."}}
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.6), layout="constrained")
 for k, label in enumerate(("as answered", "corrected")):
-    axis.bar([i + 0.38 * k for i in range(3)], [row[2 + k] for row in rows.values()], 0.36, color=plots.PALETTE[k], label=label)
+    axis.bar(
+        [i + 0.38 * k for i in range(3)],
+        [row[2 + k] for row in rows.values()],
+        0.36,
+        color=plots.PALETTE[k],
+        label=label,
+    )
 axis.set_xticks([0.19, 1.19, 2.19], [f"{name}, f = {row[0]:.0f}" for name, row in rows.items()])
 axis.set(ylabel="AbsRel")
 axis.legend()
@@ -214,7 +224,9 @@ print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 # With depth and $f$ every pixel has a place. **Points** are honest: where nothing was seen there is nothing. **Turn the figure** and look along the wall: is it straight?
 
 # %%
-plots.point_cloud(depth, K, rgb[0], max_points=12_000)
+plots.point_cloud(
+    depth, K, rgb[0], max_points=12_000, alt="The picture's pixels in space, each at its predicted depth."
+)
 
 # %% [markdown]
 # A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, but no surface between them. So a triangle whose corners differ by more
@@ -236,10 +248,13 @@ for name, values in maps.items():
     print(f"{name:10s} {whole - torn} of {whole} triangles are torn ({1 - torn / whole:.1%})")
 
 # %%
-plots.surface(depth if truth is None else truth, K, rgb[0], title="the true map as a surface" if truth is not None else "")
+plots.surface(
+    depth if truth is None else truth, K, rgb[0], title="the true map as a surface" if truth is not None else ""
+)
 
 # %%
-plots.surface(depth, K, rgb[0], title="the predicted map as a surface")
+said = "The predicted map as a surface: one bent cloth, nowhere torn."
+plots.surface(depth, K, rgb[0], title="the predicted map as a surface", alt=said)
 
 # %% [markdown]
 # Not one triangle of the predicted map is torn. A network that answers with means has no jumps, only slopes: its motorcycle and the wall are one cloth, as in
@@ -300,7 +315,10 @@ gap = (mirrored[both] / depth[both]).log().abs()
 print(f"half of the pixels differ by less than {gap.median():.1%}, a tenth by more than {gap.quantile(0.9):.1%}")
 if truth is not None:
     mask = both & (truth > 0)
-    gap, error = (mirrored / depth).log().abs()[mask], (depth * median_scale(depth[mask], truth[mask]) / truth).log().abs()[mask]
+    gap, error = (
+        (mirrored / depth).log().abs()[mask],
+        (depth * median_scale(depth[mask], truth[mask]) / truth).log().abs()[mask],
+    )
     parts = error[gap.argsort()].chunk(4)
     print("error of the quarters, from most to least agreement:", "  ".join(f"{part.mean():.3f}" for part in parts))
 
@@ -341,7 +359,9 @@ def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> to
 
 
 asked = torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])
-assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], "not yet: one factor for all, 0 stays 0"
+assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], (
+    "not yet: one factor for all, 0 stays 0"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2

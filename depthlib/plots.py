@@ -386,7 +386,9 @@ def contact_sheet(
 # --- interactive ----------------------------------------------------------------------------------------------------
 
 
-def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, title: str = "") -> go.Figure:
+def point_cloud(
+    depth: Image, K: Image, rgb: Image, max_points: int = 20_000, title: str = "", alt: str = ""
+) -> go.Figure:
     """A depth map as coloured points in space, to turn with the mouse; works in a page with no kernel.
 
     Args:
@@ -394,6 +396,8 @@ def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, ti
         K: [3, 3] pixels.
         rgb: [3, H, W] in [0, 1].
         max_points: at most so many points, evenly spaced over the image (20 000 weigh 0.7 MB in the page).
+        title: above the figure, or nothing.
+        alt: what it shows, for those who cannot see it.
 
     >>> figure = point_cloud(np.ones((1, 4, 4)), np.eye(3), np.zeros((3, 4, 4)), max_points=8)
     >>> len(figure.data[0].x) <= 8
@@ -418,11 +422,13 @@ def point_cloud(depth: Image, K: Image, rgb: Image, max_points: int = 20_000, ti
             marker={"size": 1.7, "color": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in shades]},
         )
     )  # fmt: skip
-    return _in_space(figure, title or "Interactive point cloud: the photograph's pixels placed at their depth", title)
+    return _in_space(
+        figure, alt or title or "Interactive point cloud: the photograph's pixels placed at their depth", title
+    )
 
 
 def surface(
-    depth: Image, K: Image, rgb: Image, tear: float = 0.1, max_points: int = 12_000, title: str = ""
+    depth: Image, K: Image, rgb: Image, tear: float = 0.1, max_points: int = 12_000, title: str = "", alt: str = ""
 ) -> go.Figure:
     """A depth map as a coloured surface, torn where depth jumps, to turn with the mouse; works in a page with no kernel.
 
@@ -432,6 +438,8 @@ def surface(
         rgb: [3, H, W] in [0, 1].
         tear: see :func:`depthlib.pointcloud.surface`.
         max_points: the map is thinned to at most so many.
+        title: above the figure, or nothing.
+        alt: what it shows, for those who cannot see it.
 
     >>> figure = surface(np.ones((1, 4, 4)), np.eye(3), np.zeros((3, 4, 4)))
     >>> len(figure.data[0].i)
@@ -456,7 +464,7 @@ def surface(
             lighting={"ambient": 1, "diffuse": 0, "specular": 0}, hovertemplate="%{y:.2f} m deep<extra></extra>",
         )
     )  # fmt: skip
-    return _in_space(figure, title or "Interactive surface: the photograph's pixels joined at their depth", title)
+    return _in_space(figure, alt or title or "Interactive surface: the photograph's pixels joined at their depth", title)
 
 
 def slider_figure(

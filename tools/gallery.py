@@ -48,7 +48,7 @@ ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
 REPORTED = (
     "benchmarks/recipes", "benchmarks/switches-eigen-nyu", "benchmarks/switches-densedepth-mobilenet-nyu",
     "benchmarks/shards", "benchmarks/reconstruction", "sweeps/eigen-rooms-lam",
-    "sweeps/superres-alpha", "sweeps/superres-beta", "sweeps/superres-gamma",
+    "sweeps/superres-alpha", "sweeps/superres-beta", "sweeps/superres-gamma", "sweeps/sparse-nyu-patterns",
 )  # fmt: skip
 SIZE = (72, 96)
 ROOM, EXCERPT = 3, (104, 136)
