@@ -498,7 +498,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads; a folder of jpg and png gives
+# From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads (as bytes; [data sets](datasets) counted {result}`benchmarks/reading::samples_per_second.store::,.0f` with the bytes made into floats); a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
 # WebDataset's own reader. A training on two cores asks
 # for sixty, a small one for two hundred: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
