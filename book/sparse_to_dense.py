@@ -345,7 +345,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # ### And does it matter what a network has met?
 #
 # Ours was shown all four patterns. Five short runs tell what that costs and buys: four networks that met one pattern each, and one that met all, alike in everything else
-# (recipe `sparse-nyu-patterns`, 12,000 maps of the 720 training photographs, one seed), scored on the 75 that were held out.
+# (recipe `sparse-nyu-patterns`, 8,000 maps seen, of the 720 training photographs, one seed), scored on the 75 that were held out.
 #
 # **Predict first.** Which is worse: a network that knows only the grid and is shown samples along outlines, or the other way round?
 
