@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any
 
 from depthlib.errors import DepthError
 from depthlib.files import writable_folder, write_whole
+from depthlib.typed import nearest
 
 
 def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], parameters: dict[str, Any]) -> Path:
@@ -46,9 +46,9 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
         known = papermill.inspect_notebook(str(notebook))
         for name in parameters:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise DepthError(f"{source.name}: no parameter {name!r}{hint} It has {', '.join(known)}.")
+                raise DepthError(
+                    f"{source.name}: no parameter {name!r}{nearest(name, list(known))}. It has {', '.join(known)}."
+                )
         executed = Path(scratch) / "executed.ipynb"
         writable_folder(target.parent)
         try:

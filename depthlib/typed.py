@@ -50,10 +50,10 @@ def nearest(key: str, candidates: list[str]) -> str:
     """A hint at the nearest valid name, or nothing.
 
     >>> nearest("lamda", ["lam", "unit"])
-    "; did you mean 'lam'?"
+    " (did you mean 'lam'?)"
     """
     close = difflib.get_close_matches(key, candidates, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def build(kind: Any, raw: Any, where: str) -> Any:

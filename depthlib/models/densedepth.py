@@ -8,7 +8,6 @@ extraction hands out the maps at 1/2, 1/4, 1/8, 1/16 and 1/32.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from pathlib import Path
@@ -23,6 +22,7 @@ from depthlib.files import read_tensors
 from depthlib.models.base import DepthModel
 from depthlib.pretrained import IMAGENET_MEAN, IMAGENET_STD, VGG_MEAN, VGG_STD, pretrained
 from depthlib.sample import valid
+from depthlib.typed import nearest
 
 DENSENET = (
     "features.relu0",
@@ -114,9 +114,9 @@ class DenseDepth(DepthModel):
     ) -> None:
         super().__init__()
         if encoder not in ENCODERS:
-            near = difflib.get_close_matches(encoder, ENCODERS, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise DepthError(f"DenseDepth: encoder {encoder!r} is unknown{hint} There are {', '.join(ENCODERS)}.")
+            raise DepthError(
+                f"DenseDepth: encoder {encoder!r} is unknown{nearest(encoder, list(ENCODERS))}. There are {', '.join(ENCODERS)}."
+            )
         for name, value, choices in (
             ("leaky", leaky, ("both", "second", "not_last")), ("output", output, ("reciprocal", "log")),
         ):  # fmt: skip
