@@ -121,8 +121,8 @@ def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(given):
 
 def test_rows_of_one_table_find_their_own_patterns_and_scenes():
     text = tables.as_markdown("002-nyu", ROOT / "results")
-    assert text.count("ours: sparse-nyu, all (gpu, 1 seed)") == 4 and text.count("ours: sparse-nyu, linear") == 4
-    run = json.loads((ROOT / "results" / "sparse-nyu" / "gpu-0.json").read_text())
+    assert text.count("ours: sparse-nyu-tuned, all (cpu, 1 seed)") == 4 and text.count("ours: sparse-nyu, linear") == 4
+    run = json.loads((ROOT / "results" / "sparse-nyu-tuned" / "cpu-0.json").read_text())
     for pattern in ("uniform", "gradient", "mixed", "grid"):
         assert f"{run['metrics'][f'nyu-test/{pattern}-10pc/makarov18']['all']['rmse']:.3f}" in text
     scenes = tables.load_table("002-middlebury-ssim")

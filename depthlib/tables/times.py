@@ -17,6 +17,7 @@ TRAININGS = {
     "eigen-nyu-report": "5 minutes",
     "interpolation-nyu": "half an hour",
     "sparse-nyu": "an hour",
+    "sparse-nyu-tuned": "an hour, after sparse-nyu",
     "sparse-nyu-guided": "not measured; more than sparse-nyu takes",
     "superres-gan": "10 minutes, after superres-base",
     "superres-published": "20 minutes, after superres-base",
