@@ -464,7 +464,9 @@ def surface(
             lighting={"ambient": 1, "diffuse": 0, "specular": 0}, hovertemplate="%{y:.2f} m deep<extra></extra>",
         )
     )  # fmt: skip
-    return _in_space(figure, alt or title or "Interactive surface: the photograph's pixels joined at their depth", title)
+    return _in_space(
+        figure, alt or title or "Interactive surface: the photograph's pixels joined at their depth", title
+    )
 
 
 def slider_figure(
