@@ -116,6 +116,7 @@ def main() -> None:
     run, box = Path(args.run), BOX / args.name if args.name else BOX
     results = read_results(run / "results.json")
     content, state = halved(run)
+    state["recipe"] = results["settings"]  # the checkpoint's own, unless it was scored again in another way
     limit = SMALL if args.name else LIMIT
     if len(content) > limit:
         raise SystemExit(f"{len(content) / 1e6:.1f} MB; the box takes {limit / 1e6:.0f}. Train a narrower network.")
