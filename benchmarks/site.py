@@ -17,10 +17,9 @@ from typing import Any
 
 from _report import begin, finish, parser
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-import browser  # noqa: E402
-from tasks import server  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+import browser
+from tasks import ROOT, server
 
 READY = """
 const all = (what) => [...document.querySelectorAll(what)];

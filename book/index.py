@@ -22,8 +22,7 @@ import matplotlib.pyplot as plt
 from depthlib import gallery, plots
 
 figure, axes = plt.subplots(3, 4, figsize=(plots.WIDTH, 4.5), layout="constrained")
-chosen = [p for p in gallery.nine_pictures() if p.name in ("1249", "0774", "0285", "0445")]
-for column, p in zip(axes.T, chosen, strict=True):
+for column, p in zip(axes.T, gallery.front_pictures(), strict=True):
     near, far = p.truth[p.truth > 0].min(), p.truth.max()
     maps = (p.answers["densedepth-mobilenet-nyu/all"], p.truth)
     for place, shown in zip(column, (p.rgb, *(plots.colorize(m[None], (near, far)) for m in maps)), strict=True):

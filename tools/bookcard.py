@@ -14,7 +14,6 @@ from sphinx.application import Sphinx
 SIZE = (1200, 630)
 PAPER, INK, ACCENT = "#21204a", "#ffffff", "#fde725"  # as the favicon
 NETWORK = "densedepth-mobilenet-nyu/all"
-CHOSEN = ("1249", "0774", "0285", "0445")
 
 
 def card_for_links(app: Sphinx) -> None:
@@ -29,7 +28,7 @@ def card(title: str, line: str) -> Image.Image:
     """The picture: title, a line, and two rows of pictures."""
     import matplotlib
 
-    from depthlib.gallery import nine_pictures
+    from depthlib.gallery import front_pictures
     from depthlib.plots import colorize
 
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -38,7 +37,7 @@ def card(title: str, line: str) -> Image.Image:
     pen.text((60, 46), title, INK, ImageFont.truetype(fonts / "DejaVuSans-Bold.ttf", 50))
     pen.text((60, 116), line, ACCENT, ImageFont.truetype(fonts / "DejaVuSans.ttf", 32))
     width, height, gap = 258, 194, 16
-    for column, picture in enumerate(p for p in nine_pictures() if p.name in CHOSEN):
+    for column, picture in enumerate(front_pictures()):
         known = picture.truth[picture.truth > 0]
         answer = colorize(picture.answers[NETWORK][None], (known.min(), known.max()))
         for row, pixels in enumerate((picture.rgb, answer)):

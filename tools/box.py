@@ -1,7 +1,7 @@
 """Puts a finished run into the library's box: `depthlib predict` works with it at once after installation.
 
 python tools/box.py runs/densedepth-mobilenet-rooms/cpu-0
-python tools/box.py runs/sparse-nyu-tuned/cpu-0 --name sparse
+python tools/box.py runs/sparse-nyu-tuned/cpu-0 --name sparse --rivals results/sparse-nyu/cpu-0.json
 
 Writes depthlib/box, or the folder of that name in it: weights as fp16 safetensors, the recipe, and a card whose numbers come from the run's results.
 """
@@ -63,9 +63,8 @@ SPARSE = """# Sparse to dense in the box
 | made with | torch {torch}, commit {commit}, {minutes:.0f} min on {device} |
 
 ## How good it is
-654 test maps of NYU Depth v2 at {rows}x{columns}, of which it saw none. `all` is this network. RMSE in metres. What interpolation on
-Delaunay triangles and the nearest value make of the same pixels is in `results/sparse-nyu/cpu-0.json`: RMSE .076 and .105 (uniform), .029 and .051
-(gradient), .039 and .067 (mixed), .064 and .086 (grid), .166 and .219 (1 %), .344 and .426 (0.1 %).
+654 test maps of NYU Depth v2 at {rows}x{columns}, of which it saw none. `all` is this network; `linear` is SciPy's interpolation on Delaunay
+triangles, `nearest` the nearest measured pixel; all three are shown the same pixels. RMSE in metres.
 
 {tables}
 These numbers are of the run in fp32; the halved weights change none by more than .001, which is a test.
@@ -112,10 +111,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a finished run's folder")
     parser.add_argument("--name", choices=CARDS, help="of a network that is shown some depth")
+    parser.add_argument("--rivals", metavar="JSON", help="results whose baselines stand in the card beside this run")
     args = parser.parse_args()
     run, box = Path(args.run), BOX / args.name if args.name else BOX
     results = read_results(run / "results.json")
     content, state = halved(run)
+    rivals = read_results(args.rivals)["metrics"] if args.rivals else {}
+    metrics = {
+        key: entry | rivals.get(key, {}) | entry for key, entry in results["metrics"].items()
+    }  # its own rows count
     state["recipe"] = results["settings"]  # the checkpoint's own, unless it was scored again in another way
     limit = SMALL if args.name else LIMIT
     if len(content) > limit:
@@ -132,7 +136,7 @@ def main() -> None:
         },
         images=results["data"]["images"], samples=results["samples_seen"], torch=results["versions"]["torch"],
         minutes=results["seconds"]["train"] / 60,
-        tables="\n".join(f"`{key}`\n\n{table(entry)}\n" for key, entry in results["metrics"].items()),
+        tables="\n".join(f"`{key}`\n\n{table(entry)}\n" for key, entry in metrics.items()),
     )  # fmt: skip
     box.mkdir(exist_ok=True)
     (box / "model.safetensors").write_bytes(content)

@@ -22,6 +22,7 @@ CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
 NINE, SORTED = FOLDER / "nyu_nine.npz", FOLDER / "nyu_sorted.npz"
 REPORTS = FOLDER / "reports.json"
 LARGER = {"cones": FOLDER / "larger_cones.npz", "room": FOLDER / "larger_room.npz"}
+FRONT = ("1249", "0774", "0285", "0445")
 #: What is kept of each of the 654 test photographs.
 KEPT = ("delta1", "abs_rel", "rmse", "rmse_log", "scale_invariant_rmse")
 
@@ -82,6 +83,15 @@ def nine_pictures() -> list[Picture]:
     9
     """
     return _pictures(NINE)
+
+
+def front_pictures() -> list[Picture]:
+    """The four of :func:`nine_pictures` that the book's first page and its card for links show.
+
+    >>> len(front_pictures())
+    4
+    """
+    return [picture for picture in nine_pictures() if picture.name in FRONT]
 
 
 def sorted_pictures() -> list[Picture]:

@@ -1,4 +1,4 @@
-"""A headless Chromium that can reach nothing but loopback, for tests/test_browser.py."""
+"""A headless Chromium that can reach nothing but loopback, for the tests of the pages and benchmarks/site.py."""
 
 from __future__ import annotations
 
