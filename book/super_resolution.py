@@ -62,8 +62,8 @@ from depthlib.recipe import default_profile
 from depthlib.sample import collate
 
 PROFILE = default_profile()
-plt.rcParams.update(plots.STYLE)
 torch.set_grad_enabled(False)
+plt.rcParams.update(plots.STYLE)
 
 # %% [markdown]
 # ## What a small pixel knows
@@ -361,13 +361,15 @@ axes[0].set_ylabel("depth (m)")
 plt.close(figure)
 figure
 
-# %%
+# %% [markdown]
+# The same in space, with the critic and without one. **Question: turned until you look along the floor, in which of the two is it a sheet?**
+
+# %% tags=["hide-input"]
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
-# Turn the two clouds until you look along the floor: in which of them is it a sheet?
 said = "Points of a room with the critic: a rough floor, and a curtain of points between the near thing and the wall."
 plots.point_cloud(torch.from_numpy(seen.answers[last])[None], K, picture, title=f"the paper's, {last}", alt=said)
 
-# %%
+# %% tags=["hide-input"]
 said = "Points of the same room without a critic: a floor in thin lines, a few points in the air beside outlines."
 plots.point_cloud(ours[None], K, picture, title="without a critic", alt=said)
 
@@ -394,7 +396,7 @@ for name, depth in views.items():
 # ten come in steps, as the disparities do that a stereo matcher counts in whole pixels. No real map was among them.
 #
 # RMSE on Middlebury's scenes {cite}`scharstein2002,scharstein2003,scharstein2014`, in levels of 8 bits (Motorcycle: in pixels of disparity), under `makarov18`; the last column is MS-Net, a network without picture or GAN that
-# the paper's table lists. The two columns before ours are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; `printed` is what the slides have for these two:
+# the paper's table lists. The two columns before ours are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; *printed* is what the slides have for these two:
 #
 # | scene | nearest | bicubic | the paper's, MSE and VGG | + critic and TV | printed for these {cite}`korinevskaya2018` | ours | MS-Net {cite}`korinevskaya2018` |
 # |---|---|---|---|---|---|---|---|

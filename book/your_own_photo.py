@@ -252,7 +252,7 @@ plots.surface(
     depth if truth is None else truth, K, rgb[0], title="the true map as a surface" if truth is not None else ""
 )
 
-# %%
+# %% tags=["hide-input"]
 said = "The predicted map as a surface: one bent cloth, nowhere torn."
 plots.surface(depth, K, rgb[0], title="the predicted map as a surface", alt=said)
 

@@ -35,11 +35,12 @@
     return update;
   }
 
-  // On a phone a scene is seen from farther away, so that it fits.
-  function steppedBack(layout, width) {
-    for (const scene of Object.entries(layout).filter(([name]) => /^scene\d*$/.test(name)).map(([, value]) => value)) {
-      const eye = width < 520 && scene.camera?.eye;
-      for (const axis of eye ? "xyz" : "") eye[axis] *= 1.5;
+  // On a phone a scene is seen from farther away, so that it fits, and the buttons do not lie on the title.
+  function forPhones(layout, config) {
+    config.displayModeBar = false;
+    for (const [name, scene] of Object.entries(layout)) {
+      const eye = /^scene\d*$/.test(name) && scene.camera?.eye;
+      if (eye) for (const axis of "xyz") eye[axis] *= 1.5;
     }
   }
 
@@ -54,7 +55,7 @@
     const { data, layout, config } = JSON.parse(box.querySelector("script").textContent);
     const place = box.querySelector(".plotly-graph-div");
     if (data.some((trace) => !/3d|surface/.test(trace.type))) for (const axis of ["xaxis", "yaxis"]) layout[axis] ??= {};
-    steppedBack(layout, place.clientWidth);
+    if (place.clientWidth < 520) forPhones(layout, config);
     for (const [path, value] of Object.entries(themed(layout))) put(layout, path, value);
     try {
       await plotly();
