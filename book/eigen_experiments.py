@@ -228,9 +228,8 @@ plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"
 #
 # ## The oracle: wrong size, or wrong shape?
 #
-# Section 3.2 of the paper gives each prediction its true mean log depth, as an oracle would, and sees its log error fall from
-# 0.28 to 0.22 {cite}`eigen2014`. You [proved](scale_invariant_loss) that this second number is the scale-invariant error. The
-# protocol `eigen14_oracle` shows the other figures after the oracle spoke.
+# You [proved](scale_invariant_loss) that the paper's oracle, which gives each prediction its true mean log depth, turns the log error into
+# the scale-invariant one. What it does to the other figures no algebra says; the protocol `eigen14_oracle` measures it.
 #
 # **Predict first.** Who gains more from being told each room's size: the network, or the mean depth image? And who is better then?
 #

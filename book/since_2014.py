@@ -103,8 +103,8 @@ for a, b in ((0, 7), (7, 10)):
 #
 # ## First weights: what we measured
 #
-# Most steps of the ladder changed several things at once. Here is one that changes one thing and the two settings that go with it. The small encoder and decoder of [chapter 9](transfer_learning) was trained twice on the same 795 photographs, with the same
-# loss, the same number of samples and the same seed. Once its encoder began with random weights, once with those of a network that had sorted a million photographs of ImageNet into a thousand kinds, and had never seen a depth.
+# Most steps of the ladder changed several things at once. You know one that changes a single thing (and two settings with it): the small network of
+# [chapter 9](transfer_learning), trained twice on the same 795 photographs, from random weights and from ImageNet's. Now put the networks of 2014 beside it.
 #
 # **Predict first.** The networks of 2014, trained by us on these 795, reach δ < 1.25 of {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f`. Where do the two stand? Which step is larger: from the old network to the new one, or from random
 # weights to ImageNet's?
@@ -116,21 +116,11 @@ for a, b in ((0, 7), (7, 10)):
 # | MobileNetV2 and decoder | random | {result}`densedepth-mobilenet-random/cpu-0::samples_seen::,d` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
 # | the same | ImageNet | {result}`densedepth-mobilenet-nyu/cpu-0::samples_seen::,d` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
 #
-# The rows are results (three seeds of the first network, one of each other; `eigen14`). Is the last step more than the luck of 654 photographs? Draw them anew two thousand times:
-
-# %%
-imagenet = gallery.per_image("densedepth-mobilenet-nyu/all")["delta1"]
-random = gallery.per_image("densedepth-mobilenet-random/all")["delta1"]
-gain = imagenet - random
-drawn = np.random.default_rng(0).integers(0, len(gain), (2000, len(gain)))
-low, high = np.quantile(gain[drawn].mean(1), (0.025, 0.975))
-print(f"ImageNet's weights bring {gain.mean():+.3f}, 95 % of draws between {low:+.3f} and {high:+.3f}")
-print(f"better in {(gain > 0).mean():.0%} of the photographs")
-
-# %% [markdown]
+# The rows are results (three seeds of the first network, one of each other; `eigen14`). That the last step is more than the luck of 654
+# photographs, chapter 9 has shown by drawing them anew.
+#
 # From random weights the new network is ahead of the old one in δ and RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
-# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. (The average here gives
-# each photograph one vote, the table each pixel.) To know whether architecture or first weights made a step of the ladder, look for this row in the paper. Often it is missing.
+# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look for this row in the paper. Often it is missing.
 #
 # One of the nine pictures that a seed drew, through both. **Predict first:** from random weights, what will be missing, the layout or the things?
 

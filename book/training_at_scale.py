@@ -174,12 +174,12 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# - **The optimiser** takes a fifteenth to a twelfth of the step of the coarse network at full width, which has 70 million weights to move, and a twentieth in the
-#   MobileNets (where clipping and the average of the weights are counted with it). It takes nothing in the fine network. What counts is how
+# - **The optimiser** shows in the step of the coarse network at full width, which has 70 million weights to move, and in the
+#   MobileNets, where clipping and the average of the weights are counted with it. It takes nothing in the fine network. What counts is how
 #   often a weight is used: one of DenseNet-169 at some 460 places of a picture, one of the coarse network at 21.
-# - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes two and a half times, the narrow coarse networks hardly more than once:
+# - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes more, the narrow coarse networks hardly more than once:
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
-# - **Augmentation** is hardly seen beside a large network and takes a quarter or a third of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
+# - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
 # - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, from the second epoch on, because a batch is a copy of bytes that are in
 #   memory already: colours travel as bytes and become floats where the network is.
@@ -230,11 +230,10 @@ figure
 # All together make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
 # encoder–decoder. One by one:
 #
-# - **bf16** is the best single switch: a third to three fifths. The processor has units made for it: a large product runs at
+# - **bf16** is the best single switch for all three. The processor has units made for it: a large product runs at
 #   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio
 #   flatters bf16: the float32 product that it is compared with is slower than the float32 convolutions of the network.
-# - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes a
-#   quarter faster and its backward pass does not.
+# - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes faster and its backward pass does not.
 # - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
 #   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, and two running means, of the gradient and of its
 #   square) and writes three; for 70 million weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there
@@ -243,7 +242,7 @@ figure
 #   what the compiler writes. So it is off there. Never switch it on because it "should" help.
 # - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
 #   for files and servers, and for machines with more cores.
-# - **augment_on** gains a seventh for the encoder–decoder and little for Eigen's networks. With only two cores, what a reading thread does it takes from the network, whose
+# - **augment_on** gains something for the encoder–decoder and little for Eigen's networks. With only two cores, what a reading thread does it takes from the network, whose
 #   forward and backward become slower meanwhile.
 #
 # A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why these two reports were
@@ -500,8 +499,8 @@ figure
 # %% [markdown]
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads (as bytes; [data sets](datasets) counted {result}`benchmarks/reading::samples_per_second.store::,.0f` with the bytes made into floats); a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
-# WebDataset's own reader. A training on two cores asks
-# for sixty, a small one for two hundred: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
+# WebDataset's own reader. A training of Eigen's fine network on two cores asks
+# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
 # up, and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
 # ## Machines that stop

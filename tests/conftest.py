@@ -21,7 +21,16 @@ from depthlib.sample import Sample
 if TYPE_CHECKING:
     from book_fixture import Built
 
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What one of several processes runs by itself: a file; or the book, its chapters and all that look at its pages."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            book = item.path.suffix == ".ipynb" or "built_book" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("book" if book else item.path.stem))
 
 
 def _given(variable: str, *parts: str) -> Path:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,20 @@ NETWORK = "densedepth-mobilenet-nyu/all"
 
 
 def card_for_links(app: Sphinx) -> None:
-    """``_static/card.png``, made anew with each build. Only where the book comes with the library's gallery."""
-    if app.builder.format == "html" and (Path(app.srcdir) / "depthlib" / "gallery").is_dir():
+    """``_static/card.png``, drawn once for the same pictures. Only where the book comes with the library's gallery."""
+    gallery = Path(app.srcdir) / "depthlib" / "gallery"
+    if app.builder.format == "html" and gallery.is_dir():
+        inputs = [Path(__file__), *sorted(path for path in gallery.iterdir() if path.is_file())]
+        name = hashlib.blake2b(b"".join(path.read_bytes() for path in inputs), digest_size=8).hexdigest()
+        kept = Path(app.srcdir) / "_build" / ".web" / f"card-{name}.png"
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            half = kept.with_suffix(".half")
+            card(app.config.project, "a book to read, run and trust").save(half, "PNG", optimize=True)
+            half.replace(kept)
         target = Path(app.outdir) / "_static" / "card.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        card(app.config.project, "a book to read, run and trust").save(target, optimize=True)
+        shutil.copy2(kept, target)
 
 
 def card(title: str, line: str) -> Image.Image:

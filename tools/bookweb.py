@@ -45,8 +45,9 @@ def fill(target: Path, source: Path, runtime: Path | None) -> None:
         for name in FILES:
             pack(runtime / name, target)
     made = _made(source, source / "_build" / ".web")
-    for path in made.iterdir():
-        pack(path, target) if path.suffix == ".onnx" else shutil.copy2(path, target / path.name)
+    pack(made / "depth.onnx", target)
+    for picture in made.glob("*.png"):
+        shutil.copy2(picture, target)
     manifest = {
         **json.loads((made / "view.json").read_text()), "runtime": "" if runtime else CDN, "files": FILES, "network": "depth.onnx",
     }  # fmt: skip
@@ -71,8 +72,13 @@ def fetch_runtime(keep: Path) -> Path | None:
 
 
 def pack(path: Path, target: Path) -> None:
-    """A file as gzip, under its name and ``.gzip``: not every server compresses, and the page can unpack."""
-    (target / f"{path.name}.gzip").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    """A file as gzip, under its name and ``.gzip``: not every server compresses, and the page can unpack. Packed once."""
+    packed = path.with_name(f"{path.name}.gzip")
+    if not packed.is_file():
+        half = packed.with_suffix(".half")
+        half.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        half.replace(packed)
+    shutil.copy2(packed, target)
 
 
 def from_npm(package: str, wanted: dict[str, Path]) -> None:

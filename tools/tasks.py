@@ -79,19 +79,29 @@ def book() -> int:
 
 
 def test(extra: list[str]) -> int:
-    """`make test`: lint and types first, then one pytest run for unit tests, doctests, chapters, papermill, the book."""
+    """`make test`: lint and types first, then one pytest run for unit tests, doctests, chapters, papermill, the book.
+
+    Up to four processes share the files; the book and its chapters, which use each other's trainings, are one process's.
+    """
+    cores = os.cpu_count() or 1
+    processes = min(4, cores)
     # nbval and the book of the tests share the chapters' trainings
     runs = kept(ROOT / "_build" / "tests" / "_build" / ".runs", ROOT, "smoke")
-    environment = {**os.environ, "DEPTHLIB_PROFILE": "smoke", "DEPTHLIB_RUNS": str(runs)}
+    environment = {
+        **os.environ,
+        "DEPTHLIB_PROFILE": "smoke",
+        "DEPTHLIB_RUNS": str(runs),
+        "OMP_NUM_THREADS": str(cores // processes),
+    }
     faults = 0
     for name, arguments in (("ruff", ["check", "."]), ("mypy", [])):
         print(name, flush=True)
         if subprocess.run([sys.executable, "-m", name, *arguments], cwd=ROOT).returncode:
             print(f"make: {name} found faults; the tests run nevertheless", file=sys.stderr, flush=True)
             faults = 1
-    # one process: the chapters and the trainings use all cores themselves
     command = [sys.executable, "-m", "pytest", "-v", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
-               "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg", "--durations=8", "-rs"]  # fmt: skip
+               "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg",
+               "-n", str(processes), "--dist", "loadgroup", "--durations=8", "-rs"]  # fmt: skip
     return subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode or faults
 
 
