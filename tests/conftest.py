@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -24,13 +24,21 @@ if TYPE_CHECKING:
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 2)))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What one of several processes runs by itself: a file; or the book, its chapters and all that look at its pages."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            book = item.path.suffix == ".ipynb" or "built_book" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("book" if book else item.path.stem))
+#: These look at the pages of the book, or share what its build keeps.
+OF_THE_BOOK = ("tests/test_book_pages.py", "tests/test_browser.py", "tests/test_in_browser.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of several processes, one runs all tests of a file, and one all that is of the book."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "book" if file.startswith("book/") or file in OF_THE_BOOK else file
+
+    return ByFile(config, log)
 
 
 def _given(variable: str, *parts: str) -> Path:

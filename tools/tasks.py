@@ -81,7 +81,7 @@ def book() -> int:
 def test(extra: list[str]) -> int:
     """`make test`: lint and types first, then one pytest run for unit tests, doctests, chapters, papermill, the book.
 
-    Up to four processes share the files; the book and its chapters, which use each other's trainings, are one process's.
+    Up to four processes share the files (``tests/conftest.py``); the book and its chapters are one process's.
     """
     cores = os.cpu_count() or 1
     processes = min(4, cores)
@@ -101,7 +101,7 @@ def test(extra: list[str]) -> int:
             faults = 1
     command = [sys.executable, "-m", "pytest", "-v", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
                "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg",
-               "-n", str(processes), "--dist", "loadgroup", "--durations=8", "-rs"]  # fmt: skip
+               "-n", str(processes), "--durations=8", "-rs"]  # fmt: skip
     return subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode or faults
 
 
