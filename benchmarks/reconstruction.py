@@ -5,14 +5,17 @@ python benchmarks/reconstruction.py --published runs/interpolation-nyu/cpu-0
 
 Sparse to dense: a tenth of the pixels of real maps (NYU Depth v2's test part where it is here, else rendered rooms), batches of
 1 and 32. Rivals that are no networks take maps one by one, as they always do. Super-resolution: an answer of 375x450, the size
-of Middlebury's Cones. Set ``OMP_WAIT_POLICY`` to nothing: with ``active`` torch's threads would slow down everybody else's.
+of Middlebury's Cones. Memory: by how much a process of its own grows at most during its first calls, compiling included (Linux);
+on a GPU, what is held there. Set ``OMP_WAIT_POLICY`` to nothing: with ``active`` torch's threads would slow down everybody else's.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
-import resource
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,7 @@ from _report import begin, finish, parser
 from torch import Tensor
 
 from depthlib.baselines import ENLARGEMENTS, Enlargement
+from depthlib.bench import alone
 from depthlib.checkpoints import BOXES, load_model
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError
@@ -77,45 +81,91 @@ def main() -> None:
         "rounds": args.rounds, "repeats": args.repeats,
     }  # fmt: skip
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        dataset = open_dataset("nyu", "test", (240, 320))
-        chosen = range(0, len(dataset), max(1, len(dataset) // args.images))[: args.images]
-    except DepthError:
-        dataset = open_dataset("rooms", "test", (240, 320), count=args.images)
-        chosen = range(args.images)
-    report["data"] = dataset.name
-    batch = collate(dataset.__getitems__(chosen))
-    truth, rgb = batch["depth"], batch["rgb"]
-    shown = SparseDepth(("uniform",), (0.1,)).of(batch, 0, 0)
+    report["data"], shown, rgb, truth = maps(args.images)
     report["sparse"] = sparse(shown, rgb, truth, args, device)
     report["superres"] = superres(args, device)
-    report["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     finish(args, report)
+
+
+def maps(images: int) -> tuple[str, Tensor, Tensor, Tensor]:
+    """The data set's name, a tenth of the pixels of its maps [B, 1, H, W], pictures, and the whole maps."""
+    try:
+        dataset = open_dataset("nyu", "test", (240, 320))
+        chosen = range(0, len(dataset), max(1, len(dataset) // images))[:images]
+    except DepthError:
+        dataset = open_dataset("rooms", "test", (240, 320), count=images)
+        chosen = range(images)
+    batch = collate(dataset.__getitems__(chosen))
+    return dataset.name, SparseDepth(("uniform",), (0.1,)).of(batch, 0, 0), batch["rgb"], batch["depth"]
+
+
+def methods(published: str | None, device: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """Every way of filling maps [B, 1, H, W], given pictures as well."""
+    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        LINEAR: lambda shown, rgb: torch.stack([fill_linear(one) for one in shown]),
+        "nearest": lambda shown, rgb: torch.stack([FILLS["nearest"](*each) for each in zip(rgb, shown, strict=True)]),
+        "colour-guided": lambda shown, rgb: torch.stack(
+            [FILLS["cross_bilateral"](*each) for each in zip(rgb, shown, strict=True)]
+        ),
+    }
+    models = {
+        "network": load_model("box/sparse"),
+        "published": load_model(published) if published else build_model("interpolation"),
+    }
+    for name, model in models.items():
+        model = model.to(device)
+        found[name] = lambda shown, rgb, model=model: complete(model, shown)
+        fast = quick(model)
+        found[f"{name}, compiled"] = lambda shown, rgb, fast=fast: fast(shown)
+    return found
+
+
+def where_it_works(name: str, shown: Tensor, device: str) -> Tensor:
+    """Maps on the network's device; on the processor for what is no network."""
+    return shown.to(device if name.startswith(("network", "published")) else "cpu")
+
+
+def memory(name: str, batch: int, threads: int, published: str | None, device: str) -> float | None:
+    """MB that a method needs beside its maps and its weights; for a process of its own. None where that cannot be known."""
+    torch.set_num_threads(threads)
+    _, shown, rgb, _ = maps(batch)
+    call, shown = methods(published, device)[name], where_it_works(name, shown, device)
+    before = held(device)
+    for _ in range(2):
+        call(shown, rgb)
+    after = held(device, peak=True)
+    return None if before is None or after is None else round(after - before, 1)
+
+
+def held(device: str, peak: bool = False) -> float | None:
+    """MB that this process holds, or has held at most since it was asked last."""
+    if device == "cuda":
+        if peak:
+            return torch.cuda.max_memory_allocated() / 1e6
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated() / 1e6
+    status, peaks = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not status.exists():
+        return None
+    if not peak:
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # else what reading the maps has freed would be used again, unseen
+        peaks.write_text("5")  # the peak begins anew
+    found = re.search(r"^VmHWM:\s+(\d+)", status.read_text(), re.M)
+    return int(found[1]) * 1024 / 1e6 if found else None
 
 
 def sparse(shown: Tensor, rgb: Tensor, truth: Tensor, args: Any, device: str) -> dict[str, Any]:
     """Rows by method: batch 1, batch 32 a map, error. All take their turn in each round, for this machine's clock drifts."""
     count = len(shown)
     on_device = shown.to(device)
-    models = {
-        "network": load_model("box/sparse"),
-        "published": load_model(args.published) if args.published else build_model("interpolation"),
-    }
-    networks: dict[str, Callable[[Tensor], Tensor]] = {}
-    for name, model in models.items():
-        model = model.to(device)
-        networks[name] = lambda x, model=model: complete(model, x)
-        fast = quick(model)
-        networks[f"{name}, compiled"] = lambda x, fast=fast: fast(x)
-    calls: dict[str, Callable[[int], Tensor]] = {
-        LINEAR: lambda i: fill_linear(shown[i % count]),
-        "nearest": lambda i: FILLS["nearest"](rgb[i % count], shown[i % count]),
-        "colour-guided": lambda i: FILLS["cross_bilateral"](rgb[i % count], shown[i % count]),
-        **{
-            name: lambda i, call=call: call(on_device[i % count : i % count + 1])[0].cpu()
-            for name, call in networks.items()
-        },
-    }
+    ways = methods(args.published, device)
+
+    def call_of(name: str) -> Callable[[int], Tensor]:
+        seen = where_it_works(name, shown, device)
+        return lambda i: ways[name](seen[i % count : i % count + 1], rgb[i % count : i % count + 1])[0].cpu()
+
+    calls = {name: call_of(name) for name in ways}
     rows: dict[str, Any] = {
         name: {"rmse_m": rmse(torch.stack([call(i) for i in range(count)]), truth)} for name, call in calls.items()
     }
@@ -130,10 +180,12 @@ def sparse(shown: Tensor, rgb: Tensor, truth: Tensor, args: Any, device: str) ->
         faster = [float(np.median(each[LINEAR]) / np.median(each[name])) for each in rounds]
         row["times_faster_than_linear"] = round(float(np.median(faster)), 1)
         row["times_faster_by_round"] = [round(f, 1) for f in faster]
-    for name, call in networks.items():
-        if count >= 32 and "compiled" not in name:  # a second size would be compiled anew
-            batch = milliseconds(times(lambda _, call=call: call(on_device[:32]), 5))
+    for name, way in ways.items():
+        if count >= 32 and name in ("network", "published"):  # a second size would be compiled anew
+            batch = milliseconds(times(lambda _, way=way: way(on_device[:32], rgb[:32]), 5))
             rows[name]["batch_32_ms_each"] = round(batch["ms"] / 32, 2)
+            rows[name]["batch_32_memory_mb"] = alone(memory, name, 32, args.threads, args.published, device)
+        rows[name]["memory_mb"] = alone(memory, name, 1, args.threads, args.published, device)
     if not args.published:  # what is timed is untrained: its error is that of the committed run, on all 654 maps
         run = json.loads((ROOT / "results" / "interpolation-nyu" / "cpu-0.json").read_text())
         for name in rows:

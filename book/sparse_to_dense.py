@@ -497,6 +497,8 @@ figure
 # {result}`benchmarks/reconstruction::sparse.network, compiled.maps_per_second::.0f` maps a second on two cores of a processor; the paper's 200 come without a word on the hardware. The paper's network takes
 # {result}`benchmarks/reconstruction::sparse.published, compiled.ms::.1f` ms compiled; its error, {result}`benchmarks/reconstruction::sparse.published, compiled.rmse_m::.2f` m after its short training (on all 654 test maps, where the others' is on 32 of them), is the largest of all. Triangulating 7680 points is work that no interpolation on triangles can avoid. The network does the same
 # {result}`benchmarks/reconstruction::sparse.network, compiled.ms::.1f` ms of work whatever the samples are.
+# Beside its weights it takes {result}`benchmarks/reconstruction::sparse.network.memory_mb::.0f` MB of memory, interpolation {result}`benchmarks/reconstruction::sparse.linear (SciPy).memory_mb::.0f`
+# and compiling {result}`benchmarks/reconstruction::sparse.network, compiled.memory_mb::.0f`, once.
 #
 # ```{admonition} How to be compared fairly
 # :class: tip

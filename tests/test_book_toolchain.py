@@ -216,6 +216,15 @@ def test_a_new_result_is_shown_without_running_the_page_again_and_a_new_library_
     assert (small.runs(), small.caches()) == (2, [f"smoke-{execution_fingerprint(small.source, 'smoke')}"])
 
 
+def test_only_a_page_whose_files_changed_is_read_again(small: Small, first: Built):
+    small.build()
+    assert "0 added, 0 changed, 0 removed" in small.build().log
+    seed = small.source / "results" / "demo" / "cpu-1.json"
+    shutil.copy2(seed.with_name("cpu-0.json"), seed)
+    assert "0 added, 1 changed, 0 removed" in small.build().log  # a mean over seeds would be another
+    seed.unlink()
+
+
 def test_the_execution_cache_depends_on_the_profile_and_the_pinned_versions(small: Small):
     cpu, smoke = (execution_fingerprint(small.source, profile) for profile in ("cpu", "smoke"))
     pins = small.source / "constraints.txt"

@@ -131,8 +131,9 @@ class Result(SphinxRole):
         folder = Path(self.env.srcdir, "results")
         try:
             paths, _, _ = pairs.split_result(self.text, folder)
-            for path in (*paths, paths[0].parent):  # the folder, too: another seed may come
+            for path in paths:
                 self.env.note_dependency(str(path))
+            bookpages.note_files(self.env, paths[0].parent, "*.json")  # another seed may come
             number = pairs.result(self.text, folder)
         except pairs.ResultError as error:
             return [], [self.inliner.reporter.error(str(error), line=self.lineno)]
@@ -150,6 +151,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", bookweb.network_for_pages)
     app.connect("autodoc-process-docstring", plain_bars)
     app.connect("doctree-read", describe_figures)
+    app.connect("env-get-outdated", bookpages.with_other_files)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", page_scripts)
     app.connect("html-page-context", for_screen_readers)

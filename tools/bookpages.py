@@ -13,6 +13,7 @@ import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 NUMBER = re.compile(r"\{result\}`([^`:]+)::")
@@ -38,6 +39,24 @@ def _contents(app: Sphinx) -> list[str]:
 
     walk(toc.get("parts", []) + toc.get("chapters", []))
     return found
+
+
+def note_files(env: BuildEnvironment, folder: Path, pattern: str) -> None:
+    """This page is read again when other files match. (Sphinx takes a folder that is noted as a dependency for a missing file.)"""
+    matches = env.metadata[env.docname].setdefault("files", {})
+    matches[str(folder), pattern] = sorted(path.name for path in folder.glob(pattern))
+
+
+def with_other_files(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """The pages for which other files match than when they were read."""
+    return [
+        page
+        for page, about in env.metadata.items()
+        for (folder, pattern), names in about.get("files", {}).items()
+        if sorted(path.name for path in Path(folder).glob(pattern)) != names
+    ]
 
 
 def title(source: str, path: Path) -> str:
@@ -89,7 +108,7 @@ class Provenance(FromOthers):
 
     def lines(self, sources: dict[Path, str]) -> list[str]:
         results = Path(self.env.srcdir, "results")
-        self.env.note_dependency(str(results))
+        note_files(self.env, results, "**/*.json")
         trainings: list[str] = []
         reports: list[str] = []
         for name, used in quoted(sources, results).items():
