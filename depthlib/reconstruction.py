@@ -93,7 +93,7 @@ def quick(model: DepthModel, precision: Literal["fp32", "bf16"] = "bf16") -> Cal
 
     Returns:
         A function of what the model's ``forward`` takes, [B, 1, h, w] and for a guided model rgb, on the model's device, unchecked;
-        its first call compiles.
+        its first call with maps of a size compiles.
 
     Raises:
         DepthError: a network of another task; on the first call, no C++ compiler.
@@ -132,7 +132,9 @@ def _packing() -> AbstractContextManager[None]:
     As options of ``torch.compile`` these would come too late: by then the weights are inputs, laid out anew at every call.
     Starting each layer from C++ and not from Python is another tenth of a map's few milliseconds.
     """
-    return cast(AbstractContextManager[None], torch._inductor.config.patch(freezing=True, cpp_wrapper=True))
+    from torch._inductor import config  # not with torch itself
+
+    return cast(AbstractContextManager[None], config.patch(freezing=True, cpp_wrapper=True))
 
 
 def _maps(depth: Tensor, what: str) -> Tensor:
