@@ -158,14 +158,14 @@ def held(device: str, peak: bool = False) -> float | None:
 def sparse(shown: Tensor, rgb: Tensor, truth: Tensor, args: Any, device: str) -> dict[str, Any]:
     """Rows by method: batch 1, batch 32 a map, error. All take their turn in each round, for this machine's clock drifts."""
     count = len(shown)
-    on_device = shown.to(device)
     ways = methods(args.published, device)
-
-    def call_of(name: str) -> Callable[[int], Tensor]:
-        seen = where_it_works(name, shown, device)
-        return lambda i: ways[name](seen[i % count : i % count + 1], rgb[i % count : i % count + 1])[0].cpu()
-
-    calls = {name: call_of(name) for name in ways}
+    seen = {name: where_it_works(name, shown, device) for name in ways}
+    calls: dict[str, Callable[[int], Tensor]] = {
+        name: lambda i, name=name: ways[name](seen[name][i % count : i % count + 1], rgb[i % count : i % count + 1])[
+            0
+        ].cpu()
+        for name in ways
+    }
     rows: dict[str, Any] = {
         name: {"rmse_m": rmse(torch.stack([call(i) for i in range(count)]), truth)} for name, call in calls.items()
     }
@@ -180,9 +180,9 @@ def sparse(shown: Tensor, rgb: Tensor, truth: Tensor, args: Any, device: str) ->
         faster = [float(np.median(each[LINEAR]) / np.median(each[name])) for each in rounds]
         row["times_faster_than_linear"] = round(float(np.median(faster)), 1)
         row["times_faster_by_round"] = [round(f, 1) for f in faster]
-    for name, way in ways.items():
+    for name in ways:
         if count >= 32 and name in ("network", "published"):  # a second size would be compiled anew
-            batch = milliseconds(times(lambda _, way=way: way(on_device[:32], rgb[:32]), 5))
+            batch = milliseconds(times(lambda _, name=name: ways[name](seen[name][:32], rgb[:32]), 5))
             rows[name]["batch_32_ms_each"] = round(batch["ms"] / 32, 2)
             rows[name]["batch_32_memory_mb"] = alone(memory, name, 32, args.threads, args.published, device)
         rows[name]["memory_mb"] = alone(memory, name, 1, args.threads, args.published, device)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
 import numpy as np
+from fingerprint import content_hash
 from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
 
@@ -23,13 +23,13 @@ def card_for_links(app: Sphinx) -> None:
     gallery = Path(app.srcdir) / "depthlib" / "gallery"
     if app.builder.format == "html" and gallery.is_dir():
         inputs = [Path(__file__), *sorted(path for path in gallery.iterdir() if path.is_file())]
-        name = hashlib.blake2b(b"".join(path.read_bytes() for path in inputs), digest_size=8).hexdigest()
-        kept = Path(app.srcdir) / "_build" / ".web" / f"card-{name}.png"
+        kept = Path(app.srcdir) / "_build" / ".web" / f"card-{content_hash(inputs)}.png"
         if not kept.is_file():
+            from depthlib.files import write_whole
+
             kept.parent.mkdir(parents=True, exist_ok=True)
-            half = kept.with_suffix(".half")
-            card(app.config.project, "a book to read, run and trust").save(half, "PNG", optimize=True)
-            half.replace(kept)
+            drawn = card(app.config.project, "a book to read, run and trust")
+            write_whole(kept, lambda path: drawn.save(path, "PNG", optimize=True))
         target = Path(app.outdir) / "_static" / "card.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(kept, target)

@@ -43,8 +43,12 @@ def _contents(app: Sphinx) -> list[str]:
 
 def note_files(env: BuildEnvironment, folder: Path, pattern: str) -> None:
     """This page is read again when other files match. (Sphinx takes a folder that is noted as a dependency for a missing file.)"""
-    matches = env.metadata[env.docname].setdefault("files", {})
-    matches[str(folder), pattern] = sorted(path.name for path in folder.glob(pattern))
+    env.metadata[env.docname].setdefault("files", {})[str(folder), pattern] = matching(folder, pattern)
+
+
+def matching(folder: Path, pattern: str) -> list[str]:
+    """The files of a folder that match, by their place in it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
 
 
 def with_other_files(
@@ -54,8 +58,7 @@ def with_other_files(
     return [
         page
         for page, about in env.metadata.items()
-        for (folder, pattern), names in about.get("files", {}).items()
-        if sorted(path.name for path in Path(folder).glob(pattern)) != names
+        if any(matching(Path(folder), pattern) != names for (folder, pattern), names in about.get("files", {}).items())
     ]
 
 

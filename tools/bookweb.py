@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from fingerprint import content_hash
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -75,9 +76,9 @@ def pack(path: Path, target: Path) -> None:
     """A file as gzip, under its name and ``.gzip``: not every server compresses, and the page can unpack. Packed once."""
     packed = path.with_name(f"{path.name}.gzip")
     if not packed.is_file():
-        half = packed.with_suffix(".half")
-        half.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
-        half.replace(packed)
+        from depthlib.files import write_whole
+
+        write_whole(packed, lambda half: half.write_bytes(gzip.compress(path.read_bytes(), mtime=0)))
     shutil.copy2(packed, target)
 
 
@@ -114,8 +115,7 @@ def digest(path: Path) -> str:
 def _made(source: Path, keep: Path) -> Path:
     """The network, its example and the colours; made once for the same box and the same code."""
     inputs = (source / "depthlib/box/model.safetensors", source / "depthlib/export.py", Path(__file__))
-    name = hashlib.blake2b(b"".join(path.read_bytes() for path in inputs), digest_size=8).hexdigest()
-    folder = keep / name
+    folder = keep / content_hash(inputs)
     if (folder / "view.json").is_file():
         return folder
     import matplotlib

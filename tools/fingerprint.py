@@ -1,11 +1,17 @@
-"""What a chapter's outputs depend on, beside its own cells, as one short hash."""
+"""Short hashes: of what a chapter's outputs depend on beside its own cells, and of what else is kept between builds."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def content_hash(paths: Iterable[Path]) -> str:
+    """Of what files contain, for the name under which something made of them is kept."""
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in paths), digest_size=8).hexdigest()
 
 
 def execution_fingerprint(root: Path, profile: str) -> str:
