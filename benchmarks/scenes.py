@@ -1,16 +1,23 @@
-"""How fast scenes are made: rooms and roads a second, with the settings they depend on.
+"""How fast scenes are made: rooms and roads a second, what each part of it takes, and the settings they depend on.
 
-python benchmarks/scenes.py --count 64 --threads 2 --json scenes.json
+python benchmarks/scenes.py --threads 2 --processes 2 --json scenes.json
+
+The parts are measured one after the other, each alone; in training they overlap. ``composing`` is one process's;
+``composing_shared`` that of all, and ``taking_over`` what it costs the main one, which more processes do not make smaller.
 """
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections.abc import Callable
 
+import torch
 from _report import begin, finish, parser
 
 from depthlib.batches import Batches
-from depthlib.data.scenes import Roads, Rooms
+from depthlib.data.scenes import Roads, Rooms, render
+from depthlib.sample import collate
 
 
 def measure(data: Rooms | Roads, batch: int, readers: int) -> dict[str, float]:
@@ -27,21 +34,68 @@ def measure(data: Rooms | Roads, batch: int, readers: int) -> dict[str, float]:
     return {"per_second": steps * batch / wall, "wall_seconds": wall, "processor_seconds": busy}
 
 
+def parts(data: Rooms | Roads, batch: int, compiled: bool) -> dict[str, float]:
+    """Milliseconds a scene of each part; ``batch`` scenes at once."""
+    starts = range(0, len(data) - batch + 1, batch)
+    batches = [list(range(start, start + batch)) for start in starts]
+
+    def timed(what: Callable[[int], object]) -> tuple[float, float]:
+        """Wall and processor milliseconds a scene of something done for every batch: medians."""
+        taken = []
+        for number in (0, *range(len(batches))):
+            _wait(data.device)
+            wall, busy = time.perf_counter(), time.process_time()
+            what(number)
+            _wait(data.device)
+            scale = 1000 / len(batches[number])
+            taken.append((scale * (time.perf_counter() - wall), scale * (time.process_time() - busy)))
+        walls, busies = zip(*taken[1:], strict=True)  # the first time is for warming up
+        return statistics.median(walls), statistics.median(busies)
+
+    found = {"composing": timed(lambda i: data.composer(data.seed, batches[i]))[0]}
+    if data.processes > 1:
+        found["composing_shared"], found["taking_over"] = timed(lambda i: data.make(batches[i]))
+    scenes = [data.make(indices) for indices in batches]
+    K = data.K().to(data.device)
+    found["rendering"] = timed(lambda i: render(scenes[i], K, None, *data.size))[0]
+    if compiled:
+        for scene in scenes:  # what differs from batch to batch is compiled for sizes that change
+            render(scene, K, None, *data.size, compiled=True)
+        found["rendering_compiled"] = timed(lambda i: render(scenes[i], K, None, *data.size, compiled=True))[0]
+    frame = render(scenes[0], K, None, *data.size)
+    found["packing"] = timed(lambda i: collate(data.pack(batches[i], frame)))[0]
+    return {part: round(took, 4) for part, took in found.items()}
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--count", type=int, default=64)
-    options.add_argument("--batch", type=int, default=16)
+    options.add_argument("--count", type=int, default=128)
+    options.add_argument("--batch", type=int, default=32)
     options.add_argument("--device", default="cpu")
-    options.add_argument("--processes", type=int, default=1, help="that compose scenes while the device renders")
+    options.add_argument("--processes", type=int, default=1, help="that share the work; one is measured as well")
     options.add_argument("--readers", type=int, default=1, help="threads that ask for batches, as in training")
+    options.add_argument("--compile", action="store_true", help="measure the compiled renderer, too")
     args = options.parse_args()
     about = begin(args)
     report: dict[str, object] = {**about, "count": args.count, "batch": args.batch, "device": args.device,
                                 "processes": args.processes, "readers": args.readers}  # fmt: skip
-    made_by = {"device": args.device, "processes": args.processes}
-    for data in (Rooms(args.count, **made_by), Roads(args.count, **made_by)):
-        report[data.name] = {"size": data.size, **measure(data, args.batch, args.readers)}
-    finish(args, report)
+    for kind in (Rooms, Roads):
+        data = kind(args.count, device=args.device, processes=args.processes)
+        row: dict[str, object] = {"size": data.size, **measure(data, args.batch, args.readers)}
+        if args.processes > 1:
+            row["one_process"] = measure(kind(args.count, device=args.device), args.batch, args.readers)
+        row["milliseconds"] = parts(data, args.batch, args.compile)
+        if args.compile:
+            fast = kind(args.count, device=args.device, processes=args.processes, compile=True)
+            row["compiled"] = measure(fast, args.batch, args.readers)
+        report[data.name] = row
+        print(data.name, row, flush=True)
+        finish(args, report)  # after each: compiling can outlast the time that there is
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ figure
 # ## What each switch gains
 #
 # Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
-# switches; under the profile `cpu` all but `compile` and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
+# switches; under the profile `cpu` all but the last two and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
 #
 # | switch | off | on, and why it may help |
 # |---|---|---|
@@ -198,6 +198,7 @@ figure
 # | `resident` | every batch travels to the network's device | a sample that is kept in memory travels once and stays there; on for GPUs |
 # | `augment_on: device` | pictures are turned and scaled by the reading side | where the network is, all of a batch at once |
 # | `compile` | each operation by itself | neighbours melted into one program; off on processors, on for GPUs |
+# | `cuda_graphs` | Python starts every program on the GPU | they are recorded once and then started together; for GPUs with `compile`, off until it was measured |
 #
 # **Predict first.** Two networks: Eigen's, with 70 million weights and little work for each, and an encoder–decoder with few weights
 # and much work. For which will `fused` matter?
@@ -556,11 +557,18 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 #
 # **Predict first.** Rendered rooms cost nothing but computing. How many of them, at 240x320, can a GPU and sixteen cores make in a second, if two cores without one make {result}`benchmarks/scenes::rooms.per_second::.0f`?
 #
-# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. The GPU is not
-# what holds them back: rays are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. To *invent* a room is Python, a
-# hundred boxes placed one after the other, nearly two milliseconds on one core however fast the GPU is; so `processes` of the data set `rooms` shares
-# it among cores. By that count they could invent several times as many as we saw. Part of the rest is what cannot be shared: handing each finished room over to the one process that feeds the GPU. How
-# much, we have not measured; composing alone, timed with 1, 2, 4 … processes, would tell. (That the part which is *not* shared decides in the end is Amdahl's law.)
+# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. What held them back?
+# Not the rays: they are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. The rest can be timed on two cores, too:
+#
+# - To *invent* a room is Python, a hundred boxes placed one after the other: {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms on one core, however fast the GPU is. So the option `processes` of the data set `rooms` shares it
+#   among cores, and by that count fourteen of them could invent several times as many as we saw.
+# - Each finished room must then be taken over by the one process that feeds the GPU, and that cannot be shared: {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms. (The part which is *not* shared decides in
+#   the end; this is Amdahl's law.) That would still allow several thousand rooms a second.
+# - Light, colours and the camera are, for 64 rooms at once, more than a thousand small operations. Python starts each of them, one at a time, and each carries its numbers through the GPU's memory and back. This is the likely rest. Since our measurement they have become fewer, and the
+#   option `compile` melts them into a handful; `make gpu` measures with and without it. We have not had a GPU since.
+#
+# "One at a time" can be seen without a GPU. An interpreter of Python lets only one of its threads begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; many
+# short ones make the threads queue. Two threads of one process render {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second here, two processes {result}`benchmarks/scenes::rooms.per_second::.0f`.
 #
 # Three seeds of `eigen-nyu` were trained on a GPU that other trainings shared, at {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and not at such speeds, and [chapter 8](eigen_experiments) shows what nine times the samples bought. Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
 # It goes on where it was cut off:

@@ -36,6 +36,9 @@ SWITCHES: dict[str, tuple[Callable[[Recipe], Recipe], Callable[[Recipe], Recipe]
     "channels_last": (lambda recipe: _speed(recipe, channels_last=True), lambda recipe: _speed(recipe, channels_last=False)),
     "fused": (lambda recipe: _speed(recipe, fused=True), lambda recipe: _speed(recipe, fused=False)),
     "compile": (lambda recipe: _speed(recipe, compile=True), lambda recipe: _speed(recipe, compile=False)),
+    "cuda_graphs": (
+        lambda recipe: _speed(recipe, compile=True, cuda_graphs=True), lambda recipe: _speed(recipe, cuda_graphs=False)
+    ),
     "readers": (lambda recipe: _speed(recipe, readers=4 if _gpu() else 1), lambda recipe: _speed(recipe, readers=0)),
     "resident": (lambda recipe: _speed(recipe, resident=True), lambda recipe: _speed(recipe, resident=False)),
     "augment_on": (
@@ -100,7 +103,8 @@ def measure(
         },
     }  # fmt: skip
     settled = dataclasses.replace(recipe, speed=recipe.speed.on("cuda" if _gpu() else "cpu"))
-    used = {switch: on(settled) == settled for switch, (on, _) in SWITCHES.items()} if switches else {}
+    there = [name for name in SWITCHES if name != "cuda_graphs" or _gpu()] if switches else []
+    used = {switch: SWITCHES[switch][0](settled) == settled for switch in there}
     variants = {"": settled}
     for switch in used:
         on, off = SWITCHES[switch]

@@ -131,6 +131,8 @@ class Speed:
 
     Args:
         compile: the network by ``torch.compile``; None: on a GPU.
+        cuda_graphs: record the compiled network's kernels once and start all of them together from then on, which gains where
+            starting them takes longer than they run. Only on one GPU, compiled and without accumulation; nothing elsewhere.
         channels_last: keep the channels of a pixel side by side in memory.
         fused: update all weights by one kernel of the optimiser.
         augment_on: the network's ``device``, or the ``processor``, by the threads that read.
@@ -141,6 +143,7 @@ class Speed:
     """
 
     compile: bool | None = None
+    cuda_graphs: bool = False
     channels_last: bool = True
     fused: bool = True
     augment_on: Literal["device", "processor"] = "device"

@@ -283,7 +283,9 @@ def _train_phase(
     if checkpoint is not None:
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
-    network = torch.compile(model) if speed.compile else model
+    # recorded kernels write each step's gradients to the same places, so nothing may be added up there
+    recorded = speed.cuda_graphs and device.type == "cuda" and phase.accumulate == accelerator.num_processes == 1
+    network = torch.compile(model, mode="reduce-overhead" if recorded else None) if speed.compile else model
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = open_once(phase.data or recipe.data, opened)
     validation = open_once(phase.validation, opened) if phase.validation else None

@@ -112,7 +112,7 @@ def one_phase(recipe, **speed):
 def test_the_loop_learns_alike_with_every_switch(tiny_recipe, tmp_path):
     """Eager against compiled, and each switch off."""
     found = []
-    for number, speed in enumerate(({"compile": False}, {}, {"channels_last": False}, {"fused": False}, {"readers": 4},
+    for number, speed in enumerate(({"compile": False}, {}, {"cuda_graphs": True}, {"channels_last": False}, {"fused": False}, {"readers": 4},
                                     {"resident": False}, {"augment_on": "processor"})):  # fmt: skip
         run = train(one_phase(tiny_recipe, **speed), tmp_path / str(number), progress=False)
         found.append([h["loss"] for h in run.history])

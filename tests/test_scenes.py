@@ -152,6 +152,17 @@ def test_many_scenes_at_once_are_the_same_scenes(monkeypatch: pytest.MonkeyPatch
         torch.testing.assert_close(alone.rgb, together.rgb, rtol=0, atol=2e-3)
 
 
+def test_a_compiled_renderer_makes_the_same_pictures(monkeypatch: pytest.MonkeyPatch):
+    """Scenes with and without sun, of one to three lamps, are one program's."""
+    monkeypatch.setitem(render_module._CHUNK, "cpu", 6)
+    data, fast = Rooms(6, size=(48, 64)), Rooms(6, size=(48, 64), compile=True)
+    scene = data.make(range(6))
+    assert 0 < (scene.sun[:, 3:6] > 0).any(-1).sum() < 6 and len(set((scene.lights[:, :, 9] > 0).sum(1).tolist())) > 1
+    for plain, compiled in zip(data.__getitems__(range(6)), fast.__getitems__(range(6)), strict=True):
+        torch.testing.assert_close(compiled["depth"], plain["depth"], rtol=1e-6, atol=0)
+        torch.testing.assert_close(compiled["rgb"], plain["rgb"], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("s", [0.1, 2.0, 3.7])
 def test_a_scene_of_another_scale_makes_the_same_picture_and_other_depth(s: float):
     scene = make_rooms(0, [4, 11])
@@ -290,6 +301,12 @@ def test_scenes_composed_by_many_processes_are_the_same():
     alone, together = one.make(range(5, 38)), many.make(range(5, 38))
     for field in dataclasses.fields(alone):
         assert torch.equal(getattr(alone, field.name), getattr(together, field.name)), field.name
+    for kind in (Rooms, Roads):  # and made whole, where there is no GPU
+        one, many = kind(9, size=(48, 64)), kind(9, size=(48, 64), processes=2)
+        for alone, made in zip(one.__getitems__(range(5)), many.__getitems__(range(5)), strict=True):
+            assert alone.keys() == made.keys()
+            for key, value in alone.items():
+                assert torch.equal(value, made[key]) if isinstance(value, torch.Tensor) else value == made[key], key
     with pytest.raises(DepthError, match="processes is 0"):
         Rooms(3, processes=0)
 

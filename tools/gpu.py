@@ -58,17 +58,26 @@ def benchmark(name: str, *command: str, needs: float) -> Piece:
     )
 
 
+def step(network: str, name: str, needs: float) -> Piece:
+    """One network a piece: compiling a large one takes minutes."""
+    return benchmark(name, "benchmarks/train_step.py", "--networks", network, "--sizes", "480x640", "--batch", "{batch}",
+                     "--steps", "{steps}", needs=needs)  # fmt: skip
+
+
 BENCH = ("-m", "depthlib", "bench")
 PLAN = (
     Piece("tests", ("-m", "pytest", "-q", "tests/test_cuda.py", "tests/test_scenes.py"), needs=5),
-    benchmark("train-step", "benchmarks/train_step.py", "--networks", "eigen", "densenet169", "densenet121", "resnet50",
-              "mobilenet_v2", "--sizes", "480x640", "--batch", "{batch}", "--steps", "{steps}", needs=8),
+    step("eigen", "train-step", needs=3),
+    step("densenet169", "train-step-densenet169", needs=6),
     benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
-              "--processes", "{cores}", "--readers", "{readers}", needs=3),
+              "--processes", "{cores}", "--readers", "{readers}", "{compiled}", needs=5),
     benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
     benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
               "-p", "model.options.weights=null", "--switches", needs=8),
     benchmark("shards", "benchmarks/shards.py", needs=3),
+    step("mobilenet_v2", "train-step-mobilenet_v2", needs=4),
+    step("resnet50", "train-step-resnet50", needs=4),
+    step("densenet121", "train-step-densenet121", needs=6),
     training("eigen-nyu"),
     training("eigen-nyu-log-rmse"),
     training("densedepth-mobilenet-nyu"),
@@ -90,11 +99,12 @@ def filled(piece: Piece, profile: str, out: Path) -> list[str]:
     values = {
         "profile": profile, "out": str(out), "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
         "scene_count": "4096" if gpu else "32", "scene_batch": "128" if gpu else "16", "readers": "4" if gpu else "1",
-        "cores": str(max(1, (os.cpu_count() or 1) - 2)),
+        "cores": str(max(1, (os.cpu_count() or 1) - (2 if gpu else 0))),
     }  # fmt: skip
+    only_on_gpu = {"{scenes}": SCENES_ON_GPU, "{compiled}": ("--compile",)}
     words: list[str] = []
     for word in piece.command:
-        parts = (word,) if word != "{scenes}" else SCENES_ON_GPU if gpu else ()
+        parts = (word,) if word not in only_on_gpu else only_on_gpu[word] if gpu else ()
         words += [part.format(**values) for part in parts]
     return words
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor
@@ -22,6 +26,9 @@ from depthlib.sample import Sample, check_size
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
 _PIECE = 16  # scenes that a process composes at once
+_FEW = 2  # scenes that a process makes whole at once
+
+T = TypeVar("T")
 
 
 def _device(name: str | torch.device, source: str) -> torch.device:
@@ -36,6 +43,18 @@ def _device(name: str | torch.device, source: str) -> torch.device:
     return device
 
 
+def _composed(data: _Scenes, indices: Sequence[int]) -> list[np.ndarray]:
+    """Scenes for another process: arrays travel there at half the price of tensors."""
+    scene = data.composer(data.seed, indices)
+    return [getattr(scene, field.name).numpy() for field in fields(Scene)]
+
+
+def _whole(data: _Scenes, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """Samples for another process."""
+    samples = data.__getitems__(indices)
+    return [{k: v.numpy() if isinstance(v, Tensor) else v for k, v in sample.items()} for sample in samples]
+
+
 class _Scenes(ABC):
     """Makes, renders and packs scenes; subclasses say which."""
 
@@ -47,7 +66,7 @@ class _Scenes(ABC):
 
     def __init__(
         self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int,
-        shadows: bool, textures: bool,
+        shadows: bool, textures: bool, compile: bool,
     ) -> None:  # fmt: skip
         if not isinstance(count, int) or count < 1:
             raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
@@ -57,7 +76,7 @@ class _Scenes(ABC):
         if not isinstance(processes, int) or processes < 1:
             raise DepthError(f"{self.name}: processes is {processes!r}; expected a whole number, 1 or more.")
         self.faults, self.device, self.processes = faults, _device(device, self.name), processes
-        self.shadows, self.textures = shadows, textures
+        self.shadows, self.textures, self.compile = shadows, textures, compile
         self.name = self.kind + ("" if shadows else "-no-shadows") + ("" if textures else "-no-textures")
 
     def __len__(self) -> int:
@@ -74,18 +93,31 @@ class _Scenes(ABC):
             wanted.append(int(i) % self.count)
         if not wanted:
             return []
+        if self.processes > 1 and self.device.type == "cpu" and len(wanted) > 1:
+            # threads of one process would wait for each other: rendering is many small steps, each begun by Python
+            found = (made for piece in self._shared(_whole, wanted, _FEW) for made in piece)
+            return [
+                cast(Sample, {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in made.items()})
+                for made in found
+            ]
         scene = self.make(wanted)
         K = self.K().to(self.device)
-        frame = render(scene, K, None, *self.size, shadows=self.shadows, textures=self.textures)
+        frame = render(scene, K, None, *self.size, shadows=self.shadows, textures=self.textures, compiled=self.compile)
         return self.pack(wanted, frame)
 
     def make(self, indices: Sequence[int]) -> Scene:
         """The scenes behind some samples, to look at from elsewhere."""
         if self.processes == 1 or len(indices) <= _PIECE:
             return self.composer(self.seed, indices).to(self.device)
-        pieces = [indices[i : i + _PIECE] for i in range(0, len(indices), _PIECE)]
-        compose = delayed(self.composer)
-        return joined(Parallel(self.processes)(compose(self.seed, piece) for piece in pieces)).to(self.device)
+        found = self._shared(_composed, indices, _PIECE)
+        return joined([Scene(*map(torch.from_numpy, arrays)) for arrays in found]).to(self.device)
+
+    def _shared(self, work: Callable[[_Scenes, Sequence[int]], T], indices: Sequence[int], each: int) -> list[T]:
+        """What other processes make of so many indices each, in order."""
+        alone = copy.copy(self)
+        alone.processes, alone.device = 1, torch.device("cpu")
+        pieces = [indices[i : i + each] for i in range(0, len(indices), each)]
+        return list(Parallel(self.processes)(delayed(work)(alone, piece) for piece in pieces))
 
     @abstractmethod
     def K(self) -> Tensor:
@@ -99,11 +131,12 @@ class _Scenes(ABC):
         """Samples from a rendered batch."""
         keys = randomness.keys(self.seed, 0, indices, f"{self.kind}-faults").to(self.device)
         depth, sparse = self.measure(frame, keys)
+        K = frame.K.clone()  # so that no two samples share their numbers
         samples = []
         for k, i in enumerate(indices):
             name = self._name(i)
             sample = Sample(
-                rgb=frame.rgb[k], depth=depth[k], K=frame.K[k].clone(), name=name, dataset=self.name, index=i,
+                rgb=frame.rgb[k], depth=depth[k], K=K[k], name=name, dataset=self.name, index=i,
                 scene=name,
             )  # fmt: skip
             if sparse is not None:
@@ -133,8 +166,10 @@ class Rooms(_Scenes):
         size: rows and columns.
         faults: depth as a structured-light sensor would measure it, with holes and noise.
         device: where to render; samples stay there.
-        processes: that compose scenes. A GPU renders them faster than one core invents them.
+        processes: that share the work. Without a GPU each makes whole scenes; for a GPU, which renders faster than one core
+            can compose, they compose.
         shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
+        compile: render by ``torch.compile``, for many scenes on a GPU; see :func:`depthlib.data.scenes.render`.
 
     >>> rooms = Rooms(10, size=(24, 32))
     >>> sample = rooms[3]
@@ -148,8 +183,9 @@ class Rooms(_Scenes):
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (240, 320), faults: bool = False,
         device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
+        compile: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device, processes, shadows, textures)
+        super().__init__(count, seed, size, faults, device, processes, shadows, textures, compile)
 
     def K(self) -> Tensor:
         return camera.nyu_v2(*self.size)
@@ -169,8 +205,10 @@ class Roads(_Scenes):
         size: rows and columns.
         faults: ``depth`` is the scan itself, as in KITTI; else the truth up to 80 m. Sky is missing (0) in both.
         device: where to render; samples stay there.
-        processes: that compose scenes. A GPU renders them faster than one core invents them.
+        processes: that share the work. Without a GPU each makes whole scenes; for a GPU, which renders faster than one core
+            can compose, they compose.
         shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
+        compile: render by ``torch.compile``, for many scenes on a GPU; see :func:`depthlib.data.scenes.render`.
 
     >>> roads = Roads(10, size=(48, 156))
     >>> sample = roads[0]
@@ -184,8 +222,9 @@ class Roads(_Scenes):
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (188, 621), faults: bool = False,
         device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
+        compile: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(count, seed, size, faults, device, processes, shadows, textures)
+        super().__init__(count, seed, size, faults, device, processes, shadows, textures, compile)
 
     def K(self) -> Tensor:
         return camera.kitti(*self.size)

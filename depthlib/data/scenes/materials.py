@@ -46,7 +46,7 @@ _TABLE = 256
 
 
 @lru_cache(maxsize=4)
-def noise_table(device: str) -> Tensor:
+def _noise_table(device: str) -> Tensor:
     """Two channels of tileable fractal noise around 0, [1, 2, 257, 257]; fixed for all scenes."""
     total = torch.zeros(1, 2, _TABLE, _TABLE)
     for octave, cells in enumerate((8, 16, 32, 64, 128)):
@@ -60,8 +60,20 @@ def noise_table(device: str) -> Tensor:
     return torch.nn.functional.pad(total, (0, 1, 0, 1), mode="circular").to(device)
 
 
+@torch.compiler.assume_constant_result
+def noise_table(device: str) -> Tensor:
+    """The table, kept for a device; a compiled renderer takes it for a constant."""
+    return _noise_table(device)
+
+
 def _fraction(x: Tensor) -> Tensor:
     return x - x.floor()
+
+
+def noise(u: Tensor, v: Tensor) -> Tensor:
+    """Two channels of fractal noise at N places, [2, N]; it repeats where u or v has grown by 1."""
+    grid = torch.stack((_fraction(u), _fraction(v)), dim=-1)[None, None] * 2 - 1
+    return torch.nn.functional.grid_sample(noise_table(str(u.device)), grid, align_corners=True)[0, :, 0]
 
 
 def paint(m: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
@@ -74,11 +86,9 @@ def paint(m: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
     """
     u = u + m[21] * 7.31
     v = v + m[21] * 3.77
-    # noise; the table's period is 8 cycles of its coarsest octave
-    grid = torch.stack((_fraction(u * m[6] / 8), _fraction(v * m[7] / 8)), dim=-1)[None, None] * 2 - 1
-    noise = torch.nn.functional.grid_sample(noise_table(str(u.device)), grid, align_corners=True)[0, :, 0]
+    n0, n1 = noise(u * m[6] / 8, v * m[7] / 8)  # the table's period is 8 cycles of its coarsest octave
     fade = (1.3 - 1.6 * footprint * torch.maximum(m[6], m[7])).clamp(0, 1)
-    n0, n1 = noise[0] * fade, noise[1] * fade
+    n0, n1 = n0 * fade, n1 * fade
     # cells
     row = v * m[10]
     row_index = row.floor()

@@ -2,7 +2,7 @@
 
 An image is cut into tiles of 16x16 pixels. A primitive is tested only in tiles whose frustum it can touch.
 Tiles are sorted by the length of their lists, so step k works on the first tiles only, in whole contiguous
-blocks: no tensor ever holds pixels times primitives.
+blocks, and no tensor ever holds pixels times primitives; where few tiles are left, a step takes many of their primitives.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from depthlib.data.scenes.scene import BOX, EMPTY, ROUND
+from depthlib.data.scenes.scene import BOX, ROUND
+from depthlib.data.scenes.tiles import TILE
 
-TILE = 16
 FAR = 1e9
+_TOGETHER = 512  # tiles times positions of their lists that an operation takes at least, if there are as many
 
 
 @lru_cache
@@ -30,24 +31,6 @@ def kernels(device: str) -> ModuleType | None:
         return importlib.import_module("depthlib.data.scenes.raycast_gpu")
     except ImportError:
         return None
-
-
-def to_tiles(image: Tensor, rows: int, columns: int) -> Tensor:
-    """[B, rows·16, columns·16] → [B·rows·columns, 256]."""
-    b = image.shape[0]
-    return image.reshape(b, rows, TILE, columns, TILE).transpose(2, 3).reshape(b * rows * columns, TILE * TILE)
-
-
-def from_tiles(tiles: Tensor, batch: int, rows: int, columns: int, side: int = TILE) -> Tensor:
-    """The inverse: [..., B·rows·columns, side²] → [..., B, rows·side, columns·side]."""
-    lead = tiles.shape[:-2]
-    out = tiles.reshape(*lead, batch, rows, columns, side, side).transpose(-3, -2)
-    return out.reshape(*lead, batch, rows * side, columns * side)
-
-
-def every_second(tiles: Tensor) -> Tensor:
-    """Every second pixel of every second row: [..., T, 256] → [..., T, 64]."""
-    return tiles.reshape(*tiles.shape[:-1], TILE, TILE)[..., ::2, ::2].flatten(-2)
 
 
 def frustum_mask(K: Tensor, centre: Tensor, axes: Tensor, rows: int, columns: int) -> Tensor:
@@ -72,10 +55,16 @@ def frustum_mask(K: Tensor, centre: Tensor, axes: Tensor, rows: int, columns: in
     return both.flatten(1, 2)
 
 
-def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[int]]:
-    """Lists of primitives from a mask [T, P]: tile order [T], table [T, most], tiles still active at each step.
+def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[tuple[int, int, int]]]:
+    """Lists of primitives from a mask [T, P], one a tile, and in which pieces to work through them.
 
-    ``base`` [T] is added to the numbers in a tile's list: where its image's primitives begin.
+    Args:
+        base: [T], added to the numbers in a tile's list: where its image's primitives begin.
+
+    Returns:
+        Tile order [T], the longest list first; table [T, most] of primitives, −1 where a list has ended; and pieces (n, from,
+        to): positions from … to − 1 of the lists of the first n tiles. Where few tiles have so long a list, many positions
+        are taken together, because many small operations take longer than a large one.
     """
     count = mask.sum(1)
     order = count.argsort(descending=True, stable=True)
@@ -83,10 +72,24 @@ def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[int]]:
     tile, primitive = mask[order].nonzero(as_tuple=True)
     start = count.cumsum(0) - count
     most = int(count[0]) if len(count) else 0
-    table = torch.zeros(len(mask), max(most, 1), dtype=torch.int64, device=mask.device)
+    table = torch.full((len(mask), max(most, 1)), -1, dtype=torch.int64, device=mask.device)
     table[tile, torch.arange(len(tile), device=mask.device) - start[tile]] = primitive + base[order][tile]
     active = (count[None] > torch.arange(most, device=mask.device)[:, None]).sum(1).tolist()
-    return order, table, active
+    pieces, at = [], 0
+    while at < most:
+        together = min(max(1, _TOGETHER // active[at]), most - at)
+        pieces.append((active[at], at, at + together))
+        at += together
+    return order, table, pieces
+
+
+def _listed(numbers: Tensor, table: Tensor) -> Tensor:
+    """The numbers of listed primitives, [T, most] → [16, T, most, 1]; where a list has ended, of one that no ray meets."""
+    nothing = numbers.new_zeros(1, numbers.shape[1])
+    nothing[:, 9:12] = (
+        2.0  # outside, whichever way: with a direction of 0, where it would enter and leave is not a number
+    )
+    return torch.cat((numbers, nothing))[table].permute(2, 0, 1).unsqueeze(-1)
 
 
 def _slab(o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,20 +164,23 @@ def first_hit(
         )
         return best, index
     for shape in (BOX, ROUND):
-        order, table, active = candidates(mask & (kind == shape), base)
-        if not active:
-            continue
-        xs, ys, z, i = x[order], y[order], best[order], index[order]
-        listed, primitive = numbers[table], table.to(torch.int32)
-        for k, n in enumerate(active):
-            m = listed[:n, k].t().unsqueeze(-1).unbind()  # sixteen [n, 1]
+        order, table, pieces = candidates(mask & (kind == shape), base)
+        xs, ys, z, i = x[order, None], y[order, None], best[order], index[order]
+        listed, primitive = _listed(numbers, table), table.to(torch.int32)
+        for n, first, last in pieces:
+            m = listed[:, :n, first:last].unbind()  # sixteen [n, k, 1]
             px, py = xs[:n], ys[:n]
             d = [(px * m[r]).add_(py * m[r + 1]).add_(m[r + 2]) for r in (0, 3, 6)]
             near, far = _meet_box(m[9:12], d) if shape == BOX else _meet_round(m[9:12], d, m[12:15], m[15])
             zn = z[:n]
-            hit = (near < far).logical_and_(near < zn).logical_and_(near > 1e-4)
+            hit = (near < far).logical_and_(near < zn[:, None]).logical_and_(near > 1e-4)
+            if last - first > 1:
+                near, who = torch.where(hit, near, FAR).min(1)
+                hit, who = near < zn, primitive[:n, first:last].gather(1, who)
+            else:
+                near, hit, who = near[:, 0], hit[:, 0], primitive[:n, first, None]
             torch.where(hit, near, zn, out=zn)
-            torch.where(hit, primitive[:n, k, None], i[:n], out=i[:n])
+            torch.where(hit, who, i[:n], out=i[:n])
         best[order], index[order] = z, i
     return best, index
 
@@ -203,34 +209,20 @@ def any_hit(
         fast.any_hit(start.contiguous(), way.contiguous(), masks, base, numbers, blocked.view(torch.int8))
         return blocked
     for shape in (BOX, ROUND):
-        order, table, active = candidates(mask & (kind == shape), base)
-        if not active:
+        order, table, pieces = candidates(mask & (kind == shape), base)
+        if not pieces:
             continue
-        # only tiles that something may shade
-        order = order[: active[0]]
-        s, w, found = start[:, order], way[:, order], blocked[order]
-        listed = numbers[table[: active[0]]]
-        for k, n in enumerate(active):
-            m = listed[:n, k].t().unsqueeze(-1).unbind()  # sixteen [n, 1]
+        order = order[: pieces[0][0]]  # only tiles that something may shade
+        s, w, found = start[:, order, None], way[:, order, None], blocked[order]
+        listed = _listed(numbers, table[: len(order)])
+        for n, first, last in pieces:
+            m = listed[:, :n, first:last].unbind()  # sixteen [n, k, 1]
             sx, sy, sz = s[:, :n].unbind()
             wx, wy, wz = w[:, :n].unbind()
             d = [(wx * m[r]).add_(wy * m[r + 1]).add_(wz * m[r + 2]) for r in (0, 3, 6)]
             o = [(sx * m[r]).add_(sy * m[r + 1]).add_(sz * m[r + 2]).add_(m[9 + r // 3]) for r in (0, 3, 6)]
             near, far = _meet_box(o, d) if shape == BOX else _meet_round(o, d, m[12:15], None)
-            found[:n].logical_or_(near.clamp_min_(0.0) < far.clamp_max_(1.0))
+            hit = near.clamp_min_(0.0) < far.clamp_max_(1.0)
+            found[:n].logical_or_(hit.any(1) if last - first > 1 else hit[:, 0])
         blocked[order] = found
     return blocked
-
-
-__all__ = [
-    "EMPTY",
-    "FAR",
-    "TILE",
-    "any_hit",
-    "candidates",
-    "every_second",
-    "first_hit",
-    "from_tiles",
-    "frustum_mask",
-    "to_tiles",
-]

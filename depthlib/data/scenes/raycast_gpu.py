@@ -12,10 +12,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from depthlib.data.scenes import raycast
+from depthlib.data.scenes.raycast import FAR as BEYOND
+from depthlib.data.scenes.tiles import TILE
 
-RAYS, SHADOW_RAYS = tl.constexpr(raycast.TILE**2), tl.constexpr((raycast.TILE // 2) ** 2)
-FAR = tl.constexpr(raycast.FAR)
+RAYS, SHADOW_RAYS = tl.constexpr(TILE**2), tl.constexpr((TILE // 2) ** 2)
+FAR = tl.constexpr(BEYOND)
 WIDTH = tl.constexpr(16)  # numbers of a primitive
 
 

@@ -100,6 +100,36 @@ class Scene:
             scale=self.scale * s,
         )
 
+    def unscaled(self) -> Scene:
+        """The scenes in the metres that they were composed in; undoes :meth:`scaled` to rounding.
+
+        >>> from depthlib.data.scenes import make_rooms
+        >>> room = make_rooms(0, [0])
+        >>> torch.equal(room.scaled(2.0).unscaled().half, room.half)
+        True
+        """
+        s = self.scale[:, None]
+        pose, portal, lights = self.pose.clone(), self.portal.clone(), self.lights.clone()
+        pose[:, :3, 3] /= s
+        portal[:, :9] /= s
+        lights[:, :, :9] /= s[:, None]
+        lights[:, :, 9:12] /= (s * s)[:, None]
+        return replace(
+            self,
+            centre=self.centre / s[:, None],
+            half=self.half / s[:, None],
+            pose=pose,
+            portal=portal,
+            lights=lights,
+            scale=torch.ones_like(self.scale),
+        )
+
+    def trimmed(self, primitives: int, lights: int) -> Scene:
+        """Without the padding beyond so many primitives and lights."""
+        by_primitive = ("kind", "centre", "half", "rotation", "profile", "material", "shell")
+        short = {name: getattr(self, name)[:, :primitives] for name in by_primitive}
+        return replace(self, **short, lights=self.lights[:, :lights])
+
 
 class Builder:
     """Collects one scene's primitives, in a furniture frame: x right, **up**, z out of the wall."""
