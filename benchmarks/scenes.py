@@ -8,6 +8,7 @@ The parts are measured one after the other, each alone; in training they overlap
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -21,17 +22,27 @@ from depthlib.sample import collate
 
 
 def measure(data: Rooms | Roads, batch: int, readers: int) -> dict[str, float]:
-    """Wall and processor seconds for the whole data set, read as training does, after some batches of warming up."""
+    """Wall and processor seconds for the whole data set, read as training does, after some batches of warming up.
+
+    ``waits_per_scene`` is how often a thread of this process gave way because it had to wait.
+    """
     warm, steps = readers + 1, len(data) // batch
     with Batches(data, batch, 1, 0, 0, 0, 1, data.device, readers) as feed:
         for step in range(warm):
             feed.take(step, warm - 1)
-        wall, busy = time.perf_counter(), time.process_time()
+        wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
         for step in range(warm, warm + steps):
             (samples, _), *_ = feed.take(step, warm + steps - 1)
         float(samples["depth"].sum())  # waits for a GPU
-        wall, busy = time.perf_counter() - wall, time.process_time() - busy
-    return {"per_second": steps * batch / wall, "wall_seconds": wall, "processor_seconds": busy}
+        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_SELF)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    waits = (after.ru_nvcsw - before.ru_nvcsw) / (steps * batch)
+    return {
+        "per_second": round(steps * batch / wall, 3),
+        "wall_seconds": round(wall, 3),
+        "processor_seconds": round(busy, 3),
+        "waits_per_scene": round(waits),
+    }
 
 
 def parts(data: Rooms | Roads, batch: int, compiled: bool) -> dict[str, float]:

@@ -121,7 +121,7 @@ print("found the same:", again["runs"] == found["runs"])
 # (*optimiser*). How do forward and backward compare? For a layer $y = Wx$ forward is one product. Backward is two of the same size:
 # from the gradient of $y$, call it $g$, come that of the weights, $g\,x^\top$, and that of the layer's input, $W^\top g$, for the layer before.
 # So backward should cost twice as much as forward; a little less, because nobody asks for the gradient of the picture, so
-# the first layer has only one. PyTorch counts while it computes:
+# the first layer has only one (it is so small a layer that this shows in the third digit). PyTorch counts while it computes:
 
 # %% tags=["nbval-check-output"]
 network = build_model("densedepth", encoder="mobilenet_v2", size=(96, 128))
@@ -133,7 +133,7 @@ with operation_counter() as forward:
 with operation_counter() as backward:
     reduce(*loss(output, *network.target(truth))).backward()
 ratio = backward.get_total_flops() / forward.get_total_flops()
-print(f"backward takes {ratio:.2f} times the work of forward")
+print(f"backward takes {ratio:.3f} times the work of forward")
 
 # %% [markdown]
 # Work is not yet time. `depthlib bench RECIPE` runs the real loop on the recipe's own data and times every part.
@@ -142,7 +142,7 @@ print(f"backward takes {ratio:.2f} times the work of forward")
 # twentieths of its weights in two fully connected layers.)
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for every recipe whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes that cost the same as one shown are left out. Right: milliseconds for one image."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
     """(label, images a second, {part: share}) of each phase."""
     rows = []
@@ -175,19 +175,19 @@ figure
 
 # %% [markdown]
 # - **The optimiser** shows in the step of the coarse network at full width, which has 70 million weights to move, and in the
-#   MobileNets, where clipping and the average of the weights are counted with it. It takes nothing in the fine network. What counts is how
-#   often a weight is used: one of DenseNet-169 at some 460 places of a picture, one of the coarse network at 21.
+#   MobileNets, where clipping and the average of the weights are counted with it. It takes nothing in the fine network. Moving a
+#   weight costs the same however often it was used, and computing costs once for each use: one of DenseNet-169 is used at some 460 places of a picture, one of the coarse network at 21.
 # - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes more, the narrow coarse networks hardly more than once:
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
 # - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, from the second epoch on, because a batch is a copy of bytes that are in
-#   memory already: colours travel as bytes and become floats where the network is.
+#   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes-reconstruction::recipes.superres-base.all.data_share::.1%`.)
 #
 # ## What each switch gains
 #
 # Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
-# switches; under the profile `cpu` all but the last two and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
+# switches; on a processor, under the profile `cpu`, all but the last two and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
 #
 # | switch | off | on, and why it may help |
 # |---|---|---|
@@ -197,14 +197,14 @@ figure
 # | `readers` | a step reads its own batch | threads read the next batches meanwhile |
 # | `resident` | every batch travels to the network's device | a sample that is kept in memory travels once and stays there; on for GPUs |
 # | `augment_on: device` | pictures are turned and scaled by the reading side | where the network is, all of a batch at once |
-# | `compile` | each operation by itself | neighbours melted into one program; off on processors, on for GPUs |
-# | `cuda_graphs` | Python starts every program on the GPU | they are recorded once and then started together; for GPUs with `compile`, off until it was measured |
+# | `compile` | each operation by itself | neighbours melted into one; off on processors, on for GPUs |
+# | `cuda_graphs` | Python starts each operation on the GPU | they are recorded once and then started together; for GPUs with `compile`, off until somebody has measured it |
 #
 # **Predict first.** Two networks: Eigen's, with 70 million weights and little work for each, and an encoder–decoder with few weights
 # and much work. For which will `fused` matter?
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others as the recipe has them (`compile` off); a bar left of the line is a loss. `all`: against every switch off. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others as the recipe has them (`compile` off); a bar left of the line is a loss. `all`: what the recipe has on against every switch off. `resident` and `cuda_graphs`, for GPUs, are not in it. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
 reports = [gallery.report(f"benchmarks/switches-{name}") for name in ("eigen-nyu", "densedepth-mobilenet-nyu")]
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True)
 names = list(reports[0]["switches"])
@@ -228,23 +228,23 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# All together make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
+# All that the recipe has on make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
 # encoder–decoder. One by one:
 #
 # - **bf16** is the best single switch for all three. The processor has units made for it: a large product runs at
 #   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio
-#   flatters bf16: the float32 product that it is compared with is slower than the float32 convolutions of the network.
+#   flatters bf16: the float32 product that it is compared with is slower than the float32 convolutions of Eigen's network, which reach {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.share_of_peak::.0%` of that "peak".
 # - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes faster and its backward pass does not.
 # - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
 #   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, and two running means, of the gradient and of its
 #   square) and writes three; for 70 million weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there
 #   are few weights there is nothing to gain.
-# - **compile** wins for the coarse network, loses a little for the fine one and much for the encoder–decoder: on a processor PyTorch's ready convolutions can be better than
-#   what the compiler writes. So it is off there. Never switch it on because it "should" help.
+# - **compile** wins for the coarse network, loses a little for the fine one and much for the encoder–decoder, most of it in the backward pass ({result}`benchmarks/switches-densedepth-mobilenet-nyu::phases.all.ms.backward::.0f` ms become {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.compile.phases.all.ms.backward::.0f`). Why, we
+#   have not found out. So it is off on processors. Never switch it on because it "should" help.
 # - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
 #   for files and servers, and for machines with more cores.
-# - **augment_on** gains something for the encoder–decoder and little for Eigen's networks. With only two cores, what a reading thread does it takes from the network, whose
-#   forward and backward become slower meanwhile.
+# - **augment_on** gains something for the encoder–decoder, and for Eigen's networks hardly more than noise. With only two cores, what a reading thread does it takes from the network, whose
+#   forward pass becomes slower meanwhile ({result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.forward::.0f` ms become {result}`benchmarks/switches-eigen-nyu::switches.augment_on.phases.coarse.ms.forward::.0f` in the coarse network).
 #
 # A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why these two reports were
 # measured {result}`benchmarks/switches-densedepth-mobilenet-nyu::rounds::d` and {result}`benchmarks/switches-eigen-nyu::rounds::d` times in turn.
@@ -374,7 +374,8 @@ for frozen in (True, False):
 # that every loss agree with the single process to $10^{-5}$; scores are shared among processes, too, and must agree exactly,
 # on a number of images that does not divide evenly.
 #
-# The commands. Nothing in a recipe changes; `batch` is the batch of all processes together.
+# The commands. Nothing in a recipe changes; `batch` is the batch of all processes together. The last of them is under test; for the first two, several GPUs
+# and several machines, the code is the same, and we had none to try them on.
 #
 # ```
 # accelerate launch --multi_gpu --num_processes 4 \
@@ -409,7 +410,7 @@ for name, options in {
 
 # %% [markdown]
 # A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
-# large and its steps are short. A DenseNet sends three fifths as much and computes thirteen times as long for an image, so the cable hardly
+# large and its steps are short. A DenseNet sends three fifths as much and has thirteen times the work for an image, so the cable hardly
 # matters, and within one machine it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
 # eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
 # to a point {cite}`goyal2017`. It is another experiment, with another result.
@@ -501,8 +502,8 @@ figure
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads (as bytes; [data sets](datasets) counted {result}`benchmarks/reading::samples_per_second.store::,.0f` with the bytes made into floats); a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
 # WebDataset's own reader. A training of Eigen's fine network on two cores asks
-# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for several thousand: only the store keeps
-# up, and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
+# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for thousands: only the store keeps
+# up (and the GPU's own memory, where the pictures fit it), and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
 # ## Machines that stop
 #
@@ -535,47 +536,62 @@ print("the same losses, bit for bit:", losses[0] == losses[1])
 
 # %%
 speeds = {label: speed for label, speed, _ in rows}
+price = 0.05  # an hour of two cores, in the currency of your bill: put in your own
 for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
     speed = speeds[f"eigen-nyu, {phase}"]
-    print(f"{phase:6s} {samples / speed / 3600:4.1f} h at {speed:.0f} images/s")
+    hours = samples / speed / 3600
+    print(f"{phase:6s} {hours:4.1f} h at {speed:.0f} images/s, {hours * price:.2f}")
 
 # %% [markdown]
-# Twenty hours, then, on two cores. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
+# Twenty hours, then, on two cores: it is the waiting that costs. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
 # profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
-# A data-centre GPU is another world. We had two of them for less than an hour each. On an {result}`benchmarks/eigen-nyu-gpu::device::s`, with batches of 256 and everything switched on, `depthlib bench`
+# A data-centre GPU is another world. We had two of them for less than an hour each. On an {result}`benchmarks/eigen-nyu-gpu::device::s`, with batches of 256 and all that the profile `gpu` switches on,
+#
+# ```
+# depthlib bench eigen-nyu --profile gpu -p phases.0.batch=256 -p phases.1.batch=256
+# ```
+#
 # saw there
 #
-# - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples in two and a half minutes;
+# - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples for the first would take two and a half minutes, its one and a half million for the second not quite three;
 # - a large matrix product run at {result}`benchmarks/eigen-nyu-gpu::peak_gflops.bf16::,d` GFLOP/s in bf16, of which the coarse network reached {result}`benchmarks/eigen-nyu-gpu::phases.coarse.share_of_peak::.0%` and the fine one {result}`benchmarks/eigen-nyu-gpu::phases.fine.share_of_peak::.0%`;
 # - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.1%` of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
 #
-# What holds back the rest is not arithmetic. Of the {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms that a coarse step spends in the network, the products would need not quite three at the
-# measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms for 256 pictures, most
-# of it small programs that are started one after the other. With batches of 32, as the paper has them, the starts weigh more: a step of the network alone made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s,
-# {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes there (which may round to 19 bits in convolutions, PyTorch's default; without that, {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`).
+# What holds back the rest is not arithmetic. A coarse step spends {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms in the network. Its products, {result}`benchmarks/eigen-nyu-gpu::phases.coarse.gflop_per_image::.1f` GFLOP for each of 256 pictures, would need not quite
+# three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
+# operation is a small program, a **kernel**, and Python has to start each of them, which takes some microseconds however little there is to compute. With batches of 32, as the paper has them, the starts weigh more: a step without data and augmentation
+# made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s there, {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes. (Plain code rounds float32 to 19 bits in convolutions, unless told not to; told so, it makes {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`.)
 #
-# **Predict first.** Rendered rooms cost nothing but computing. How many of them, at 240x320, can a GPU and sixteen cores make in a second, if two cores without one make {result}`benchmarks/scenes::rooms.per_second::.0f`?
+# ### Rendered rooms
 #
-# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads (of more pixels), read by the training's own threads, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. What held them back?
-# Not the rays: they are arithmetic, and a small program in Triton walks each tile's list of objects with its rays in registers. The rest can be timed on two cores, too:
+# They cost nothing but computing. On two cores, one room of 240 × 320 takes
 #
-# - To *invent* a room is Python, a hundred boxes placed one after the other: {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms on one core, however fast the GPU is. So the option `processes` of the data set `rooms` shares it
-#   among cores, and by that count fourteen of them could invent several times as many as we saw.
-# - Each finished room must then be taken over by the one process that feeds the GPU, and that cannot be shared: {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms. (The part which is *not* shared decides in
-#   the end; this is Amdahl's law.) That would still allow several thousand rooms a second.
-# - Light, colours and the camera are, for 64 rooms at once, more than a thousand small operations. Python starts each of them, one at a time, and each carries its numbers through the GPU's memory and back. This is the likely rest. Since our measurement they have become fewer, and the
-#   option `compile` melts them into a handful; `make gpu` measures with and without it. We have not had a GPU since.
+# - {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms of one core to *invent*: a hundred boxes placed one after the other, in Python. The data set's option `processes` shares this among cores;
+# - {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms to be taken over, still as a list of boxes and lamps, by the one process that goes on with it;
+# - {result}`benchmarks/scenes::rooms.milliseconds.rendering::.0f` ms to be *rendered*: to find what each ray meets, what light falls there, and what a camera makes of it.
 #
-# "One at a time" can be seen without a GPU. An interpreter of Python lets only one of its threads begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; many
-# short ones make the threads queue. Two threads of one process render {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second here, two processes {result}`benchmarks/scenes::rooms.per_second::.0f`.
+# **Predict first.** With a data-centre GPU and sixteen cores, suppose that rendering becomes a hundred times faster and fourteen processes invent. Which of the three is then the limit, and at how many rooms a second?
 #
-# Three seeds of `eigen-nyu` were trained on a GPU that other trainings shared, at {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and not at such speeds, and [chapter 8](eigen_experiments) shows what nine times the samples bought. Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
+# Inventing would allow 14 in {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms, if all cores were as fast together as one alone; taking over, one in {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms: both several thousand a second. So rendering is, with some two thousand. (If it cost nothing at all, the part that is not shared would decide in the end, taking
+# over: this is Amdahl's law.) We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second, and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads, which have more pixels, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. Its parts were not timed, and the code has changed since, so what follows is an argument and not a measurement. Rays should
+# not be what takes so long: the picture is cut into squares of 16 × 16 pixels, each with a list of the few objects that it can see, and one kernel (in Triton, a language for kernels that comes with PyTorch) walks through that list without
+# leaving the GPU's fastest memory. But light, colours and the camera were, for 64 rooms at once, more than a thousand kernels. Python starts them one at a time, and each carries its numbers through the GPU's memory and back. The process that starts them was never idle:
+# it used {result}`benchmarks/scenes-gpu::rooms.processor_seconds::.1f` seconds of processor time in {result}`benchmarks/scenes-gpu::rooms.wall_seconds::.1f` seconds. Since then they have become a fifth fewer, taking over costs half as much, and the option `compile` shall melt most of the kernels together. What that gains, `make gpu` will tell whoever has a GPU.
+#
+# "One at a time" can be seen without one. An interpreter of Python lets only one thread of a process begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; with many short ones the
+# threads queue, and every change of turn costs time, too. On the same two cores two threads make {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second, and have to wait for each other {result}`benchmarks/scenes::rooms.one_process.waits_per_scene::,d` times for each of them. Two *processes*, an interpreter each, make {result}`benchmarks/scenes::rooms.per_second::.0f`. (So without a GPU the option `processes` shares all of
+# the work, not only the inventing.)
+#
+# ### The rest of the plan
+#
+# Three seeds of `eigen-nyu` were trained on an {result}`eigen-nyu/gpu-0::device::s`, two other trainings beside each, with batches of 32: at {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and more, which cannot be compared with the figures above. [Chapter 8](eigen_experiments) shows what nine times the samples bought.
+# Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
 # It goes on where it was cut off:
 #
 # ```
 # make gpu             # all of it
-# make gpu MINUTES=9   # what fits; again, until it no longer ends with 75
+# make gpu MINUTES=9   # what fits; again, as long as it says that the same command goes on
 # ```
 #
 # ## Recap
@@ -666,7 +682,7 @@ print(check(solution))
 # five times as much as before: the optimiser's pass over the weights, activations, normalisation, augmentation. `fused` and
 # `compile`, which save journeys to memory, should gain more than here, and Eigen's coarse network, with its many weights for little work, should be
 # held back by its optimiser. `depthlib bench eigen-nyu --profile gpu --switches` prints the parts (without NYU, `eigen-rooms-wide` has the same network): if `optimiser` is not a larger share of the step than in
-# {numref}`fig-parts`, the argument is wrong.
+# {numref}`fig-parts`, the argument is wrong. But compare equal batches: the optimiser's pass costs the same for any. With batches of 256, as above, it took {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.optimiser::.1f` ms of a step that was eight times as large, which says nothing.
 # ```
 #
 # This was the last chapter. Now find something out yourself: the [capstone](capstone) says how.

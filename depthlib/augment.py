@@ -79,7 +79,7 @@ NAMED = {
 
 @dataclass(frozen=True)
 class Transform:
-    """The drawn parameters of a batch, one a sample: tensors [B] (colour [B, 3])."""
+    """The drawn parameters of a batch, one a sample: tensors [B] (colour [B, 3]). None: no sample is changed so."""
 
     scale: Tensor
     angle: Tensor  # radians
@@ -87,10 +87,10 @@ class Transform:
     left: Tensor
     flip: Tensor  # bool
     colour: Tensor
-    order: Tensor  # of the colour channels, int64 [B, 3]
-    inverse: Tensor  # bool
-    overlay: Tensor  # [B, 3]: the share of the map that is put before it, how much nearer, and over 0.5 upside down too
-    levels: Tensor  # 0 = as it is
+    order: Tensor | None = None  # of the colour channels, int64 [B, 3]
+    inverse: Tensor | None = None  # bool
+    overlay: Tensor | None = None  # [B, 3]: share of the map that is put before it, how much nearer, over 0.5 upside down too
+    levels: Tensor | None = None  # 0 = as it is
 
 
 def fixed(
@@ -107,8 +107,7 @@ def fixed(
     """
     one = torch.ones(count)
     return Transform(
-        scale * one, math.radians(degrees) * one, top * one, left * one, torch.full((count,), flip), torch.ones(count, 3),
-        torch.arange(3).expand(count, 3), torch.full((count,), False), torch.zeros(count, 3), torch.zeros(count),
+        scale * one, math.radians(degrees) * one, top * one, left * one, torch.full((count,), flip), torch.ones(count, 3)
     )  # fmt: skip
 
 
@@ -135,21 +134,29 @@ def draw(
             f"augmentation: images are {frame[0]}x{frame[1]}, smaller than the network's input {size[0]}x{size[1]} "
             "(height x width). Resize the data set: `data.size` in the recipe."
         )
-    u = uniform(keys(seed, epoch, indices, "augment"), 8, device)
-    shuffle = uniform(keys(seed, epoch, indices, "swap"), 4, device)
-    as_is = torch.arange(3, device=u.device).expand(len(u), 3)
-    order = torch.where((shuffle[:, :1] < augmentation.swap), shuffle[:, 1:].argsort(dim=1), as_is)
+    def drawn(purpose: str, count: int) -> Tensor:
+        return uniform(keys(seed, epoch, indices, purpose), count, device)
+
     a = augmentation
+    u = drawn("augment", 8)
     scale = a.scale[0] + u[:, 0] * (a.scale[1] - a.scale[0])
     angle = (2 * u[:, 1] - 1) * math.radians(a.rotation)
     place = u[:, 2:4] if a.translate else torch.full_like(u[:, 2:4], 0.5)
     top = place[:, 0] * (frame[0] * scale - size[0])
     left = place[:, 1] * (frame[1] * scale - size[1])
     colour = a.colour[0] + u[:, 5:8] * (a.colour[1] - a.colour[0])
-    inverse = uniform(keys(seed, epoch, indices, "inverse"), 1, device)[:, 0] < a.inverse
-    w = uniform(keys(seed, epoch, indices, "overlay"), 6, device)
-    overlay = torch.stack((torch.where(w[:, 0] < a.overlay, 0.1 + 0.4 * w[:, 1], 0.0), 0.4 + 0.5 * w[:, 2], w[:, 3]), 1)
-    levels = torch.where(w[:, 4] < a.levels, FEWEST * (MOST / FEWEST) ** w[:, 5], 0.0)
+    order = inverse = overlay = levels = None
+    if a.swap:
+        shuffle = drawn("swap", 4)
+        as_is = torch.arange(3, device=u.device).expand(len(u), 3)
+        order = torch.where((shuffle[:, :1] < a.swap), shuffle[:, 1:].argsort(dim=1), as_is)
+    if a.inverse:
+        inverse = drawn("inverse", 1)[:, 0] < a.inverse
+    if a.overlay or a.levels:
+        w = drawn("overlay", 6)
+        share = torch.where(w[:, 0] < a.overlay, 0.1 + 0.4 * w[:, 1], 0.0)
+        overlay = torch.stack((share, 0.4 + 0.5 * w[:, 2], w[:, 3]), 1)
+        levels = torch.where(w[:, 4] < a.levels, FEWEST * (MOST / FEWEST) ** w[:, 5], 0.0)
     return Transform(scale, angle, top, left, u[:, 4] < a.flip, colour, order, inverse, overlay, levels)
 
 
@@ -187,17 +194,19 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
     crop_pixels = torch.stack((u, v, torch.ones_like(u)), dim=-1)  # [h, w, 3]
     source = torch.einsum("bij,hwj->bhwi", matrix, crop_pixels)  # x, y in the original
     span = torch.tensor([width, height], dtype=source.dtype, device=source.device)
-    grid = (source * 2 + 1) / span - 1  # pixel centres, align_corners=False
+    grid = source.mul_(2).add_(1).div_(span).sub_(1)  # pixel centres, align_corners=False
     moved = F.grid_sample(rgb, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    moved = moved.gather(1, t.order[:, :, None, None].expand_as(moved))
-    moved = (moved * t.colour[:, :, None, None]).clamp(0, 1)
+    if t.order is not None:
+        moved = moved.gather(1, t.order[:, :, None, None].expand_as(moved))
+    moved = moved.mul_(t.colour[:, :, None, None]).clamp_(0, 1)
     scaled = F.grid_sample(depth, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     scaled = torch.where(valid(scaled), scaled / t.scale[:, None, None, None], 0.0)
-    if bool((t.overlay[:, 0] > 0).any()):
+    if t.overlay is not None:
         moved, scaled = _overlaid(moved, scaled, t.overlay)
-    turned = torch.where(valid(scaled), 1 / scaled, 0.0)
-    scaled = torch.where(t.inverse[:, None, None, None], turned, scaled)
-    if bool((t.levels > 0).any()):
+    if t.inverse is not None:
+        turned = torch.where(valid(scaled), 1 / scaled, 0.0)
+        scaled = torch.where(t.inverse[:, None, None, None], turned, scaled)
+    if t.levels is not None:
         step = scaled.amax((1, 2, 3), keepdim=True) / t.levels.clamp_min(1)[:, None, None, None]
         counted = torch.where(valid(scaled), (scaled / step.clamp_min(1e-12)).round().clamp_min(1) * step, 0.0)
         scaled = torch.where(t.levels[:, None, None, None] > 0, counted, scaled)

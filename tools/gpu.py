@@ -71,7 +71,8 @@ PLAN = (
     step("densenet169", "train-step-densenet169", needs=6),
     benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
               "--processes", "{cores}", "--readers", "{readers}", "{compiled}", needs=5),
-    benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
+    benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "{large}", needs=3),
+    benchmark("eigen-nyu-switches", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
     benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
               "-p", "model.options.weights=null", "--switches", needs=8),
     benchmark("shards", "benchmarks/shards.py", needs=3),
@@ -101,7 +102,8 @@ def filled(piece: Piece, profile: str, out: Path) -> list[str]:
         "scene_count": "4096" if gpu else "32", "scene_batch": "128" if gpu else "16", "readers": "4" if gpu else "1",
         "cores": str(max(1, (os.cpu_count() or 1) - (2 if gpu else 0))),
     }  # fmt: skip
-    only_on_gpu = {"{scenes}": SCENES_ON_GPU, "{compiled}": ("--compile",)}
+    large = ("-p", "phases.0.batch=256", "-p", "phases.1.batch=256")
+    only_on_gpu = {"{scenes}": SCENES_ON_GPU, "{compiled}": ("--compile",), "{large}": large}
     words: list[str] = []
     for word in piece.command:
         parts = (word,) if word not in only_on_gpu else only_on_gpu[word] if gpu else ()
