@@ -536,11 +536,12 @@ print("the same losses, bit for bit:", losses[0] == losses[1])
 
 # %%
 speeds = {label: speed for label, speed, _ in rows}
-price = 0.05  # an hour of two cores, in the currency of your bill: put in your own
+price = 0.05  # an hour of two cores: put in what you pay
 for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
     speed = speeds[f"eigen-nyu, {phase}"]
     hours = samples / speed / 3600
-    print(f"{phase:6s} {hours:4.1f} h at {speed:.0f} images/s, {hours * price:.2f}")
+    print(f"{phase:6s} {hours:4.1f} h at {speed:.0f} images/s", end=", ")
+    print(f"{hours * price:.2f} in all")
 
 # %% [markdown]
 # Twenty hours, then, on two cores: it is the waiting that costs. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
@@ -549,7 +550,8 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # A data-centre GPU is another world. We had two of them for less than an hour each. On an {result}`benchmarks/eigen-nyu-gpu::device::s`, with batches of 256 and all that the profile `gpu` switches on,
 #
 # ```
-# depthlib bench eigen-nyu --profile gpu -p phases.0.batch=256 -p phases.1.batch=256
+# depthlib bench eigen-nyu --profile gpu \
+#     -p phases.0.batch=256 -p phases.1.batch=256
 # ```
 #
 # saw there
@@ -573,7 +575,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 #
 # **Predict first.** With a data-centre GPU and sixteen cores, suppose that rendering becomes a hundred times faster and fourteen processes invent. Which of the three is then the limit, and at how many rooms a second?
 #
-# Inventing would allow 14 in {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms, if all cores were as fast together as one alone; taking over, one in {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms: both several thousand a second. So rendering is, with some two thousand. (If it cost nothing at all, the part that is not shared would decide in the end, taking
+# Inventing would allow 14 in {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms, if all cores were as fast together as one alone; taking over, one in {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms: both several thousand a second. So rendering is the limit, with some two thousand. (If it cost nothing at all, the part that is not shared would decide in the end, taking
 # over: this is Amdahl's law.) We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second, and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads, which have more pixels, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. Its parts were not timed, and the code has changed since, so what follows is an argument and not a measurement. Rays should
 # not be what takes so long: the picture is cut into squares of 16 × 16 pixels, each with a list of the few objects that it can see, and one kernel (in Triton, a language for kernels that comes with PyTorch) walks through that list without
 # leaving the GPU's fastest memory. But light, colours and the camera were, for 64 rooms at once, more than a thousand kernels. Python starts them one at a time, and each carries its numbers through the GPU's memory and back. The process that starts them was never idle:
