@@ -89,7 +89,9 @@ class Transform:
     colour: Tensor
     order: Tensor | None = None  # of the colour channels, int64 [B, 3]
     inverse: Tensor | None = None  # bool
-    overlay: Tensor | None = None  # [B, 3]: share of the map that is put before it, how much nearer, over 0.5 upside down too
+    overlay: Tensor | None = (
+        None  # [B, 3]: share of the map that is put before it, how much nearer, over 0.5 upside down too
+    )
     levels: Tensor | None = None  # 0 = as it is
 
 
@@ -134,6 +136,7 @@ def draw(
             f"augmentation: images are {frame[0]}x{frame[1]}, smaller than the network's input {size[0]}x{size[1]} "
             "(height x width). Resize the data set: `data.size` in the recipe."
         )
+
     def drawn(purpose: str, count: int) -> Tensor:
         return uniform(keys(seed, epoch, indices, purpose), count, device)
 

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import math
 import os
+import signal
 import subprocess
 import sys
 
@@ -307,8 +308,22 @@ def test_scenes_composed_by_many_processes_are_the_same():
             assert alone.keys() == made.keys()
             for key, value in alone.items():
                 assert torch.equal(value, made[key]) if isinstance(value, torch.Tensor) else value == made[key], key
-    with pytest.raises(DepthError, match="processes is 0"):
-        Rooms(3, processes=0)
+    for options, told in (({"processes": 0}, "processes is 0"), ({"processes": True}, "processes is True"), ({"processes": 10**5}, "from 1 to 256"),
+                          ({"compile": "yes"}, "compile is 'yes'; expected true or false"), ({"shadows": 0}, "shadows is 0")):  # fmt: skip
+        with pytest.raises(DepthError, match=told):
+            Rooms(3, **options)
+
+
+class Ended(Rooms):
+    """Whose processes are killed at their work."""
+
+    composer = staticmethod(lambda seed, indices: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_process_that_is_killed_is_one_sentence_and_the_next_scenes_are_made():
+    with pytest.raises(DepthError, match="rooms: one of 2 processes .* was ended from outside"):
+        Ended(4, size=(24, 32), processes=2).__getitems__(range(4))
+    assert len(Rooms(4, size=(24, 32), processes=2).__getitems__(range(4))) == 4
 
 
 INTERPRETED = """

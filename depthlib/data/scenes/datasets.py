@@ -6,6 +6,7 @@ import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
 from typing import Any, TypeVar, cast
 
@@ -27,6 +28,7 @@ from depthlib.sample import Sample, check_size
 VERSION = 1
 _PIECE = 16  # scenes that a process composes at once
 _FEW = 2  # scenes that a process makes whole at once
+MOST_PROCESSES = 256
 
 T = TypeVar("T")
 
@@ -73,8 +75,13 @@ class _Scenes(ABC):
         if not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise DepthError(f"{self.name}: seed is {seed!r}; expected a whole number from 0.")
         self.count, self.seed, self.size = count, seed, check_size(size, self.name)
-        if not isinstance(processes, int) or processes < 1:
-            raise DepthError(f"{self.name}: processes is {processes!r}; expected a whole number, 1 or more.")
+        if not isinstance(processes, int) or isinstance(processes, bool) or not 1 <= processes <= MOST_PROCESSES:
+            raise DepthError(
+                f"{self.name}: processes is {processes!r}; expected a whole number from 1 to {MOST_PROCESSES}."
+            )
+        switches = {"faults": faults, "shadows": shadows, "textures": textures, "compile": compile}
+        if wrong := [name for name, value in switches.items() if not isinstance(value, bool)]:
+            raise DepthError(f"{self.name}: {wrong[0]} is {switches[wrong[0]]!r}; expected true or false.")
         self.faults, self.device, self.processes = faults, _device(device, self.name), processes
         self.shadows, self.textures, self.compile = shadows, textures, compile
         self.name = self.kind + ("" if shadows else "-no-shadows") + ("" if textures else "-no-textures")
@@ -117,7 +124,13 @@ class _Scenes(ABC):
         alone = copy.copy(self)
         alone.processes, alone.device = 1, torch.device("cpu")
         pieces = [indices[i : i + each] for i in range(0, len(indices), each)]
-        return list(Parallel(self.processes)(delayed(work)(alone, piece) for piece in pieces))
+        try:
+            return list(Parallel(self.processes)(delayed(work)(alone, piece) for piece in pieces))
+        except BrokenProcessPool as error:
+            raise DepthError(
+                f"{self.name}: one of {self.processes} processes that made scenes was ended from outside, most often for want of "
+                "memory. Try a smaller data option processes."
+            ) from error
 
     @abstractmethod
     def K(self) -> Tensor:
