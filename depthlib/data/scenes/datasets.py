@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +30,8 @@ VERSION = 1
 _PIECE = 16  # scenes that a process composes at once
 _FEW = 2  # scenes that a process makes whole at once
 MOST_PROCESSES = 256
+# joblib has one pool for all, and waits for ever if it is resized while another thread uses it
+_ONE_POOL = threading.Lock()
 
 T = TypeVar("T")
 
@@ -125,7 +128,8 @@ class _Scenes(ABC):
         alone.processes, alone.device = 1, torch.device("cpu")
         pieces = [indices[i : i + each] for i in range(0, len(indices), each)]
         try:
-            return list(Parallel(self.processes)(delayed(work)(alone, piece) for piece in pieces))
+            with _ONE_POOL:
+                return list(Parallel(self.processes)(delayed(work)(alone, piece) for piece in pieces))
         except BrokenProcessPool as error:
             raise DepthError(
                 f"{self.name}: one of {self.processes} processes that made scenes was ended from outside, most often for want of "
