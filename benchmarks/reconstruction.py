@@ -16,7 +16,6 @@ import gc
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from depthlib.models import build_model
 from depthlib.observations import SmallDepth, SparseDepth
 from depthlib.reconstruction import complete, enlarge, quick
 from depthlib.sample import collate, valid
+from depthlib.timing import now
 
 LINEAR = "linear (SciPy)"
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,11 +45,9 @@ def times(call: Callable[[int], Any], repeats: int) -> list[float]:
     """Milliseconds of single calls, after two of warming up."""
     found = []
     for i in range(repeats + 2):
-        began = time.perf_counter()
+        began = now()
         call(i)
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        found.append(1000 * (time.perf_counter() - began))
+        found.append(1000 * (now() - began))
     return found[2:]
 
 

@@ -13,36 +13,35 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
 from _report import begin, finish, parser
 
 from depthlib.batches import Batches
 from depthlib.data.scenes import Roads, Rooms, render
 from depthlib.sample import collate
+from depthlib.timing import now
 
 
 def measure(data: Rooms | Roads, batch: int, readers: int) -> dict[str, float]:
-    """Wall and processor seconds for the whole data set, read as training does, after some batches of warming up.
-
-    ``waits_per_scene`` is how often a thread of this process gave way because it had to wait.
-    """
+    """Wall and processor seconds for the whole data set, read as training does, after some batches of warming up."""
     warm, steps = readers + 1, len(data) // batch
     with Batches(data, batch, 1, 0, 0, 0, 1, data.device, readers) as feed:
         for step in range(warm):
             feed.take(step, warm - 1)
-        wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+        wall, busy, waits = now(), time.process_time(), _waits()
         for step in range(warm, warm + steps):
-            (samples, _), *_ = feed.take(step, warm + steps - 1)
-        float(samples["depth"].sum())  # waits for a GPU
-        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_SELF)
-    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    waits = (after.ru_nvcsw - before.ru_nvcsw) / (steps * batch)
+            feed.take(step, warm + steps - 1)
+        wall, busy, waits = now() - wall, time.process_time() - busy, _waits() - waits
     return {
         "per_second": round(steps * batch / wall, 3),
         "wall_seconds": round(wall, 3),
         "processor_seconds": round(busy, 3),
-        "waits_per_scene": round(waits),
+        "waits_per_scene": round(waits / (steps * batch)),
     }
+
+
+def _waits() -> int:
+    """How often a thread of this process has given way because it had to wait."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 
 
 def parts(data: Rooms | Roads, batch: int, compiled: bool) -> dict[str, float]:
@@ -54,12 +53,10 @@ def parts(data: Rooms | Roads, batch: int, compiled: bool) -> dict[str, float]:
         """Wall and processor milliseconds a scene of something done for every batch: medians."""
         taken = []
         for number in (0, *range(len(batches))):
-            _wait(data.device)
-            wall, busy = time.perf_counter(), time.process_time()
+            wall, busy = now(), time.process_time()
             what(number)
-            _wait(data.device)
             scale = 1000 / len(batches[number])
-            taken.append((scale * (time.perf_counter() - wall), scale * (time.process_time() - busy)))
+            taken.append((scale * (now() - wall), scale * (time.process_time() - busy)))
         walls, busies = zip(*taken[1:], strict=True)  # the first time is for warming up
         return statistics.median(walls), statistics.median(busies)
 
@@ -76,11 +73,6 @@ def parts(data: Rooms | Roads, batch: int, compiled: bool) -> dict[str, float]:
     frame = render(scenes[0], K, None, *data.size)
     found["packing"] = timed(lambda i: collate(data.pack(batches[i], frame)))[0]
     return {part: round(took, 4) for part, took in found.items()}
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def main() -> None:

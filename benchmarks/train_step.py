@@ -3,16 +3,16 @@
 python benchmarks/train_step.py --networks eigen densenet121 --sizes 240x320 480x640 --batch 8 --json train_step.json
 
 Forward, backward and optimiser step. Ours: bf16 autocast, channels_last, a fused optimiser, and torch.compile with
---compile (the default on a GPU); there also ``recorded``, the same with CUDA graphs. On a GPU PyTorch lets convolutions in fp32 use TF32, so there the eager figure is taken with
-that and, as ``eager_exact``, without. The share of peak is that of a large
-matrix product in bf16, timed in the same run; the eager figure's share is of fp32's. Each figure has a process of
-its own, so that one's memory is not the other's. Weights are random: the speed does not depend on them.
+--compile (the default on a GPU); there also ``recorded``, the same with CUDA graphs. On a GPU PyTorch lets convolutions in
+fp32 use TF32, so there the eager figure is taken with that and, as ``eager_exact``, without. The share of peak is that of a
+large matrix product in bf16, timed in the same run; the eager figure's share is of fp32's. Each figure has a process of its
+own, so that one's memory is not the other's. Weights are random: the speed does not depend on them.
 """
 
 from __future__ import annotations
 
 import resource
-import time
+from functools import partial
 
 import torch
 from _report import begin, finish, parser
@@ -21,6 +21,7 @@ from depthlib.bench import alone, matrix_peak, operation_counter
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
+from depthlib.timing import now
 
 
 def make(network: str) -> DepthModel:
@@ -62,12 +63,10 @@ def measure(
     fast = torch.compile(model, mode="reduce-overhead" if recorded else None) if ours and compiled else model
     for _ in range(4 if recorded else 2 if compiled else 1):  # the counted step has already chosen the kernels
         step(fast)
-    _wait(device)
-    began = time.perf_counter()
+    began = now()
     for _ in range(steps):
         step(fast)
-    _wait(device)
-    seconds = (time.perf_counter() - began) / steps
+    seconds = (now() - began) / steps
     bytes_held = (
         torch.cuda.max_memory_allocated()
         if device == "cuda"
@@ -78,11 +77,6 @@ def measure(
         "memory_mb": round(bytes_held / 1e6),
         "gflop_per_image": round(counter.get_total_flops() / batch / 1e9, 2),
     }
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def main() -> None:
@@ -105,18 +99,17 @@ def main() -> None:
     for network in args.networks:
         for size in args.sizes[:1] if network == "eigen" else args.sizes:
             rows, columns = (int(n) for n in size.split("x"))
+            common = (args.steps, args.device, args.threads, args.compile)
             eager, ours = (
-                alone(measure, network, (rows, columns), args.batch, fast, args.steps, args.device, args.threads,
-                      args.compile)
-                for fast in (False, True)
-            )  # fmt: skip
+                alone(measure, network, (rows, columns), args.batch, fast, *common) for fast in (False, True)
+            )
             rows_of = {"eager_fp32_nchw": eager, "ours": ours}
             if args.device == "cuda":
-                common = (network, (rows, columns), args.batch)
-                rest = (args.steps, args.device, args.threads)
-                rows_of["eager_exact"] = alone(measure, *common, False, *rest, False, False)
+                exact = partial(measure, tf32=False)
+                rows_of["eager_exact"] = alone(exact, network, (rows, columns), args.batch, False, *common)
                 if args.compile:
-                    rows_of["recorded"] = alone(measure, *common, True, *rest, True, True, True)
+                    recorded = partial(measure, recorded=True)
+                    rows_of["recorded"] = alone(recorded, network, (rows, columns), args.batch, True, *common)
             for kind, found in rows_of.items():
                 done = found["images_per_second"] * found["gflop_per_image"]
                 peak = report["peak_gflops"]["fp32" if kind.startswith("eager") else "bf16"]

@@ -89,9 +89,7 @@ class Transform:
     colour: Tensor
     order: Tensor | None = None  # of the colour channels, int64 [B, 3]
     inverse: Tensor | None = None  # bool
-    overlay: Tensor | None = (
-        None  # [B, 3]: share of the map that is put before it, how much nearer, over 0.5 upside down too
-    )
+    overlay: Tensor | None = None  # [B, 3]: share of the map put before it, how much nearer, over 0.5 upside down too
     levels: Tensor | None = None  # 0 = as it is
 
 

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -26,7 +25,7 @@ from depthlib.observations import make_observation
 from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
 from depthlib.results import preflight
 from depthlib.sample import RGBD
-from depthlib.timing import PARTS, Stopwatch, device_name
+from depthlib.timing import PARTS, Stopwatch, device_name, now
 from depthlib.training import make_model, open_spec, peak_memory, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
@@ -264,18 +263,11 @@ def matrix_peak(threads: int, dtype: torch.dtype) -> float:
     a = torch.rand(n, n, device=device, dtype=dtype)
     best = 0.0
     for _ in range(4):
-        _wait()
-        began = time.perf_counter()
+        began = now()
         for _ in range(5):
             a @ a
-        _wait()
-        best = max(best, 5 * 2 * n**3 / (time.perf_counter() - began) / 1e9)
+        best = max(best, 5 * 2 * n**3 / (now() - began) / 1e9)
     return best
-
-
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -13,11 +13,21 @@ import torch
 PARTS = ("data", "augment", "forward", "backward", "optimiser", "rest")
 
 
+def now() -> float:
+    """Seconds on a clock, once a GPU has done what it was told: there, work is only queued when a line of Python returns.
+
+    >>> now() <= now()
+    True
+    """
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 class Stopwatch:
     """Seconds of each part of each step.
 
-    On a GPU, work is only queued when a line of Python returns; so every lap waits until the device is done, which costs a
-    little of the overlap that an unwatched run has.
+    Every lap waits until a GPU is done, which costs a little of the overlap that an unwatched run has.
 
     >>> watch = Stopwatch()
     >>> watch.begin()
@@ -33,18 +43,13 @@ class Stopwatch:
     def begin(self) -> None:
         """A new step."""
         self.steps.append(dict.fromkeys(PARTS, 0.0))
-        self._last = self._now()
+        self._last = now()
 
     def lap(self, part: str) -> None:
         """What passed since the last lap was ``part``."""
-        now = self._now()
-        self.steps[-1][part] += now - self._last
-        self._last = now
-
-    def _now(self) -> float:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter()
+        here = now()
+        self.steps[-1][part] += here - self._last
+        self._last = here
 
 
 class Unwatched:

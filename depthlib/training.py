@@ -189,6 +189,7 @@ def train(
             or a loss that is not finite (names the step and the samples, and saves the batch).
         Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
     """
+    stopping = Stopping(minutes)
     folder = writable_folder(out, "Choose another folder with --out.")
     try:
         # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
@@ -226,7 +227,7 @@ def train(
     if accelerator.is_main_process:
         (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
     shared = list(opened)  # phases that train on the same data share what it keeps in memory
-    with Stopping(minutes) as stopping:
+    with stopping:
         for number, phase in enumerate(recipe.phases):
             if number < at_phase:
                 continue

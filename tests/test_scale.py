@@ -148,7 +148,8 @@ def test_minutes_that_are_over_leave_a_run_to_go_on_with(tiny_recipe, tmp_path):
     assert [h["loss"] for h in cut.history] == [h["loss"] for h in whole.history]
     for minutes in (0, -1, float("nan")):
         with pytest.raises(DepthError, match="expected a number above 0"):
-            train(recipe, tmp_path / "whole", minutes=minutes)
+            train(recipe, tmp_path / "never", minutes=minutes)
+    assert not (tmp_path / "never").exists()
 
 
 def test_sigterm_saves_the_step_and_says_try_again(tiny_recipe, tmp_path):

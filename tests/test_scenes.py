@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from depthlib import camera, randomness
+from depthlib.data import open_dataset
 from depthlib.data.scenes import (
     Roads,
     Rooms,
@@ -308,10 +309,53 @@ def test_scenes_composed_by_many_processes_are_the_same():
             assert alone.keys() == made.keys()
             for key, value in alone.items():
                 assert torch.equal(value, made[key]) if isinstance(value, torch.Tensor) else value == made[key], key
-    for options, told in (({"processes": 0}, "processes is 0"), ({"processes": True}, "processes is True"), ({"processes": 10**5}, "from 1 to 256"),
-                          ({"compile": "yes"}, "compile is 'yes'; expected true or false"), ({"shadows": 0}, "shadows is 0")):  # fmt: skip
-        with pytest.raises(DepthError, match=told):
-            Rooms(3, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"processes": 0}, "processes is 0; expected a whole number, 1 to 256"),
+        ({"processes": True}, "processes is True"),
+        ({"processes": 10**5}, "processes is 100000"),
+        ({"count": True}, "count is True"),
+        ({"seed": 3.5}, "seed is 3.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"compile": "yes"}, "compile is 'yes'; expected true or false"),
+        ({"shadows": 0}, "shadows is 0"),
+        ({"device": "meta"}, "device 'meta' is not there"),
+        ({"device": None}, "device 'None' is not there"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told_as_it_was_given(options: dict, told: str):
+    with pytest.raises(DepthError, match=told):
+        open_dataset("rooms", **{"count": 3, **options})
+
+
+def test_an_index_is_a_whole_number():
+    data = Rooms(9, size=(24, 32))
+    assert data[torch.tensor(4)]["name"] == data[4]["name"]
+    with pytest.raises(TypeError):
+        data[1.7]
+
+
+AT_ONCE = """
+import threading
+from depthlib.data.scenes import Roads, Rooms
+if __name__ == "__main__":
+    sets = Rooms(9, size=(24, 32), processes=2), Roads(9, size=(24, 80), processes=3)
+    threads = [threading.Thread(target=lambda d=d: [d.__getitems__(range(8)) for _ in range(4)]) for d in sets * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_data_sets_with_different_processes_are_read_at_once(tmp_path):
+    """In a process of its own, which can be ended if they wait for each other."""
+    (tmp_path / "at_once.py").write_text(AT_ONCE)
+    done = subprocess.run([sys.executable, str(tmp_path / "at_once.py")], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and "resize" not in done.stderr, done.stderr
 
 
 class Ended(Rooms):

@@ -129,7 +129,9 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
             raise DepthError(f"{name}: split is {split!r}; expected one of {', '.join(seeds)}.")
         options = {"count": 1000, **options}
         # three disjoint streams of scenes for every seed
-        options["seed"] = 3 * options.get("seed", 0) + seeds[split]
+        seed = options.get("seed", 0)
+        if type(seed) is int and seed >= 0:  # what else it may be is told as it was given
+            options["seed"] = 3 * seed + seeds[split]
         if size is not None:
             options["size"] = size
         return Rooms(**options) if name == "rooms" else Roads(**options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
+import operator
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ from depthlib.sample import Sample, check_size
 
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
-_PIECE = 16  # scenes that a process composes at once
+_PIECE = 16  # scenes that a process composes at once, at most
 _FEW = 2  # scenes that a process makes whole at once
 MOST_PROCESSES = 256
 # joblib has one pool for all, and waits for ever if it is resized while another thread uses it
@@ -39,8 +41,8 @@ T = TypeVar("T")
 def _device(name: str | torch.device, source: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()  # devices without numbers are none to draw on
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise DepthError(
             f"{source}: device {str(name)!r} is not there ({reason}). `depthlib doctor` lists those that are."
@@ -73,15 +75,12 @@ class _Scenes(ABC):
         self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int,
         shadows: bool, textures: bool, compile: bool,
     ) -> None:  # fmt: skip
-        if not isinstance(count, int) or count < 1:
-            raise DepthError(f"{self.name}: count is {count!r}; expected a whole number of scenes, 1 or more.")
-        if not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise DepthError(f"{self.name}: seed is {seed!r}; expected a whole number from 0.")
+        for option, value, low, high in (
+            ("count", count, 1, 2**62), ("seed", seed, 0, 2**63 - 1), ("processes", processes, 1, MOST_PROCESSES)
+        ):  # fmt: skip
+            if type(value) is not int or not low <= value <= high:
+                raise DepthError(f"{self.name}: {option} is {value!r}; expected a whole number, {low} to {high}.")
         self.count, self.seed, self.size = count, seed, check_size(size, self.name)
-        if not isinstance(processes, int) or isinstance(processes, bool) or not 1 <= processes <= MOST_PROCESSES:
-            raise DepthError(
-                f"{self.name}: processes is {processes!r}; expected a whole number from 1 to {MOST_PROCESSES}."
-            )
         switches = {"faults": faults, "shadows": shadows, "textures": textures, "compile": compile}
         if wrong := [name for name, value in switches.items() if not isinstance(value, bool)]:
             raise DepthError(f"{self.name}: {wrong[0]} is {switches[wrong[0]]!r}; expected true or false.")
@@ -100,7 +99,7 @@ class _Scenes(ABC):
         for i in indices:
             if not -self.count <= i < self.count:
                 raise IndexError(f"{self.name}: index {i} of a data set of {self.count}")
-            wanted.append(int(i) % self.count)
+            wanted.append(operator.index(i) % self.count)
         if not wanted:
             return []
         if self.processes > 1 and self.device.type == "cpu" and len(wanted) > 1:
@@ -119,7 +118,7 @@ class _Scenes(ABC):
         """The scenes behind some samples, to look at from elsewhere."""
         if self.processes == 1 or len(indices) <= _PIECE:
             return self.composer(self.seed, indices).to(self.device)
-        found = self._shared(_composed, indices, _PIECE)
+        found = self._shared(_composed, indices, min(_PIECE, math.ceil(len(indices) / self.processes)))
         return joined([Scene(*map(torch.from_numpy, arrays)) for arrays in found]).to(self.device)
 
     def _shared(self, work: Callable[[_Scenes, Sequence[int]], T], indices: Sequence[int], each: int) -> list[T]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from depthlib.data.scenes.kept import kept
 from depthlib.data.scenes.materials import noise
 from depthlib.data.scenes.scene import EMPTY, Scene
 from depthlib.data.scenes.surface import Surface
@@ -33,8 +33,8 @@ class ShadowRays(NamedTuple):
     near: Tensor
 
 
-@lru_cache(maxsize=8)
-def _pattern(device: str) -> tuple[Tensor, Tensor]:
+@kept
+def pattern(device: str) -> tuple[Tensor, Tensor]:
     """Per light sample of a tile, repeating every 4x4: place on an area light [2, 64], point on a sphere [3, 64]."""
     order = torch.tensor([0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5]).reshape(4, 4)
     k = order.repeat(TILE // 8, TILE // 8).flatten()
@@ -44,12 +44,6 @@ def _pattern(device: str) -> tuple[Tensor, Tensor]:
     ring = (1 - height * height).sqrt()
     sphere = torch.stack((ring * angle.cos(), height, ring * angle.sin()))
     return area.to(device), (sphere * 0.97).to(device)
-
-
-@torch.compiler.assume_constant_result
-def pattern(device: str) -> tuple[Tensor, Tensor]:
-    """The pattern, kept for a device; a compiled renderer takes it for a constant."""
-    return _pattern(device)
 
 
 def falling(tiles: Tiles, scene: Scene, at: Surface, sunny: bool) -> list[Tensor]:

@@ -6,13 +6,13 @@ a stretched fractal noise, laid out in cells (planks, tiles, bricks, stripes, bo
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from depthlib import randomness
+from depthlib.data.scenes.kept import kept
 
 Colour = tuple[float, float, float]
 
@@ -45,8 +45,8 @@ class Material:
 _TABLE = 256
 
 
-@lru_cache(maxsize=4)
-def _noise_table(device: str) -> Tensor:
+@kept
+def noise_table(device: str) -> Tensor:
     """Two channels of tileable fractal noise around 0, [1, 2, 257, 257]; fixed for all scenes."""
     total = torch.zeros(1, 2, _TABLE, _TABLE)
     for octave, cells in enumerate((8, 16, 32, 64, 128)):
@@ -58,12 +58,6 @@ def _noise_table(device: str) -> Tensor:
         total += up[:, :, edge:-edge, edge:-edge] * 0.62**octave
     total = total / total.std(dim=(2, 3), keepdim=True)
     return torch.nn.functional.pad(total, (0, 1, 0, 1), mode="circular").to(device)
-
-
-@torch.compiler.assume_constant_result
-def noise_table(device: str) -> Tensor:
-    """The table, kept for a device; a compiled renderer takes it for a constant."""
-    return _noise_table(device)
 
 
 def _fraction(x: Tensor) -> Tensor:

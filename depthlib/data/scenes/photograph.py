@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from depthlib import camera, randomness
+from depthlib.data.scenes.kept import kept
 
 _GRAIN = 512
 
 
-@lru_cache(maxsize=4)
-def _grain(device: str) -> Tensor:
+@kept
+def grain(device: str) -> Tensor:
     """A tile of Gaussian noise, [3, 512, 512], of which every picture takes its own part."""
     u = randomness.uniform(randomness.keys(0, 0, range(6), "grain"), _GRAIN * _GRAIN).reshape(2, 3, _GRAIN, _GRAIN)
     return ((-2 * (1 - u[0]).log()).sqrt() * (2 * math.pi * u[1]).cos()).to(device)
-
-
-@torch.compiler.assume_constant_result
-def grain(device: str) -> Tensor:
-    """The tile, kept for a device; a compiled renderer takes it for a constant."""
-    return _grain(device)
 
 
 def photograph(radiance: Tensor, look: Tensor, sensor: bool) -> Tensor:

@@ -86,9 +86,7 @@ def candidates(mask: Tensor, base: Tensor) -> tuple[Tensor, Tensor, list[tuple[i
 def _listed(numbers: Tensor, table: Tensor) -> Tensor:
     """The numbers of listed primitives, [T, most] → [16, T, most, 1]; where a list has ended, of one that no ray meets."""
     nothing = numbers.new_zeros(1, numbers.shape[1])
-    nothing[:, 9:12] = (
-        2.0  # outside, whichever way: with a direction of 0, where it would enter and leave is not a number
-    )
+    nothing[:, 9:12] = 2.0  # a ray outside, with a direction of 0: where it would enter and leave is not a number
     return torch.cat((numbers, nothing))[table].permute(2, 0, 1).unsqueeze(-1)
 
 

@@ -6,7 +6,7 @@ World frame: x to the right, y **down**, z forward, metres; the floor is y = 0 a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -85,20 +85,7 @@ class Scene:
         """
         if not s > 0:
             raise DepthError(f"scale is {s}; expected a number above 0.")
-        pose, portal, lights = self.pose.clone(), self.portal.clone(), self.lights.clone()
-        pose[:, :3, 3] *= s
-        portal[:, :9] *= s
-        lights[:, :, :9] *= s
-        lights[:, :, 9:12] *= s * s  # inverse square law
-        return replace(
-            self,
-            centre=self.centre * s,
-            half=self.half * s,
-            pose=pose,
-            portal=portal,
-            lights=lights,
-            scale=self.scale * s,
-        )
+        return self._changed(torch.mul, torch.full_like(self.scale, s))
 
     def unscaled(self) -> Scene:
         """The scenes in the metres that they were composed in; undoes :meth:`scaled` to rounding.
@@ -108,20 +95,24 @@ class Scene:
         >>> torch.equal(room.scaled(2.0).unscaled().half, room.half)
         True
         """
-        s = self.scale[:, None]
+        return self._changed(torch.div, self.scale)
+
+    def _changed(self, by: Callable[[Tensor, Tensor], Tensor], s: Tensor) -> Scene:
+        """Every length times or by s [B]."""
+        s = s[:, None]
         pose, portal, lights = self.pose.clone(), self.portal.clone(), self.lights.clone()
-        pose[:, :3, 3] /= s
-        portal[:, :9] /= s
-        lights[:, :, :9] /= s[:, None]
-        lights[:, :, 9:12] /= (s * s)[:, None]
+        pose[:, :3, 3] = by(pose[:, :3, 3], s)
+        portal[:, :9] = by(portal[:, :9], s)
+        lights[:, :, :9] = by(lights[:, :, :9], s[:, None])
+        lights[:, :, 9:12] = by(lights[:, :, 9:12], (s * s)[:, None])  # inverse square law
         return replace(
             self,
-            centre=self.centre / s[:, None],
-            half=self.half / s[:, None],
+            centre=by(self.centre, s[:, None]),
+            half=by(self.half, s[:, None]),
             pose=pose,
             portal=portal,
             lights=lights,
-            scale=torch.ones_like(self.scale),
+            scale=by(self.scale, s[:, 0]),
         )
 
     def trimmed(self, primitives: int, lights: int) -> Scene:
