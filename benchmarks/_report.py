@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from depthlib.timing import processor_name
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -24,7 +25,7 @@ def begin(args: argparse.Namespace) -> dict[str, Any]:
     """Set the threads; the part of the report that is known before measuring."""
     torch.set_num_threads(args.threads)
     return {
-        "threads": args.threads, "torch": torch.__version__, "machine": platform.processor() or platform.machine(),
+        "threads": args.threads, "torch": torch.__version__, "machine": processor_name(),
         **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}), "load_before": round(os.getloadavg()[0], 2),
     }  # fmt: skip
 

@@ -213,9 +213,9 @@ print("the same points:", torch.allclose(mirror_points, wanted, atol=1e-4))
 # first wall comes from 3 m to 2 m, and what was at 6 m comes to 5 m, where the division says 4 m. **Of surfaces that face the
 # camera, those at one distance only are right.**
 #
-# Other surfaces fare better. A plane $a X + b Y + c Z = 1$ has $1/Z = a x + b y + c$ at the pixel $(x, y)$ (in units of $f$). After the
-# division, at the new pixel $(x', y') = (s x, s y)$, the pair says $1/Z' = a x' + b y' + s\,c$. After the walk it is
-# $(a x' + b y' + c) / (1 - c\,w)$. For $c = 0$, a plane that runs *along* the axis, both are $a x' + b y'$, whatever the distance: the floor under a
+# Other surfaces fare better. From here on pixels are counted in units of $f$: $x = X/Z$, $y = Y/Z$. A plane $a X + b Y + c Z = 1$ has $1/Z = a x + b y + c$ at the pixel $(x, y)$. After the
+# division, at the new pixel $(x', y') = (s x, s y)$, the pair says $1/Z' = a x' + b y' + s\,c$. After the walk every point has $Z = Z' + w$, so the plane is $a X + b Y + c Z' = 1 - c\,w$,
+# and divided by $Z'$ this is $1/Z' = (a x' + b y' + c) / (1 - c\,w)$ at the pixel $(x', y')$ where the point is now seen. For $c = 0$, a plane that runs *along* the axis, both are $a x' + b y'$, whatever the distance: the floor under a
 # level camera, and the walls at its sides, are right everywhere. What is wrong is what faces the camera, or slants.
 #
 # How far off is it in rooms? We let the camera walk for the median depth of each, and try several $s$. Before you look:
@@ -273,7 +273,7 @@ plots.error_map(large["depth"][0], closer[0], title="scaled against walked")
 # library's $K$ follows the enlargement, so with the pair's own $K$ it is a dolls' house; with the old lens, which a network
 # that is told nothing may well assume, it is a squeezed world. Let us look at all of them from above.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four floor plans of one room: the original with the part that is still seen in colour, the room after a walk, the squeezed room with a corner that is no longer square, and the same room at two thirds of its size with a square corner."}, "figure": {"name": "fig-plan", "caption": "One room from above, the camera below the frame at 0 m, looking up. First: as it is; in grey, what the enlargement cuts off. Then what the pair enlarged by 1.5 is compared with, and what it says: the same width at two thirds of the depth with the old lens; two thirds of both with its own."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four floor plans of one room: the original with the part that is still seen in colour, the room after a walk, the squeezed room with a corner that is no longer square, and the same room at two thirds of its size with a square corner."}, "figure": {"name": "fig-plan", "caption": "Floor plans of one room. The camera stands at $z = 0$, below the frame, and looks towards the top of the page; yellow is near, dark is far. First: as it is; in grey, what the enlargement cuts off. Then what the pair enlarged by 1.5 is compared with, and what it says: the same width at two thirds of the depth with the old lens; two thirds of both with its own."}}
 s = scales[-1]
 rows, columns = (torch.arange(n) for n in (HEIGHT, WIDTH))
 stays = ((rows - K[1, 2]).abs() < HEIGHT / 2 / s)[:, None] & ((columns - K[0, 2]).abs() < WIDTH / 2 / s)
@@ -304,7 +304,7 @@ figure
 #
 # ## The six measured cases
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of the median and 95th percentile of the log ratio for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Bars that end left of the dotted line are resampling only; the cut is exact, and its bar ends at the edge of the axis."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars of the median and 95th percentile of the log ratio for six cases on a logarithmic axis; three lie at the floor of a thousandth or below, three well above."}, "figure": {"caption": "How far each changed pair is from a camera that is really there. Bar: median. Dot: one pixel in twenty is worse. Dotted: one and a half times the median of the turn by 5°, which is resampling and nothing else; so are other bars that end left of it; the cut is exact, and its bar ends at the edge of the axis."}}
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
 names = list(table)[::-1]
 middle_error, worst = torch.stack([table[name] for name in names]).clamp_min(1e-5).T

@@ -150,7 +150,7 @@ print("output:", GEOMETRIES["nyu"].output == (55, 74))
 # | after layers 1 and 2 | not mentioned | *local response normalisation* {cite:p}`krizhevsky2012`: each value is divided by a measure of how strong its neighbours in the nearby channels are; it has no weights |
 # | before layer 6 | not mentioned | *features*, the numbers that layer 5 puts out, are multiplied by 0.01 |
 # | input | not mentioned | colours from 0 to 255, minus 128 |
-# | output | log depth | log depth in units of 0.45723134, its standard deviation over the training set |
+# | output | log depth | log depth in units of 0.45723134, its standard deviation over the training set; here the last line of the network multiplies by it, so that log metres come out |
 #
 # You can settle the first row with nothing but {eq}`conv-size`. Replace the pooling and see whether the published sizes
 # come out.
@@ -203,9 +203,8 @@ figure
 # The smallest map is that of layer 5, yet it still holds 6 · 8 · 256 = 12 288 numbers. The narrowest place before the
 # output is layer 6: 4096 numbers, in no spatial order at all. From these the output is drawn *larger* again, 55×74, with no
 # upsampling by rule: each output pixel is its own weighted sum of the 4096, so the network draws every room out of 4096
-# fixed pictures. That is hardly a bottleneck for drawing: behind ReLU a picture can only be added and never subtracted, but 4096 of them
-# still draw a great many maps of 55 · 74 = 4070 pixels.
-# What is scarce is the knowledge of *where*: all of it comes through a map of 6×8.
+# fixed pictures. In numbers that is not scarce, for the map has only 55 · 74 = 4070 of them.
+# What is scarce is the knowledge of *where*: all of it comes through the 6×8 places of layer 5.
 #
 # ## Where the parameters are
 #
@@ -271,7 +270,7 @@ for name, kind in one_by_one.items():
 # **Predict first.** *Scale 1.5* divides depth by 1.5. Will the printed range shrink by exactly that factor?
 
 
-# %% mystnb={"image": {"alt": "Six versions of one rendered room, each above its depth map: centre crop, scaled by one and a half, rotated, recoloured, mirrored, and all at once."}, "figure": {"caption": "One rendered room under each transform alone, and under all at once. Under each its depth in metres, one scale for all; grey is missing."}}
+# %% mystnb={"image": {"alt": "Six versions of one rendered room, each above its depth map: centre crop, scaled by one and a half, rotated, recoloured, mirrored, and all at once."}, "figure": {"caption": "One rendered room under each transform alone, and under all at once. Under each its depth in metres, one scale for all; hatched is missing."}}
 sheet = []
 for name, batch in made.items():
     sheet.append({"name": name, "rgb": batch["rgb"][0], "depth": batch["depth"][0]})
@@ -377,7 +376,7 @@ d = (y / test["depth"])[y > 0].log()
 print(f"median of d on {len(unseen)} unseen rooms: {d.median():+.3f}")
 
 # %% [markdown]
-# Without bias this number is 0. If the division by $s$ alone were at work, it would be minus the {eq}`mean-log-s`. Two things make the
+# Without bias this number is 0. If the division by $s$ alone were at work, it would be minus the value of {eq}`mean-log-s`. Two things make the
 # number that you see. One is the depth that the network started at: its last bias is log 2.5 m, and a few steps
 # do not take it far from there. The other is the division by $s$, which takes over once the start is forgotten. With
 # much more training a network can learn to read $s$ from the picture, from blur and from the apparent size of things, and
@@ -543,7 +542,8 @@ for name, group in groups.items():
 # Rendered rooms are a place to learn. The question of the paper is NYU Depth v2 {cite}`silberman2012`. These networks
 # have the paper's full width. One starts from random weights, one from a training on rendered rooms; both then see the
 # 795 labelled training images, the second for about half as many samples, and are scored on the 654 test images under the
-# protocol `eigen14`: only a centred rectangle, chosen so that the mean depth image has the paper's figures, and one mean over all pixels of all images. SqRel
+# protocol `eigen14`. It scores the pixels of a rectangle in the middle of the picture. Which one, the paper does not say; we
+# took the one in which the mean depth image gets the figures that the paper prints for it (see [evaluation](evaluation)). All pixels of all images go into one mean. SqRel
 # is the mean of $(y_i - y_i^*)^2 / y_i^*$, RMSE log the root of the mean of $d_i^2$. This page does not need the data: it quotes `results/eigen-nyu/cpu-0.json` and
 # `results/eigen-nyu-from-rooms/cpu-0.json`, one seed each.
 #
@@ -560,18 +560,18 @@ for name, group in groups.items():
 #
 # Higher is better in the first three rows, lower in the others. Is the network that started from random weights better
 # than the mean depth image, which never looked at a picture? Draw 654 of the images with replacement, many times, and compare the two on
-# each draw. The scale-invariant error, which no wrong scale can flatter or spoil, changes by
+# each draw. Differences are network minus mean image, so an error that falls is negative. The scale-invariant error, which no wrong scale can flatter or spoil, changes by
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.scale_invariant_rmse.value::+.3f`, with a 95 % interval from
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.scale_invariant_rmse.low::+.3f` to
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.scale_invariant_rmse.high::+.3f`. AbsRel changes by
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.abs_rel.value::+.3f`, and the share δ < 1.25 by
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.value::+.3f`, from
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.low::+.3f` to
-# {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.high::+.3f`. No interval contains zero: it looks at the
+# {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.high::+.3f`. Neither interval contains zero: it looks at the
 # pictures. (Beware of AbsRel alone. It charges a prediction that is too near less than one that is too far, and early in
 # training these networks err on the near side.)
 #
-# Now the two first weights. With about half the samples of photographs, the network that had seen rooms comes close to
+# Now compare the two beginnings. With about half the samples of photographs, the network that had seen rooms comes close to
 # the one that started from nothing. It does not overtake it: one seed each, and no run of equal length, so all that can
 # be said is that rooms save time on photographs here. Both fall short of what more samples give: see below.
 #

@@ -15,7 +15,7 @@
 # **What you will be able to do**
 #
 # - open any of a dozen data sets, or your own folder, with one line, and know that the numbers are metres;
-# - recognise the traps of each: units, byte order, holes, clocks, two lenses, 8 bits;
+# - recognise the traps of each: units, the order of bytes and axes, holes, clocks, two lenses, 8 bits;
 # - explain where a depth camera is blind, and what filling its holes invents;
 # - prepare a large set once, so that reading never holds up a training.
 #
@@ -68,8 +68,8 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 
 # %% [markdown]
 # `depth` is in metres along the optical axis, and **0 means missing**. `K` is the camera; `index` is the sample's number, from which all
-# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. The one exception
-# is `middlebury_disparity`, which has no metres to give: there, depth is missing everywhere. `depthlib data list` says which sets are on
+# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. The one exception to metres
+# is `middlebury_disparity`, which has none to give: there, depth is missing everywhere. `depthlib data list` says which sets are on
 # your machine, `depthlib data fetch NAME` downloads most of the others, and `depthlib data info NAME` says what it needs and under which terms.
 #
 # What are they? **NYU Depth v2** is the indoor set of this field: rooms filmed with a Kinect, a camera that also measures depth. From the films
@@ -93,7 +93,11 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # | `middlebury_disparity` | projected patterns, labels | 8-bit disparity | has no metres at all |
 # | `motorcycle` | as `middlebury` | comes with scikit-image | one scene |
 # | `rooms`, `roads` | rendered here | nothing | not photographs |
-# | `folder`, `store` | you | your pairs | yours to find |
+# | `folder`, `disparities` | you | your pairs, with depths or disparities | yours to find |
+# | `store`, `shards` | as what they were made of | see [read once](read-once) | none: checked when they are written |
+#
+# *Axes transposed*: rows and columns have changed places. *Bytes swapped*: of a number of 16 bits the two bytes come in the other order, so that 1 is read as 256.
+# The *white rim*, a few pixels of no colour around each picture, was there before any network: it is no wall.
 #
 # ## How far away is the world?
 #
@@ -138,7 +142,7 @@ for name in ("NYU, nine pictures", "roads"):
 #
 # ## Where a depth camera is blind
 #
-# A Kinect throws a pattern of dots and looks from beside for where they land. Before the next figure: name three places in a room
+# A Kinect throws a pattern of dots and looks from beside for where they land: it compares a small window of its picture with the pattern, and finds how far that part has moved. Before the next figure: name three places in a room
 # where that cannot work.
 
 # %% mystnb={"image": {"alt": "Two rendered rooms, each as picture and as depth from a structured-light camera. Thin hatched holes rim every object, and patches lie on the window, on glossy fronts and on the floor."}, "figure": {"caption": "Two rendered rooms as a structured-light camera would measure them (a model of its faults, not a recording). Hatched: no depth."}}
@@ -174,8 +178,8 @@ print(f"of the pixels with a depth, the laser has {hit / there:.0%}")
 # ## What a number in a file is worth
 #
 # Every format rounds. The next figure shows how far apart two neighbouring values are, in metres, at each depth. The raw
-# Kinect stores a number $v$ of 11 bits. It is a disparity counted backwards: $1092.5 - v$ is how far a dot has moved, in eighths
-# of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with the Kinect's $f$ of 583 pixels, the 7.5 cm between its projector and its camera, and the eighths: $8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres:
+# Kinect stores a number $v$ of 11 bits. It is a disparity counted backwards: $1092.5 - v$ is how far a dot has moved from where it would be if it fell
+# infinitely far away, in eighths of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with the Kinect's $f$ of 583 pixels, the 7.5 cm between its projector and its camera, and the eighths: $8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres. Measured with such a camera it is 351.3:
 #
 # $$ Z = \frac{351.3}{1092.5 - v}\ \text{m}, \qquad \left|\frac{\partial Z}{\partial v}\right| = \frac{Z^2}{351.3\ \text{m}}. $$ (kinect-step)
 #
@@ -293,18 +297,18 @@ figure
 #
 # The labelled set comes filled, and most published scores are against filled depth. How does one fill? Three ways, from the
 # simplest: the **nearest** known value; a **cross-bilateral** mean of the known neighbours, weighted by nearness and by likeness of
-# grey; and **colourisation**, from the Matlab toolbox that NYU's authors published with the set, which makes every pixel the weighted mean of its eight neighbours $N(i)$,
+# grey; and **colourisation**, from the Matlab toolbox that NYU's authors published with the set, which makes two demands on the filled depth $x_i$ of pixel $i$. It is the weighted mean of its eight neighbours $N(i)$,
 #
 # $$ x_i = \sum_{j \in N(i)} w_{ij}\, x_j, \qquad w_{ij} \propto \exp\!\left(-\frac{(g_i - g_j)^2}{\sigma_i^2}\right), $$ (colourisation)
 #
-# with $g$ the grey value, $\sigma_i^2$ about the variance of grey around pixel $i$, and weights that add up to 1; and pulls the known ones towards their measured values (they move a little). All pixels at once: a linear system with as
+# with $g$ the grey value, $\sigma_i^2$ about the variance of grey around pixel $i$, and weights that add up to 1. And where a depth was measured, $x_i$ stays near it (it moves a little). Both, for all pixels at once, are a linear system with as
 # many unknowns as the picture has pixels. The idea is that depth changes where the picture changes. On a poster that is wrong, and
 # between a white wall and a white door as well.
 #
 # In a rendered room the truth behind a hole is known. Which of the three will be best, and where will all three fail? The maps look alike;
 # their errors do not.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its depth with holes, and the error of each of three fillings: scattered dark spots for the nearest value, paler rims along furniture and the window for the cross-bilateral mean and for colourisation."}, "figure": {"caption": "One room with holes, and what each way of filling gets wrong in them: log ratio of filled to true, red too far, blue too near."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its depth with holes, and the error of each of three fillings: scattered dark spots for the nearest value, paler rims along furniture and the window for the cross-bilateral mean and for colourisation."}, "figure": {"caption": "One room with holes, and what each way of filling gets wrong in them: log ratio of filled to true, red too far, blue too near, white right or measured. Depth: yellow near, dark far, white missing."}}
 holed, whole = faulty[1], rooms[1]
 room, truth = holed["rgb"], whole["depth"][0]
 shown = holed["depth"][0]
@@ -335,8 +339,8 @@ for name, values in errors.items():
     print(f"{name:16s} {np.mean(values):.3f} m in the holes, root mean square")
 
 # %% [markdown]
-# Colourisation is best, then the cross-bilateral mean, then the nearest value: the more of the picture is used, the better. But even the best is wrong by many times what the sensor itself is at three
-# metres (its model here: $1.4\,\text{mm} \cdot Z^2$, so 13 mm), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
+# Colourisation is best, then the cross-bilateral mean, then the nearest value: the more of the picture is used, the better. But even the best is wrong by many times the sensor's own error at three
+# metres (our model gives it a standard deviation of $1.4\,\text{mm} \cdot Z^2$, so 13 mm, half of the step above), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
 # to the wall behind. **A filled pixel is a guess, and a network scored on it is scored on agreement with the guess.** So `truth: raw`
 # among the options of `nyu` scores against the sensor's own pixels only, and the results then say `nyu-raw`.
 #
@@ -346,6 +350,7 @@ for name, values in errors.items():
 # {result}`benchmarks/filling::largest_difference_mm::.3f` mm, {result}`benchmarks/filling::times_faster_than_toolbox::.0f` times as fast
 # in one and the same run.
 #
+# (read-once)=
 # ## Read once, train often
 #
 # A JPEG and a PNG take milliseconds to decode, and a GPU that waits for them costs as much as one that works. `depthlib data
@@ -428,8 +433,8 @@ print("all 65536 come back:", [unrotate(v) for v in rotated] == list(range(65536
 # :class: dropdown
 # Neighbouring frames show the same place. For almost every validation frame a frame a fraction of a second away was trained on, so
 # the network recognises the room instead of judging its depth. Split by *scene*, as the official split of NYU and the drives of KITTI do; then check that
-# no place has two names (basements of one house, a street driven twice). `nyu_raw` takes whole scenes only. `fit` and `validation` of
-# `nyu` keep runs of twenty neighbouring frames together, since the prepared set does not name its scenes: a scene may still straddle a border, which is one more
+# no place has two names (basements of one house, a street driven twice). `nyu_raw` takes whole scenes only. `fit` and `validation`, the two parts into which the library cuts the 795 training images of
+# `nyu`, keep runs of twenty neighbouring frames together, since the prepared set does not name its scenes: a scene may still straddle a border, which is one more
 # reason to report on the official test part.
 # ```
 #

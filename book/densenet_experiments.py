@@ -304,7 +304,7 @@ print("  ".join(f"{name} {value:.3f}" for name, value in found.items()))
 # %% [markdown]
 # The pattern of the report's column, from a network that works. A network trained for roads, shown rooms or scored in other
 # units, can look like this: nothing in its maps need be wrong but their unit. The remedy is a habit: before scoring, print
-# the median of the prediction over the median of the truth. `depthlib evaluate` does it and warns.
+# the median of the prediction over the median of the truth. (`depthlib evaluate` warns of gross cases only, beyond a factor of twenty; a factor of four is for you to see.)
 #
 # One more. The report's formula for the log₁₀ error has no absolute value {cite}`ghiorghiu_report`. Then a pixel twice too far and one twice too near cancel:
 # $\log_{10} 2 + \log_{10} \tfrac12 = 0$, a perfect score.

@@ -89,8 +89,8 @@ figure
 #
 # $$K = \begin{pmatrix} f_x & 0 & c_x \\ 0 & f_y & c_y \\ 0 & 0 & 1 \end{pmatrix}.$$
 #
-# **Three numbers.** A camera with 240 rows, 320 columns and a horizontal field of view of 90° has $f = 160$
-# and $(c_x, c_y) = (159.5, 119.5)$. Take $X = 0.5$ and $Y = -0.25$ (which is *up*), at $Z = 1, 2, 4$:
+# **Three numbers.** A camera with 240 rows and 320 columns that sees 90° from left to right (its *field of view*) has $f = 160$: half
+# of its width, 160 pixels, lies under half of the angle, and $160 / \tan 45° = 160$. Its principal point is $(c_x, c_y) = (159.5, 119.5)$. Take $X = 0.5$ and $Y = -0.25$ (which is *up*), at $Z = 1, 2, 4$:
 #
 # | $Z$ | $f X/Z$ | $u$ | $f Y/Z$ | $v$ |
 # |---|---|---|---|---|
@@ -274,7 +274,7 @@ for box, (row, column) in {"near": (190, 118), "far": (185, 250)}.items():
     pixels = frame.ids[0] == frame.ids[0, row, column]
     wide[box] = int(pixels.any(0).sum())  # columns that it covers
     deep[box] = frame.depth[0, 0][pixels].median().item()
-    print(f"{box} box: {wide[box]} columns wide, {deep[box]:.2f} m deep")
+    print(f"{box} box: {wide[box]} columns wide, at {deep[box]:.2f} m")
 print(f"depth ratio if the boxes are equal: {wide['near'] / wide['far']:.2f}")
 print(f"depth ratio in truth:               {deep['far'] / deep['near']:.2f}")
 
@@ -430,7 +430,8 @@ slider_figure(states, "s", layout=layout, start=3, alt=alt)
 # a larger one in a room without a door.
 #
 # Eigen and colleagues found that replacing the mean log depth of each prediction by the true one lowered the
-# log error of their system from 0.28 to 0.22 {cite:p}`eigen2014`. Squared, as errors add up, that is 38 %: more than a third was scale alone.
+# root of the mean squared log error of their system from 0.28 to 0.22 {cite:p}`eigen2014`. The squared error is a part that comes from the mean
+# plus a part from all else ({doc}`derived later <scale_invariant_loss>`), so the mean's part is $1 - 0.22^2/0.28^2$, 38 %: more than a third was scale alone.
 #
 # Two ways out, and this book uses both: *bet*, by training in metres on rooms of usual size; and *do not
 # punish a wrong bet too much*, which is {doc}`the scale-invariant loss <scale_invariant_loss>`.

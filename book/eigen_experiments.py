@@ -67,7 +67,7 @@ plt.rcParams.update(plots.STYLE)
 # ## From the best to the worst
 #
 # Figure 4 of the paper sorts its answers by the scale-invariant error. So do we: seven of the 654 test photographs, at equal
-# distances in that order, the best first. Nothing was chosen: their ranks are 1, 110, 219, 328, 436, 545 and 654.
+# distances in that order, the best first. Nothing was chosen: their ranks are 1, 110, 219, 327, 436, 545 and 654.
 #
 # **Predict first.** By what will you recognise the fine network's map beside the coarse one's? And since the order takes no
 # notice of size, what must be wrong in the last rows?
@@ -157,7 +157,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row of a network. We trained from random weights on
 #   795 photographs: on two cores {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
 #   120 thousand frames {cite}`eigen2014`, and first weights from ImageNet. Nine times the samples close about three tenths of the distance to the paper in δ < 1.25.
-#   The rest is for other pictures to close: each of ours has been seen nearly six hundred times by then.
+#   The rest is for other pictures, other first weights or another optimiser to close: each of our pictures has been seen nearly six hundred times by then.
 # - **What a seed moves.** The ± are about as large as the distance between our coarse and fine rows. But each fine network stands on the coarse one of its own seed, so compare
 #   seed by seed. On two cores all three lower the scale-invariant error, by {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, {result}`eigen-nyu/cpu-1::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f` and {result}`eigen-nyu/cpu-2::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, and AbsRel and SqRel as well. In
 #   RMSE and in δ they do not agree: seed 1's fine network brings δ < 1.25 from {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.coarse.delta1::.3f` to {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.fine.delta1::.3f`, the
@@ -450,7 +450,7 @@ for label, slope in slopes.items():
 # {result}`eigen-nyu-report/cpu-0::differences.nyu-test/eigen14.fine - mean.rmse.high::+.3f`. (Its AbsRel is better all the same: early
 # in training these networks err on the near side, and AbsRel charges that less.) The report's excess is larger than ours, and it names
 # neither optimiser, nor first weights, nor the split; so this does not repeat their run. It shows that RMSE above the mean image's
-# is what so short a training gives, and no sign of a bug.
+# is what so short a training can give, and need be no sign of a bug.
 #
 # The other number stays odd. As it is printed, 0.147 would beat everything on this page by far; with its root, 0.384, it would be worse than
 # everything, and so is the RMSE beside it. A forgotten root remains the simplest reading. Ours does not come near either value.

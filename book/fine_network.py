@@ -72,8 +72,9 @@ plt.rcParams.update(plots.STYLE)
 print(inspect.getsource(Fine.forward))
 
 # %% [markdown]
-# Line by line: colours are centred and scaled; 63 kernels of 9×9 pixels look for edges, and pooling brings their answers
-# to 55×74, exactly the size of the coarse map. Then `torch.cat` puts the coarse map **in front, as channel 0**, so that 63
+# Line by line: colours are centred and scaled; 63 kernels of 9×9 pixels look for edges (stride 2, padding 1, so ⌊(228 + 2 − 9)/2⌋ + 1 = 111 rows), and
+# pooling over 3×3 with stride 2 brings their answers to 55×74, exactly the size of the coarse map. Then `torch.cat` puts the coarse
+# map **in front, as channel 0**, in the authors' unit of log depth (0.457; the last line multiplies by it again), so that 63
 # edge maps and one depth map make 64 channels. Two convolutions of 5×5 mix them, padded with zeros so that the size
 # stays. Every layer but the last ends in `relu(x) = max(x, 0)`; the last layer is linear, since log depth may be negative.
 
@@ -275,7 +276,7 @@ near, far = sorted(target[which, 0, row, column : column + 2].exp().tolist())
 print(f"room {which}: {near:.2f} m and {far:.2f} m, side by side in row {row}")
 
 # %% [markdown]
-# **Predict first.** The truth jumps within one pixel. How many pixels will the coarse map need for it, and the fine one?
+# **Predict first.** The truth jumps within one pixel. Will the coarse map jump here, will the fine one, or neither?
 
 # %% mystnb={"image": {"alt": "Depth along one row of an unseen room: the truth with a sharp step, the coarse and the fine prediction as smoother curves; beside it the picture with the row marked."}, "figure": {"caption": "One row across the largest step of an unseen rendered room. Left: where the row lies. Right: depth along it."}}
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.7), layout="constrained")
@@ -293,7 +294,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# The dotted line marks the step. The coarse curve crosses it as a ramp, if it notices it at all. The fine curve follows the
+# Neither does. The dotted line marks the step. The coarse curve crosses it as a ramp, if it notices it at all. The fine curve follows the
 # coarse one where the picture is plain and departs from it where the picture has edges. In this row it departs little, and
 # not always towards the truth. Some departures are at steps, and some are where the truth is flat; both kinds are
 # measured next.
@@ -338,8 +339,9 @@ for name, values in profiles.items():
 # coarse network's bias is in both of them: they hardly move, and that is what a mean over all pixels sees.
 #
 # The rooms are synthetic. Their edges are cleaner than a photograph's and their depth has no holes, so a photograph will
-# give less. And edges are where a Kinect's depth is missing; the mask leaves those pixels out, so that on real data the
-# fine network never trains on exactly the places it is for.
+# give less. And edges are where a Kinect's depth is missing. With raw depth the mask leaves those pixels out, so that the fine network
+# never trains on exactly the places it is for; with the filled depth of the next section it trains on them, towards a guess
+# (see [data sets](datasets)).
 #
 # ## What improves in numbers, and what does not
 #

@@ -86,7 +86,7 @@ rooms = open_dataset("rooms", "test", size=(240, 320), count=100)
 contact_sheet([rooms[i] for i in (4, 82, 85, 31, 13, 69)], columns=3)
 
 # %% [markdown]
-# Each room has walls, furniture, lamps and a person holding a camera at some height. Look at a floor: its
+# Each room has walls, furniture and lamps, and is seen from about the height of a person's eyes. Look at a floor: its
 # depth map is a smooth ramp although the planks or the carpet change colour all over it. Then look at a
 # bookcase: many colours, nearly one depth. Colour edges and depth edges are different things, and telling
 # them apart is most of the work.
@@ -124,7 +124,7 @@ for stage in ("coarse", "fine"):
 compare(room["rgb"], answers, room["depth"])
 
 # %% [markdown]
-# You recognise the furniture better in the *error* maps than in the predictions. That is no accident: what
+# The chair's back, and not for want of a finer grid: it covers several of its cells. You recognise the furniture better in the *error* maps than in the predictions. That is no accident: what
 # the prediction does not have stays in the error, and a network learns the layout, near at the bottom and far
 # in the middle, long before it learns what stands in the room. A few minutes of training buy the slope of the
 # floor before the chair. How far each network is from the truth, for this one room:

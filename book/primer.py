@@ -204,7 +204,7 @@ grey = room["rgb"].mean(0)[None, None]
 upright = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).reshape(1, 1, 3, 3)
 edges = [F.conv2d(grey, k)[0, 0] for k in (upright, upright.transpose(2, 3))]
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room beside two grey maps. The first shows bright and dark lines at upright edges, the second at level edges."}, "figure": {"caption": "One rendered room and two kernels of nine weights. Red: brighter to the right (middle) or below (right); blue: darker."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room beside two grey maps. The first shows bright and dark lines at upright edges, the second at level edges."}, "figure": {"caption": "One rendered room and two kernels of nine weights. Red in the middle map: brighter on its right-hand side; in the right map: brighter below; blue: darker there."}}
 figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.1), layout="constrained")
 axes[0].imshow(room["rgb"].permute(1, 2, 0))
 for axis, edge in zip(axes[1:], edges, strict=True):
@@ -260,7 +260,7 @@ for axis, (name, strides) in zip(axes, stacks.items(), strict=True):
 # - **ReLU** keeps what is positive and makes the rest zero. Without something of this kind between them, two linear layers would be
 #   one linear layer.
 # - **Max pooling** keeps the largest number of each small square (of 2x2, and a quarter of the numbers is left), and an edge that moves by a pixel
-#   gives the same answer.
+#   often gives the same answer.
 # - **Dropout** sets a random part of the numbers to zero while training, so that no *unit* (one output number of a layer)
 #   can rely on one other. It is off at
 #   test time.

@@ -395,7 +395,8 @@ for lam in (0.0, 0.5, 1.0):
 # $$ (sil-gradient)
 #
 # *Three numbers,* multiplied by $n/2$ to be whole: λ = 0 gives $(-1, 2, 5)$; λ = ½ gives $(-2, 1, 4)$; λ = 1 gives
-# $(-3, 0, 3)$. **Predict first.** The middle pixel is too far, $d_2 = 2$. Who pulls it back, for each λ?
+# $(-3, 0, 3)$. **Predict first.** The middle pixel is too far, $d_2 = 2$. A step of training goes against the gradient, so
+# the pull on each pixel is its negative. For which λ is the middle pixel pulled towards zero, and how hard?
 
 # %%
 lams = (0.0, 0.5, 1.0)
@@ -419,7 +420,7 @@ for axis, lam in zip(axes, lams, strict=True):
 _ = axes[0].set_ylabel("log error $d_i$ (tenths)")
 
 # %% [markdown]
-# Under λ = 1 the middle pixel feels nothing, although it is wrong: it sits exactly on the mean, and the mean is forgiven.
+# By 2, by 1, not at all. Under λ = 1 the middle pixel feels nothing, although it is wrong: it sits exactly on the mean, and the mean is forgiven.
 # The first pixel is a little too near, by one tenth. It is pulled up by three: *past* its goal, to join the others at
 # the wrong size. Add the three arrows under λ = 1: they cancel. The whole map
 # never moves as one.
@@ -657,7 +658,7 @@ for weighting in ("samples", "pixels"):
 # network's log RMSE would drop from 0.28 to 0.22, and Make3D's from 0.41 to 0.33 {cite:p}`eigen2014`. "Just finding the
 # average scale of the scene accounts for a large fraction of the total error" {cite:p}`eigen2014`.
 #
-# (Make3D is the method of {cite:t}`saxena2009`, the one to beat in 2014.) We repeat it on rendered rooms with the humblest predictor there is: the **mean depth image** of the training rooms,
+# (Make3D, by {cite:t}`saxena2009`, is an older method that the paper trained for comparison.) We repeat it on rendered rooms with the humblest predictor there is: the **mean depth image** of the training rooms,
 # which answers every picture with the same map. **Predict first.** Which share of its *squared* log error will the oracle
 # remove: a tenth, a third, a half?
 

@@ -95,7 +95,7 @@ for a, b in ((0, 7), (7, 10)):
 # | DORN 2018 {cite}`fu2018` | depth as an ordered choice among intervals |
 # | DenseDepth 2018 {cite}`alhashim2018` | a strong encoder and a plain decoder ([chapter 9](transfer_learning)) |
 # | BTS 2019 {cite}`lee2019` | small planes guide each step of the decoder |
-# | AdaBins 2021 {cite}`bhat2021` | a transformer chooses the intervals for each picture |
+# | AdaBins 2021 {cite}`bhat2021` | a *transformer*, a network in which every place of a picture may look at every other, chooses the intervals for each picture |
 # | NeWCRFs 2022 {cite}`yuan2022` | each step of the decoder compares pixels within small windows, behind a transformer as encoder |
 # | ZoeDepth 2023 {cite}`bhat2023` | first *relative* depth on a dozen data sets, then metres |
 # | Depth Anything 2024 {cite}`yang2024` | 62 million pictures without any depth, labelled by a teacher; then fine-tuned on NYU for this row |

@@ -15,7 +15,7 @@
 #
 # So far the networks had a picture and no depth. Many machines have some of both: a laser that turns on a car's roof measures a few
 # lines, a telephone that tracks its own motion knows the depth of a few hundred corners. How far is everything between them?
-# {cite:t}`korinevskaya2018` answer with a network that is five times as fast as interpolation and, by one of their two tables for rooms, three times less accurate. On this
+# {cite:t}`korinevskaya2018` answer with a network that is five times as fast as interpolation and, by one of their two tables for NYU Depth v2, three times less accurate. On this
 # page we take the question apart, beat interpolation on both counts, and look for the places where it still wins.
 #
 # **What you will be able to do**
@@ -317,13 +317,13 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # images from {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.low::.4f` to
 # {result}`sparse-nyu/gpu-0::differences.nyu-test/uniform-10pc/makarov18.all - linear.rmse.high::.4f` m. Colour-guided filling, which has no network, has {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.cross_bilateral.rmse::.4f` on the uniform samples: worse than plain triangles, although it sees the picture.
 #
-# Four times as many maps seen bring less than one might hope: a little on the gradient and mixed patterns, nothing on uniform samples, and on the grid they cost. Both are one draw of the first weights, and that may be all. The maps are not
-# learned by heart: of every tenth training map the two-core network has a larger RMSE than of the test maps, in each of the patterns.
+# Four times as many maps seen bring less than one might hope: a little on the gradient and mixed patterns, nothing on uniform samples, and on the grid they cost. The GPU's batches were four times as large, too (32 maps and not 8), so both networks took equally many steps:
+# the maps went into steadier steps and not into more of them. And each is one draw of the first weights, and that may be all.
 #
 # What did help was to ask for what is scored. `sparse-nyu-tuned` goes on from the two-core weights for as long again; the root of the mean square counts four times as much in its loss as the mean error, and the gradient pattern comes twice as
 # often. It gains on the gradient and mixed patterns and gives a little back on the grid. This is the network in the box. It has also become more of a specialist, as the next sections show.
 #
-# The picture helps where samples lie far from outlines, on the grid and in uniform draws, and not where the samples sit on the outlines already; it saw half as many maps as its neighbour, so more training may still change its column (one seed each, so differences in the third digit may be luck).
+# The picture helps where samples lie far from outlines, on the grid and in uniform draws, and not where the samples sit on the outlines already; it saw half as many maps as the column "ours, a GPU", so more training may still change its column (one seed each, so differences in the third digit may be luck).
 #
 # The paper's network saw {result}`interpolation-nyu/cpu-0::samples_seen::,d` maps and ours {result}`sparse-nyu/gpu-0::samples_seen::,d`, so its column says where it stands after {result}`interpolation-nyu/cpu-0::seconds.train::,.0f` seconds on a processor and not where it could end; how far more would carry it, only a longer run can tell. One thing
 # speaks against much: it shrinks the map by plain means, and the samples, exact as they are, are never given back.
@@ -461,8 +461,8 @@ figure
 #
 # A network is good at the densities that it has met. The recipe `sparse-nyu-any` meets five of them, and has with 1 % an RMSE of
 # {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and with 0.1 % of {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m, ahead of interpolation at both. It pays at 10 %, and part of the price may be
-# that it saw half as many maps:
-# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` m, where the specialist of as many weights has {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f`.
+# that it took a quarter of the steps (as many maps, in batches of 32 and not of 8):
+# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` m, where the specialist of as many weights has {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f`. On gradient samples it is behind interpolation there: {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` against {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.linear.rmse::.4f`.
 #
 # ## Error against time
 #
@@ -554,7 +554,7 @@ figure
 # - Interpolation on triangles is right inside surfaces and wrong in triangles that stand across an outline; that is where all the error is.
 # - A hole is not a depth of zero: divide by what was measured. From coarse to fine, every hole gets a first answer.
 # - Ratios in, a factor out: the answer scales with the samples, whatever the unit.
-# - The network beats triangles where samples are as dense as in its training, not far below; one that met many densities beats them at all of these. A method that does not depend on its input may have its error elsewhere.
+# - The network beats triangles where samples are as dense as in its training, not far below; one that met many densities beats them on uniform samples at each density that was scored, and not on samples along outlines. A method that does not depend on its input may have its error elsewhere.
 #
 # ## Exercises
 #

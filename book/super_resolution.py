@@ -16,7 +16,7 @@
 # A depth camera in a telephone has some tens of thousands of pixels, its picture twelve million. Enlarge the small map to the picture's size and every
 # outline becomes a soft slope, on which, in space, points hang between two surfaces where nothing is. {cite:t}`korinevskaya2018` train a
 # network against a second one, the *critic* (usually called *discriminator*), that judges whether a map looks real: a *generative adversarial network* or GAN. Their outlines become sharp,
-# and their walls grow textures that are not there. This page builds both networks, adds the terms of the loss one by one, and then
+# and their walls grow textures that are not there. This page sets the two against each other, adds the terms of the loss one by one, and then
 # asks what a network without a critic can do.
 #
 # **What you will be able to do**
@@ -203,7 +203,7 @@ print(
 # $$ (superres-loss)
 #
 # They found $\alpha, \beta, \gamma$ by cross-validation and do not print them. We searched too, one after the other, on held-out rendered rooms, with the published
-# generator in short runs (recipe `superres-search`). Each run below differs from the one before by one term.
+# generator in short runs (recipe `superres-search`; the slides name its parts, ELU, batch normalisation, pixel shuffle and tanh at the end, and no sizes: those are ours). Each run below differs from the one before by one term.
 #
 # **MSE, the squared error, answers with means.** Suppose an outline is in one of two places, equally likely, and a pixel between them is 2 m or 5 m deep. Answer 3.5 m:
 # the squared error is $1.5^2 = 2.25$ for certain. Answer 2 m: it is 0 or 9, and 4.5 on average. So the *best* answer is a depth at which nothing is, and whoever decides
@@ -307,11 +307,11 @@ print("kept:", ", ".join(f"{name.split(',')[0]} = {weight:g}" for name, weight i
 
 # %% [markdown]
 # The picture and the figures say the same, and not what the paper hopes for. Features and the critic improve neither SSIM nor RMSE: the smallest weight that was tried costs a little, a larger one costs more, and in the picture they
-# lay a weave over the surfaces. Total variation takes most of the weave away again, as it was meant to. By both figures the best of these losses is the squared error alone. The filled points are the mildest weights above 0; with them
+# lay a weave over the surfaces. Total variation takes most of the weave away again, as it was meant to. By both figures the best of these losses is the squared error alone. The filled points have the best SSIM of the weights above 0, the mildest $\alpha$ and $\beta$ and the stronger $\gamma$; with them
 # the recipe `superres-gan` trains the published system whole.
 #
-# What this search cannot say: its runs are short (2,400 samples after the 16,000 of `superres-base`, one seed), and a critic may need longer before what it teaches is outlines rather than weave. The experiment that would tell is the same pair,
-# `superres-base` and `superres-gan`, each with the samples of the profile `gpu`.
+# What this search cannot say: its runs are short (2,400 samples after the 16,000 of `superres-base`, one seed), and a critic may need longer before what it teaches is outlines rather than weave. The experiment that would tell is the pair
+# `superres-published` and `superres-gan`, each with the samples of the profile `gpu` and one value of `loss.options.variation`.
 #
 # ```bash
 # depthlib train superres-base
@@ -337,7 +337,7 @@ figure
 
 # %% [markdown]
 # The critic wins. It begins by guessing, and at the end tells nearly every made map from a true one. With the mild $\beta$ of the search the generator has little reason to care: what it would gain by fooling the critic is less than what it would lose in squared
-# error. A critic that is always right is a bad teacher, too: $\log(1 - C)$, the slides' form of the generator's loss, is flat where $C$ is near 0; that is why we write $-\log C$. An accuracy near one half all the time would be no better sign: then the critic teaches nothing.
+# error. A critic that is always right is a bad teacher, too: $\log(1 - C)$, the slides' form of the generator's loss, hardly changes with the critic's raw answer (the number before the sigmoid, the curve that makes a number between 0 and 1 of it) where $C$ is near 0: its slope there is $-C$. That of $-\log C$ is $-(1 - C)$, nearly $-1$; that is why we write it. An accuracy near one half all the time would be no better sign: then the critic teaches nothing.
 #
 # ## Texture that was invented, seen from the side
 #
@@ -383,20 +383,20 @@ for name, depth in views.items():
     print(f"{name:24s} bend where the truth is flat: {1000 * bend[smooth].mean():.2f} mm a pixel; RMSE {off:.3f} m")
 
 # %% [markdown]
-# For this figure the critic has ten times the weight that the search kept, and the texture is plain: the lines of the true floor have become a carpet, and between the thing in front and the wall hangs a curtain of points. In colours the same map
-# looks sharp with a faint weave. RMSE hardly notices, since the waves are small (the last line of the cell); a robot that drives on this floor would.
+# For this figure the critic has ten times the weight that the search kept, and no total variation holds it down, so the texture is plain: the lines of the true floor have become a carpet, and between the thing in front and the wall hangs a curtain of points. In colours the same map
+# looks sharp with a faint weave. RMSE over all held-out rooms hardly notices the critic's larger weight (from {result}`sweeps/superres-beta::runs.0.metrics.rooms-validation/x8/makarov18.all.rmse::.3f` to {result}`sweeps/superres-beta::runs.1.metrics.rooms-validation/x8/makarov18.all.rmse::.3f` m); a robot that drives on this floor would.
 #
 # Ours is not free of it. Its floor is made of lines again, but beside the outlines some points hang in the air, and its surfaces bend more than the true ones. A network that is unsure where an outline runs still answers with means; it
 # is unsure less often.
 #
 # ## Better, without a critic
 #
-# Which part of that trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh: residual blocks, a squared error with a little absolute error beside it, the mean of each cell
+# Which part of that trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh (a curve that squeezes an answer between −1 and 1): residual blocks, each of which adds a correction to its input, a squared error with a little absolute error beside it, the mean of each cell
 # kept exactly, and eight times the samples. It learned from rendered rooms whose maps were made harder: three quarters are turned into disparities, half get one outline more (a part of the mirrored map is put before them), and three in
 # ten come in steps, as the disparities do that a stereo matcher counts in whole pixels. No real map was among them.
 #
 # RMSE on Middlebury's scenes {cite}`scharstein2002,scharstein2003,scharstein2014`, in levels of 8 bits (Motorcycle: in pixels of disparity), under `makarov18`; the last column is MS-Net, a network without picture or GAN that
-# the paper's table lists. The two columns before ours are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; *printed* is what the slides have for these two:
+# the paper's table lists. The two columns before ours are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; *printed* is what the slides have that comes nearest to these two, their rows NN (one slide cites it as their network of 2017) and NN + gan_loss:
 #
 # | scene | nearest | bicubic | the paper's, MSE and VGG | + critic and TV | printed for these {cite}`korinevskaya2018` | ours | MS-Net {cite}`korinevskaya2018` |
 # |---|---|---|---|---|---|---|---|
@@ -432,7 +432,7 @@ for name, depth in views.items():
 # | ours, guided | {result}`superres-x8-guided/cpu-0::samples_seen::,d` | {result}`superres-x8-guided/cpu-0::metrics.cones-test/x8/makarov18.all.rmse::.2f` | {result}`superres-x8-guided/cpu-0::metrics.teddy-test/x8/makarov18.all.rmse::.2f` | {result}`superres-x8-guided/cpu-0::metrics.tsukuba-test/x8/makarov18.all.rmse::.2f` | {result}`superres-x8-guided/cpu-0::metrics.venus-test/x8/makarov18.all.rmse::.2f` | {result}`superres-x8-guided/cpu-0::metrics.motorcycle-test/x8/makarov18.all.rmse::.2f` | {result}`superres-x8-guided/cpu-0::metrics.rooms-validation/x8/makarov18.all.rmse::.3f` |
 #
 # (`results/superres-x8-guided/cpu-0.json`, one seed.) With two fifths of the samples and half as many rooms it is ahead where pictures look like those that it learned from, the rooms, and on Cones and
-# Tsukuba; on Venus it is behind, and its SSIM is a little lower on all five. So the picture pays, and a training as long as the other's would say how much. Does it take painted patterns for edges? Seldom: on rooms in
+# Tsukuba; on Teddy it is level, on Motorcycle a little behind and on Venus more, and its SSIM is a little lower on all five. So the picture pays, and a training as long as the other's would say how much. Does it take painted patterns for edges? Seldom: on rooms in
 # plain colours (`depthlib evaluate enlarge:RUN:8 --against rooms --option textures=false`) its error is nearly the same.
 #
 # ### Oddities of the published tables
@@ -440,7 +440,7 @@ for name, depth in views.items():
 # - On Sintel the columns Ambush and Bandage agree in eight of nine numbers {cite}`korinevskaya2018`: one of them was copied. (Our networks have not been scored on Sintel; `depthlib table 002-sintel` names the commands for those who have it.)
 # - Alley's RMSE goes from 3.60 to 3.57, its PSNR from 28.09 to 33.21 {cite}`korinevskaya2018`. PSNR is $20 \log_{10}(\text{range}/\text{RMSE})$: for one map, 0.03 of 3.60 is 0.07 dB, not five. Means over frames could differ that much only if
 #   the two were averaged in different ways.
-# - The formulas print RMSE without its root, PSNR with a root of the range, and MAPE as a sum over one axis only {cite}`korinevskaya2018`. This library computes what the names say; the [evaluation](evaluation) shows how far that moves numbers.
+# - The formulas print RMSE without its root, PSNR with a root of the range, and MAPE as a sum over one axis only {cite}`korinevskaya2018`. This library computes what the names say; the [evaluation](evaluation) tells how one sees in the tables that something went wrong.
 #
 # ### What it costs
 #

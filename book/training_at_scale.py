@@ -144,9 +144,11 @@ print(f"backward takes {ratio:.3f} times the work of forward")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
-    """(label, images a second, {part: share}) of each phase."""
+    """(label, images a second, {part: share}) of each phase of the recipes of depth from one picture."""
     rows = []
     for name, phases in report["recipes"].items():
+        if not name.startswith(("eigen", "densedepth")):
+            continue
         for phase, figures in phases.items():
             label = name if len(phases) == 1 else f"{name}, {phase}"
             whole = sum(figures["ms"].values())
@@ -182,7 +184,7 @@ figure
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
 # - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, from the second epoch on, because a batch is a copy of bytes that are in
-#   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes-reconstruction::recipes.superres-base.all.data_share::.1%`.)
+#   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-x4-guided.all.data_share::.1%`.)
 #
 # ## What each switch gains
 #
@@ -231,23 +233,29 @@ figure
 # All that the recipe has on make a step {result}`benchmarks/switches-eigen-nyu::switches.all.phases.coarse.gain::.2f` and {result}`benchmarks/switches-eigen-nyu::switches.all.phases.fine.gain::.2f` times as fast for Eigen's two phases, and {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.all.phases.all.gain::.2f` times for the
 # encoder–decoder. One by one:
 #
-# - **bf16** is the best single switch for all three. The processor has units made for it: a large product runs at
-#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio promises, and the ratio
-#   flatters bf16: the float32 product that it is compared with is slower than the float32 convolutions of Eigen's network, which reach {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.share_of_peak::.0%` of that "peak".
+# - **bf16** is the best single switch for Eigen's two phases, and level with **channels_last** for the encoder–decoder. The processor has units made for it: a large product runs at
+#   {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` GFLOP/s in bf16 and at {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` in float32 (billions of operations a second). A step gains less than this ratio
+#   promises, because a step is not all products.
 # - **channels_last** helps where convolutions work on large maps: the fine network and the encoder–decoder. The coarse network's forward pass becomes faster and its backward pass does not.
 # - **fused** does what you may have predicted: the optimiser of the coarse network takes {result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.optimiser::.0f` ms instead of
 #   {result}`benchmarks/switches-eigen-nyu::switches.fused.phases.coarse.ms.optimiser::.0f`. Adam reads four numbers for each weight (itself, its gradient, and two running means, of the gradient and of its
 #   square) and writes three; for 70 million weights these are 2 GB a step at best, and a loop over single operations makes that journey again and again. Where there
 #   are few weights there is nothing to gain.
-# - **compile** wins for the coarse network, loses a little for the fine one and much for the encoder–decoder, most of it in the backward pass ({result}`benchmarks/switches-densedepth-mobilenet-nyu::phases.all.ms.backward::.0f` ms become {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.compile.phases.all.ms.backward::.0f`). Why, we
+# - **compile** wins next to nothing for the coarse network, loses for the fine one and more for the encoder–decoder, most of it in the backward pass ({result}`benchmarks/switches-densedepth-mobilenet-nyu::phases.all.ms.backward::.0f` ms become {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.compile.phases.all.ms.backward::.0f`). Why, we
 #   have not found out. So it is off on processors. Never switch it on because it "should" help.
 # - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
 #   for files and servers, and for machines with more cores.
-# - **augment_on** gains something for the encoder–decoder, and for Eigen's networks hardly more than noise. With only two cores, what a reading thread does it takes from the network, whose
+# - **augment_on** gains a fifth for the encoder–decoder, and for Eigen's networks hardly more than noise. With only two cores, what a reading thread does it takes from the network, whose
 #   forward pass becomes slower meanwhile ({result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.forward::.0f` ms become {result}`benchmarks/switches-eigen-nyu::switches.augment_on.phases.coarse.ms.forward::.0f` in the coarse network).
 #
 # A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why these two reports were
 # measured {result}`benchmarks/switches-densedepth-mobilenet-nyu::rounds::d` and {result}`benchmarks/switches-eigen-nyu::rounds::d` times in turn.
+#
+# **Another processor, other gains.** These figures were first taken on another machine, whose processor calls itself by the same name. Its bf16 product ran at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.bf16::,d` GFLOP/s, more than twice as
+# fast, its float32 product at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.fp32::,d`. Twice the arithmetic did not halve the step: the coarse network made {result}`benchmarks/switches-eigen-nyu-another::phases.coarse.images_per_second::.0f` images a second there and makes {result}`benchmarks/switches-eigen-nyu::phases.coarse.images_per_second::.0f` here. And bf16 gained *less* there,
+# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 was faster, too: its convolutions reached {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of the "peak", so that large product was not the best that the machine can do in float32. `compile` was worth
+# {result}`benchmarks/switches-eigen-nyu-another::switches.compile.phases.coarse.gain::.2f` for the coarse network. So carry no switch from one machine to another by belief: `depthlib bench` takes minutes.
+# (That report is older, and its augmentation slower; it knows only the processor's name, which is why reports now say family and model.)
 #
 # ## Sixteen bits, and why the loss keeps thirty-two
 #
@@ -544,7 +552,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
     print(f"{hours * price:.2f} in all")
 
 # %% [markdown]
-# Twenty hours, then, on two cores: it is the waiting that costs. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
+# Thirty hours, then, on two cores: it is the waiting that costs. The recipe `eigen-nyu` contents itself with {result}`eigen-nyu/cpu-0::samples_seen::,d` samples under the
 # profile `cpu`, and [their error](eigen_experiments) shows what is missing.
 #
 # A data-centre GPU is another world. We had two of them for less than an hour each. On an {result}`benchmarks/eigen-nyu-gpu::device::s`, with batches of 256 and all that the profile `gpu` switches on,

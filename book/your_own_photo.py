@@ -26,7 +26,7 @@
 # - run the network outside of PyTorch, and check that it is the same network.
 #
 # **This page needs** profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. It uses the small network that comes with the library, which
-# learned from rendered rooms, and a real scene whose depth is known, so that this page can check itself. Put your own file into the next cell.
+# has learned depth from rendered rooms only, and a real scene whose depth is known, so that this page can check itself. Put your own file into the next cell.
 
 # %% tags=["remove-cell", "colab-install"]
 import importlib.util
@@ -131,13 +131,14 @@ if truth is not None:
 # A camera maps a thing of $S$ metres at depth $Z$ to $x = f\,S/Z$ pixels, with $f$ the focal length in pixels (see [depth from one image](depth_from_one_image)). A picture shows $x$. Whoever knows
 # $S$ from experience (doors are two metres tall) learns $Z/f$ from it, and no more. **A network that answers in metres has learned one $f$ by heart**, that of its training.
 #
-# So if your lens has another one, and everything else goes well, its answer is off by a known factor:
+# So if your lens has another one, and everything else goes well, its answer $\hat Z$ is off by a known factor. It sees $x$ and answers $\hat Z = f_\text{training}\,S/x$, the depth at which its own lens would show the thing so
+# large; the truth is $Z = f_\text{yours}\,S/x$. One divided by the other, $S$ and $x$ are gone:
 #
 # $$
 # Z = \hat Z \cdot \frac{f_\text{yours}}{f_\text{training}} ,
 # $$ (lens)
 #
-# both measured at the size that the network sees. By hand: trained with $f = 259$ pixels for a picture 320 wide; your photo, made just as wide, has $f = 346$. What it says is 3.0 m away is at $3.0 \cdot 346 / 259 = 4.0$ m.
+# both measured for pictures of one width: only their ratio counts. By hand: trained with $f = 259$ pixels for a picture 320 wide; your photo, made just as wide, has $f = 346$. What it says is 3.0 m away is at $3.0 \cdot 346 / 259 = 4.0$ m.
 #
 # We can test it, because we can render the same rooms through three lenses, with the camera in the same place.
 #
@@ -198,7 +199,7 @@ if truth is not None:
 #
 # ### Where to find your $f$
 #
-# Most photos carry it. A telephone writes what its lens would be worth on 35 mm film, whose frame has a diagonal of 43.27 mm: "26 mm" on a picture of 4000 × 3000, whose diagonal is 5000 pixels, is $26 \cdot
+# Most photos carry it. A telephone writes what its lens would be worth on 35 mm film, whose frame has a diagonal of 43.27 mm: "26 mm" on a picture of 3000 × 4000 pixels (rows × columns), whose diagonal is 5000 pixels, is $26 \cdot
 # 5000/43.27 = 3005$ pixels. Made 320 pixels wide, that is $3005 \cdot 320/4000 = 240$: a little wider than the training's 259.
 
 # %% tags=["nbval-check-output"]
@@ -229,6 +230,8 @@ plots.point_cloud(
 )
 
 # %% [markdown]
+# It is not: on one side it comes too near, as the errors above said, and the motorcycle is a bulge of it.
+#
 # A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, but no surface between them. So a triangle whose corners differ by more
 # than a tenth is left out: the surface is *torn*.
 #
@@ -338,7 +341,7 @@ if truth is not None:
 #
 # ```{admonition} Exercise 1 (by hand)
 # :class: exercise
-# A photo of 3000 × 4000 (upright) says "52 mm" on film. What is its $f$ in pixels, and at a width of 320? A network trained with $f = 259$ says that the cat is 1.2 m away. How far is it?
+# A photo of 4000 × 3000 pixels (rows × columns, so it stands upright) says "52 mm" on film. What is its $f$ in pixels, and at a width of 320? A network trained with $f = 259$ says that the cat is 1.2 m away. How far is it?
 # ```
 #
 # ```{admonition} Solution 1

@@ -44,6 +44,7 @@ SWITCHES: dict[str, tuple[Callable[[Recipe], Recipe], Callable[[Recipe], Recipe]
         lambda recipe: _speed(recipe, augment_on="device"), lambda recipe: _speed(recipe, augment_on="processor")
     ),
 }  # fmt: skip
+FOR_GPUS = ("cuda_graphs", "resident")
 
 
 def _gpu() -> bool:
@@ -71,7 +72,7 @@ def measure(
     Args:
         name, profile, parameters: as for :func:`depthlib.recipe.load_recipe`.
         steps: how many are measured of each phase in a round, after a few that are not.
-        switches: measure also with each switch of :data:`SWITCHES` turned over, and with all of them off.
+        switches: measure also with each switch of :data:`SWITCHES` that does something here turned over, and with all off.
         rounds: how often everything is measured, in turn: a machine that others use as well is not as fast now as later.
 
     Returns:
@@ -102,7 +103,7 @@ def measure(
         },
     }  # fmt: skip
     settled = dataclasses.replace(recipe, speed=recipe.speed.on("cuda" if _gpu() else "cpu"))
-    there = [name for name in SWITCHES if name != "cuda_graphs" or _gpu()] if switches else []
+    there = [name for name in SWITCHES if _gpu() or name not in FOR_GPUS] if switches else []
     used = {switch: SWITCHES[switch][0](settled) == settled for switch in there}
     variants = {"": settled}
     for switch in used:

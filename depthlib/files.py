@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from depthlib.errors import DepthError
 
@@ -28,6 +30,29 @@ def writable_folder(folder: str | os.PathLike[str], remedy: str = "Choose anothe
     if not os.access(path, os.W_OK):
         raise DepthError(f"{path}: cannot be written (permission). {remedy}")
     return path
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path, busy: str) -> Iterator[None]:
+    """What stands under it is done by one process at a time; a killed one holds nothing.
+
+    Args:
+        lock: a file, made for as long as it is held.
+        busy: what to say to whoever comes meanwhile.
+
+    Raises:
+        DepthError: another process is at it; says ``busy``.
+    """
+    held = FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise DepthError(busy) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)  # while it is held, so that nobody else's is removed
+        held.release()
 
 
 def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:

@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 
 from depthlib.cluster import workers_of
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder, write_whole
+from depthlib.files import one_at_a_time, writable_folder, write_whole
 from depthlib.recipe import Recipe, load_recipe
 from depthlib.results import preflight, read_results
 from depthlib.typed import read_yaml
@@ -119,13 +119,22 @@ def sweep(
         What ``sweep.json`` holds: ``recipe``, ``profile``, ``grid``, ``runs`` (``parameters``, ``metrics``, ``seconds``, …).
 
     Raises:
-        DepthError: a value that the recipe cannot take (before anything runs); or runs that failed, with their last words,
-            when all others are done.
+        DepthError: a value that the recipe cannot take, or a folder in which another sweep is at work (before anything runs);
+            or runs that failed, with their last words, when all others are done.
     """
     if jobs < 1:
         raise DepthError(f"--jobs {jobs}: expected at least 1.")
     folder = writable_folder(out, "Choose another folder with --out.").resolve()
     planned = jobs_of(recipe, profile, grid, folder)
+    busy = f"{folder}: another sweep is at work there. Wait for it, end it, or choose another folder with --out."
+    with one_at_a_time(folder / ".sweep.lock", busy):
+        return _sweep(planned, recipe, profile, grid, folder, jobs, cluster, command)
+
+
+def _sweep(
+    planned: list[Job], recipe: str, profile: str, grid: Mapping[str, Sequence[Any]], folder: Path, jobs: int,
+    cluster: str | None, command: str,
+) -> dict[str, Any]:  # fmt: skip
     waiting = [job for job in planned if job.done() is None]
     print(f"{len(planned)} runs, {len(planned) - len(waiting)} of them done already", flush=True)
     named = str(Path(recipe).resolve()) if recipe.endswith((".yaml", ".yml")) else recipe

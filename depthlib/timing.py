@@ -63,13 +63,21 @@ class Unwatched:
 
 
 def device_name() -> str:
-    """The GPU's name, or the processor's."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    """The GPU's name, or else the processor's."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
+
+
+def processor_name() -> str:
+    """The processor's name with family and model: rented machines call very different ones all the same.
+
+    >>> len(processor_name()) > 0
+    True
+    """
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        lines = (line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines())
+        facts = {name.strip(): value.strip() for name, value in lines}
+        return f"{facts['model name']}, family {facts['cpu family']} model {facts['model']}"
+    except (OSError, KeyError, ValueError):
         return platform.processor() or platform.machine()
 
 

@@ -41,7 +41,7 @@ from depthlib.checkpoints import (
 )
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError, enough_memory
-from depthlib.files import writable_folder
+from depthlib.files import one_at_a_time, writable_folder
 from depthlib.losses import Loss, make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
@@ -185,8 +185,8 @@ def train(
         A :class:`Run`.
 
     Raises:
-        DepthError: data or weights that cannot be used; a folder that holds another run or cannot be written;
-            or a loss that is not finite (names the step and the samples, and saves the batch).
+        DepthError: data or weights that cannot be used; a folder that holds another run, in which another process trains,
+            or which cannot be written; or a loss that is not finite (names the step and the samples, and saves the batch).
         Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
     """
     stopping = Stopping(minutes)
@@ -201,6 +201,27 @@ def train(
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
+    busy = f"{folder}: another process trains there. Wait for it, end it, or choose another folder with --out."
+    # a finished run is only read, by as many as like
+    writes = accelerator.is_main_process and not _finished(folder, recipe)
+    with one_at_a_time(folder / ".training.lock", busy) if writes else contextlib.nullcontext():
+        run = _go_on(recipe, folder, accelerator, progress, watch, list(opened), stopping)
+    if trackers:
+        accelerator.end_training()
+    return run
+
+
+def _finished(folder: Path, recipe: Recipe) -> bool:
+    """Whether the run in a folder has nothing left to do."""
+    checkpoint = latest_checkpoint(folder)
+    return checkpoint is not None and read_state(checkpoint, tuple(POSITION))["phase"] == len(recipe.phases)
+
+
+def _go_on(
+    recipe: Recipe, folder: Path, accelerator: Accelerator, progress: bool, watch: Stopwatch | None,
+    opened: list[tuple[DataSpec, RGBD]], stopping: Stopping,
+) -> Run:  # fmt: skip
+    """All phases from where the folder's last checkpoint stands."""
     layout = torch.channels_last if recipe.speed.channels_last else torch.contiguous_format
     model = make_model(recipe).to(accelerator.device, memory_format=layout)  # type: ignore[call-overload]
     run = Run(model, [], folder, 0, 0.0, 0)
@@ -224,9 +245,10 @@ def train(
         run.peak_memory_bytes = state["peak_memory_bytes"]
         run.history = _read_log(folder / LOG, state["total_steps"])
         load_weights(checkpoint, model, ema=False)
-    if accelerator.is_main_process:
+    if accelerator.is_main_process and at_phase < len(recipe.phases):
         (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
-    shared = list(opened)  # phases that train on the same data share what it keeps in memory
+        for cut in folder.glob(".checkpoint-*"):  # the process was killed while it wrote
+            shutil.rmtree(cut, ignore_errors=True)
     with stopping:
         for number, phase in enumerate(recipe.phases):
             if number < at_phase:
@@ -240,11 +262,9 @@ def train(
                 "precision bf16, or a smaller model.options.size.",
             ):
                 _train_phase(
-                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, shared,
+                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened,
                     stopping, watch or Unwatched(),
                 )  # fmt: skip
-    if trackers:
-        accelerator.end_training()
     accelerator.wait_for_everyone()  # the first process writes what all read now
     last = latest_checkpoint(folder)
     if last is not None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from made import Samples, make_pairs
 
 from depthlib.data.folder import Folder
@@ -145,8 +146,6 @@ def test_far_depths_in_half_precision(tmp_path):
 
 
 def test_a_store_that_is_being_written_is_left_alone(tmp_path):
-    from filelock import FileLock
-
     with FileLock(tmp_path / ".store.partial.lock"), pytest.raises(DepthError, match="another process is writing it"):
         write_store(frames(3), tmp_path / "store", progress=False)
 

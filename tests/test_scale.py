@@ -11,6 +11,7 @@ import time
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from made import make_pairs
 from safetensors.torch import load_file
 
@@ -163,6 +164,33 @@ def test_sigterm_saves_the_step_and_says_try_again(tiny_recipe, tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 75 and "SIGTERM came" in said
     assert read_state(latest_checkpoint(tmp_path / "run"))["step"] == len(losses(tmp_path / "run"))
+
+
+def test_one_process_trains_in_a_folder_and_a_killed_one_leaves_nothing_behind(tiny_recipe, tmp_path):
+    recipe = only_coarse(tiny_recipe, samples=8 * 400, checkpoint_every=2)
+    folder, path = tmp_path / "run", written(recipe, tmp_path / "recipe.yaml")
+    process = subprocess.Popen([sys.executable, "-m", "depthlib", "train", path, "--out", str(folder)],
+                               env=ENVIRONMENT, stderr=subprocess.DEVNULL)  # fmt: skip
+    while process.poll() is None and latest_checkpoint(folder) is None:
+        time.sleep(0.005)
+    with pytest.raises(DepthError, match="run: another process trains there. Wait for it, end it, or choose"):
+        train(recipe, folder, progress=False)
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert (folder / ".training.lock").exists()  # a name that nobody holds any more
+    (folder / ".checkpoint-00000004.cut").mkdir()  # as if it had been writing one
+    before = read_state(latest_checkpoint(folder))["step"]
+    with pytest.raises(Unfinished, match=f"{before + 1} steps are saved"):
+        train(recipe, folder, progress=False, minutes=1e-6)
+    assert sorted(entry.name for entry in folder.iterdir()) == [f"checkpoint-{before + 1:08d}", LOG]
+
+
+def test_a_finished_run_is_read_by_many(tiny_recipe, tmp_path):
+    recipe = only_coarse(tiny_recipe, samples=16)
+    run = train(recipe, tmp_path, progress=False)
+    with FileLock(tmp_path / ".training.lock"):
+        assert train(recipe, tmp_path, progress=False).history == run.history
 
 
 @pytest.mark.parametrize(

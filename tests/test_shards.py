@@ -11,12 +11,14 @@ import threading
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from made import Samples, make_pairs
 
 from depthlib import camera
 from depthlib.batches import Batches
 from depthlib.cli import main
 from depthlib.data import open_dataset, shards
+from depthlib.data.downloads import sha256
 from depthlib.data.preparation import write_store
 from depthlib.data.shards import Shards, write_shards
 from depthlib.data.store import Store, decode_batch
@@ -25,8 +27,8 @@ from depthlib.sample import Sample, collate
 from depthlib.training import train
 
 
-def made_store(folder, count=23, far=False):
-    generator = torch.Generator().manual_seed(0)
+def made_store(folder, count=23, far=False, seed=0):
+    generator = torch.Generator().manual_seed(seed)
     samples = []
     for i in range(count):
         depth = torch.rand(1, 24, 32, generator=generator) * (80 if far else 5) + 0.5
@@ -179,9 +181,10 @@ def test_a_shard_cut_short_on_the_way_is_fetched_to_its_end(streamed, tmp_path, 
     folder, url = streamed
     read = Shards(url, cache=str(tmp_path / "cache"))
     part = (folder / "shard-00001.tar").read_bytes()
-    (tmp_path / "cache" / "shard-00001.tar.partial").write_bytes(part[:1000])
+    kept = tmp_path / "cache" / f"shard-{sha256(folder / 'shard-00001.tar')[:16]}.tar"
+    kept.with_name(f"{kept.name}.partial").write_bytes(part[:1000])
     assert torch.equal(read[5]["depth"], Shards(folder)[5]["depth"])
-    assert (tmp_path / "cache" / "shard-00001.tar").read_bytes() == part
+    assert kept.read_bytes() == part
 
 
 def test_the_cache_forgets_the_oldest_and_reads_on(streamed, tmp_path):
@@ -191,6 +194,28 @@ def test_the_cache_forgets_the_oldest_and_reads_on(streamed, tmp_path):
     depths = [read[i]["depth"] for i in (0, 4, 8, 12, 16, 0)]
     assert len(list((tmp_path / "cache").glob("*.tar"))) == 2
     assert torch.equal(depths[0], depths[-1])
+
+
+def test_shards_of_two_stores_share_a_cache(mirror, tmp_path):
+    """Their files have the same names, and the same lengths, as tar rounds them up."""
+    folder, url = mirror
+    stores = [made_store(tmp_path / name, count=4, seed=k) for k, name in enumerate("ab")]
+    written = [write_shards(store, folder / name) / "shard-00000.tar" for name, store in zip("ab", stores, strict=True)]
+    assert written[0].stat().st_size == written[1].stat().st_size
+    read = [Shards(f"{url}/{name}", cache=str(tmp_path / "cache")) for name in "ab"]
+    for store, shards_ in zip(stores, read, strict=True):
+        assert torch.equal(shards_[3]["depth"], store[3]["depth"])
+
+
+def test_many_processes_begin_with_one_cache(streamed, tmp_path):
+    """As the processes of a distributed run do: at the same moment."""
+    _, url = streamed
+    begun = Parallel(4)(delayed(_first_depth)(url, str(tmp_path / "cache")) for _ in range(24))
+    assert all(torch.equal(depth, begun[0]) for depth in begun)
+
+
+def _first_depth(url, cache):
+    return Shards(url, cache=cache)[0]["depth"]
 
 
 def damaged(how):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from depthlib import plots, sweep
 from depthlib.cli import main
@@ -97,6 +98,12 @@ def test_a_sweep_runs_collects_and_goes_on(recipe_file, tmp_path, capsys):
     assert (out / "sweep.png").read_bytes()[:4] == b"\x89PNG"
     executed = json.loads((out / "lam=0,seed=1" / "run.ipynb").read_text())
     assert any("parameters" in cell["metadata"].get("tags", []) for cell in executed["cells"])
+
+
+def test_two_sweeps_do_not_share_a_folder(recipe_file, tmp_path):
+    with FileLock(tmp_path / ".sweep.lock"), pytest.raises(DepthError, match="another sweep is at work there"):
+        sweep.sweep(recipe_file, "cpu", {"lam": [0, 1]}, tmp_path)
+    assert not (tmp_path / "sweep.json").exists() and not list(tmp_path.glob("lam*"))
 
 
 def test_a_clusters_workers_run_a_sweep(recipe_file, tmp_path):

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from depthlib.data.store import DEPTHS, SCHEMA, content_hash, decode, encode
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder
+from depthlib.files import one_at_a_time, writable_folder
 from depthlib.sample import RGBD, check_depth
 
 BATCH = 64  # samples that are read, written and noted as done together: worth sending a data set to a process for
@@ -77,34 +76,30 @@ def write_store(
         raise DepthError(f"{target}: exists already. Remove it or choose another folder; a store is never overwritten.")
     writable_folder(target.parent)
     partial = target.parent / f".{target.name}.partial"
-    try:
-        with FileLock(f"{partial}.lock", timeout=0):
-            try:
-                return _write(
-                    dataset, target, partial, licence, depth, jobs, drop_damaged, beside, progress, dict(options or {})
-                )
-            except DepthError:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise
-            except BrokenProcessPool as error:
+    busy = f"{target}: another process is writing it. Wait for it, or choose another folder."
+    with one_at_a_time(target.parent / f"{partial.name}.lock", busy):
+        try:
+            return _write(
+                dataset, target, partial, licence, depth, jobs, drop_damaged, beside, progress, dict(options or {})
+            )
+        except DepthError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        except BrokenProcessPool as error:
+            raise DepthError(
+                f"{target}: a process that read was killed, perhaps for its memory. Run again with fewer jobs: what was "
+                f"written is kept in {partial.name}."
+            ) from error
+        except OSError as error:
+            if error.errno is None:  # a cluster's: no worker came, or one was lost
                 raise DepthError(
-                    f"{target}: a process that read was killed, perhaps for its memory. Run again with fewer jobs: what was "
-                    f"written is kept in {partial.name}."
+                    f"{target}: the processes that read are gone ({error or type(error).__name__}). Run again when they "
+                    f"are back: what was written is kept in {partial.name}."
                 ) from error
-            except OSError as error:
-                if error.errno is None:  # a cluster's: no worker came, or one was lost
-                    raise DepthError(
-                        f"{target}: the processes that read are gone ({error or type(error).__name__}). Run again when they "
-                        f"are back: what was written is kept in {partial.name}."
-                    ) from error
-                raise DepthError(
-                    f"{target}: cannot be written ({error.strerror}). Free some space and run again: what was written is "
-                    f"kept in {partial.name}."
-                ) from error
-            finally:
-                Path(f"{partial}.lock").unlink(missing_ok=True)
-    except Timeout as error:
-        raise DepthError(f"{target}: another process is writing it. Wait for it, or choose another folder.") from error
+            raise DepthError(
+                f"{target}: cannot be written ({error.strerror}). Free some space and run again: what was written is "
+                f"kept in {partial.name}."
+            ) from error
 
 
 def _write(

@@ -266,10 +266,10 @@ class Shards:
             return shard
 
     def _fetched(self, entry: dict[str, Any]) -> _Shard:
-        path = self.folder / entry["name"]
-        with FileLock(f"{path}.lock"):  # processes of one machine may share the cache
+        path = self.folder / f"shard-{entry['sha256'][:16]}.tar"  # other shards may share the cache
+        with FileLock(f"{path}.lock"):  # and so may processes
             if not (path.exists() and path.stat().st_size == entry["bytes"]):
-                self._fetch(Source(entry["name"], (f"{self.root}/{entry['name']}",), entry["bytes"], entry["sha256"]))
+                self._fetch(Source(path.name, (f"{self.root}/{entry['name']}",), entry["bytes"], entry["sha256"]))
             os.utime(path)
             return _Shard(path, entry["samples"])
 
@@ -293,12 +293,15 @@ class Shards:
             path.unlink(missing_ok=True)
 
     def _index(self) -> dict[str, Any]:
+        path = self.folder / INDEX
         if self.remote:
-            if (self.folder / INDEX).exists():
-                forget(self.folder / INDEX)  # it may have changed; it is small
-            self._fetch(Source(INDEX, (f"{self.root}/{INDEX}",)))
+            writable_folder(self.folder)
+            with FileLock(f"{path}.lock"):
+                if path.exists():
+                    forget(path)  # it may have changed, or be that of other shards; it is small
+                content = self._fetch(Source(INDEX, (f"{self.root}/{INDEX}",))).read_bytes()
         try:
-            meta = json.loads((self.folder / INDEX).read_text())
+            meta = json.loads(content if self.remote else path.read_bytes())
             if meta["schema"] != SCHEMA:
                 raise ValueError(f"schema {meta['schema']!r}, expected {SCHEMA}")
             total = sum(int(shard["samples"]) for shard in meta["shards"])
