@@ -298,8 +298,8 @@ figure
 # %% [markdown]
 # In the squeezed room what is seen is as wide as before and two thirds as deep. A corner of 90° whose walls run at 45° to the
 # axis opens to $2 \arctan 1.5$, which is more than 112°; chairs become slices. It is a consistent world, its pictures obey the
-# pinhole equation, and nobody lives in it. In the dolls' house all angles stay right, and nobody lives in that either: its chairs are
-# 30 cm high. A network that is fed such pairs learns that rooms may be flatter, or smaller, than they are. With $s$ up to
+# pinhole equation, and nobody lives in it. In the dolls' house all angles stay right, and nobody lives in that either: the seats of its
+# chairs are 30 cm high. A network that is fed such pairs learns that rooms may be flatter, or smaller, than they are. With $s$ up to
 # 1.15, as some recipes of [transfer learning](transfer_learning) use it, either is mild; with 1.5 it is not.
 #
 # ## The six measured cases

@@ -572,10 +572,10 @@ for name, group in groups.items():
 # training these networks err on the near side.)
 #
 # Now compare the two beginnings. With about half the samples of photographs, the network that had seen rooms comes close to
-# the one that started from nothing. It does not overtake it: one seed each, and no run of equal length, so all that can
-# be said is that rooms save time on photographs here. Both fall short of what more samples give: see below.
+# the one that started from nothing. It does not overtake it: one seed each, and no run of equal length, so this says
+# nothing for rooms or against them. Both fall short of what more samples give: see below.
 #
-# The published column is far ahead, and it should be. Four
+# The published column is far ahead, and it should be. Five
 # things differ at once, and each has an experiment that would separate it from the others:
 #
 # | what differs | theirs {cite}`eigen2014` | ours | the experiment |
@@ -583,7 +583,8 @@ for name, group in groups.items():
 # | images | 120,000 frames of video | 795 photographs | prepare the raw set; train on 795, 12,000 and 120,000 of it, all else equal |
 # | samples seen, both phases | 3.5 M {cite}`eigen2014` | {result}`eigen-nyu/cpu-0::samples_seen::,d` | the same recipe under the profile `gpu`: done, below |
 # | first weights | ImageNet classifier | random, or rendered rooms | train a network that names objects (`Classifier`) first, then this recipe with its convolutions |
-# | optimiser | gradient descent with momentum | Adam | the recipe `eigen-nyu-paper`, same samples |
+# | optimiser, its schedule, weight decay | gradient descent with momentum, decay | Adam, a cosine, none | the recipe `eigen-nyu-paper` under the profile `cpu`, same samples |
+# | depths | raw, holes left out | filled by the authors of the set | the same recipe with `-p data.options.truth=raw` |
 #
 # Samples are the cheapest to suspect first: the training above took
 # {result}`eigen-nyu/cpu-0::seconds.train::,.0f` seconds on a processor. On a GPU ({result}`eigen-nyu/gpu-0::device::s`, shared with other trainings, {result}`eigen-nyu/gpu-0::seconds.train::,.0f` seconds for both networks) the same recipe saw

@@ -68,8 +68,8 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 
 # %% [markdown]
 # `depth` is in metres along the optical axis, and **0 means missing**. `K` is the camera; `index` is the sample's number, from which all
-# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. The one exception to metres
-# is `middlebury_disparity`, which has none to give: there, depth is missing everywhere. `depthlib data list` says which sets are on
+# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. Two sets are exceptions
+# to metres: in `middlebury_disparity` depth is missing everywhere, since it has none to give, and in `disparities`, made for [super-resolution](super_resolution), `depth` holds a disparity in grey levels. `depthlib data list` says which sets are on
 # your machine, `depthlib data fetch NAME` downloads most of the others, and `depthlib data info NAME` says what it needs and under which terms.
 #
 # What are they? **NYU Depth v2** is the indoor set of this field: rooms filmed with a Kinect, a camera that also measures depth. From the films
@@ -93,7 +93,8 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # | `middlebury_disparity` | projected patterns, labels | 8-bit disparity | has no metres at all |
 # | `motorcycle` | as `middlebury` | comes with scikit-image | one scene |
 # | `rooms`, `roads` | rendered here | nothing | not photographs |
-# | `folder`, `disparities` | you | your pairs, with depths or disparities | yours to find |
+# | `disparities` | as `middlebury_disparity`, and the motorcycle | 8-bit disparity | `depth` holds a disparity, not metres |
+# | `folder` | you | your pairs | yours to find |
 # | `store`, `shards` | as what they were made of | see [read once](read-once) | none: checked when they are written |
 #
 # *Axes transposed*: rows and columns have changed places. *Bytes swapped*: of a number of 16 bits the two bytes come in the other order, so that 1 is read as 256.
@@ -365,7 +366,7 @@ for name, values in errors.items():
 #
 # ## Recap
 #
-# - Every set gives the same sample: metres, 0 for missing, a camera; a scene where the set names one.
+# - Every set (but the two of disparities) gives the same sample: metres, 0 for missing, a camera; a scene where the set names one.
 # - Holes sit at edges, on glass and on gloss: a score that skips them skips the hard part, one that fills them scores a guess.
 # - A triangulating camera's error grows with the square of the distance; 8 bits cost centimetres.
 # - Two clocks and two lenses have to be undone before a picture and a depth map are a pair.

@@ -20,7 +20,7 @@
 #
 # **What you will be able to do**
 #
-# - count the channels of a DenseNet by hand, and say why its many layers have fewer weights than VGG's sixteen;
+# - count the channels of a DenseNet by hand, and say why its many layers have fewer weights than thirteen of VGG-16's;
 # - say how uncertain a figure from nine pictures is, before looking at it;
 # - choose a colour map whose brightness tells the truth;
 # - find the factor by which a model and a truth differ, from two published figures alone;
@@ -107,7 +107,7 @@ for name, network in networks.items():
 # %% [markdown]
 # (A GFLOP is a billion additions and multiplications.) More than twice, because a convolution's weights grow with the *square* of
 # the width. Each dense layer is two thin convolutions, a 1×1 to 128 channels and a 3×3 from those to 32: the second has $9 \cdot 128
-# \cdot 32$, 37 thousand weights. One of VGG's, 3×3 from 512 to 512, has 2.4 million; so its thirteen weigh more than 82 dense layers (two
+# \cdot 32$, 37 thousand weights. One of VGG's, 3×3 from 512 to 512, has 2.4 million; VGG-16, an older classifier, is a plain chain of thirteen such convolutions and three fully connected layers, of which an encoder keeps the thirteen; so these weigh more than 82 dense layers (two
 # convolutions in each, the first one, three transitions and the classifier make 169). And the last column has surprises of its own: VGG-16 and
 # DenseNet-121 make networks of equal weight, and one of them does twice the work. MobileNetV2, made for telephones, has an encoder of two
 # million, and gets a decoder of seventeen, because it ends with 1280 channels; the networks on these pages take a quarter of that width.

@@ -96,8 +96,8 @@ for name in ("eigen14", "bts", "midas_affine"):
     print(get_protocol(name).describe(), end="\n\n")
 
 # %% [markdown]
-# **Predict first.** The same maps, the same truth. Between the kindest and the harshest protocol, will AbsRel differ by a
-# tenth, by a third, or by more than half?
+# **Predict first.** The same maps, the same truth. How many times the AbsRel of the kindest protocol is that of the harshest: 1.1
+# times, 1.3 times, or more than 1.5 times?
 
 # %%
 scores = {name: evaluate(to_the_border("fine"), rooms, name) for name in names}
@@ -120,13 +120,14 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
+# Divide the longest bar by the shortest. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
 # different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
 # if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
 #
 # The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, the code of {cite:t}`alhashim2018`; `bts`,
 # the one that most papers on NYU Depth v2 used after 2019; `midas_affine`, for networks that know depth only up to a scale
-# and a shift of its inverse; `makarov18`, the whole-map figures of {cite:t}`korinevskaya2018`.
+# and a shift of its inverse; `makarov18`, after the second author, the whole-map figures of {cite:t}`korinevskaya2018`; `full`, every pixel, nothing aligned. What follows a name is one change: `_median`, each map
+# brought to the truth's median; `_oracle`, to its true mean log depth; `_down`, the truth made as small as the answer; `_flip`, averaged with the mirrored picture.
 #
 # ## Which choice moves the number?
 #
@@ -306,7 +307,7 @@ for factor in (1.0, 0.27):
 
 # %% [markdown]
 # A *perfect* map multiplied by 0.27 has all four of the printed numbers, nearly: δ₁ near 0, rel near .73, log₁₀ near .57, rms
-# a little over 2 m. (The last agrees only because our truths are those of a room: rms divided by rel says that the scored
+# a little over 2 m. (The last agrees only because our truths are those of a room: if every pixel is wrong by the same share, its error is that share of its depth, so rms divided by rel, 2.32/.72, says that the scored
 # depths are about 3 m, and roads have no such depths.) The report speaks of "random images" of "the NYU Depth V2 dataset", nine of them drawn anew for the pictures of each run
 # {cite}`ghiorghiu_report`. So the column was very likely made by the KITTI network on pictures of rooms, or with a factor of
 # four between two units. It does not measure what its title says. And if the other columns were scored on nine images, drawn anew for each run, these cannot
@@ -318,13 +319,13 @@ for factor in (1.0, 0.27):
 #
 # ### Formulas that nobody ran
 #
-# {cite:t}`korinevskaya2018` fill and enlarge depth maps; two later chapters build their networks. In the paper RMSE is printed without its root, PSNR (defined in a moment) as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
+# {cite:t}`korinevskaya2018` fill and enlarge depth maps; two later chapters build their networks. We have the slides of this work, and mean them by "the paper" as well. There RMSE is printed without its root, PSNR (defined in a moment) as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
 # \mathrm{RMSE})$ where $\mathrm{MAX}$ is meant, and MAPE (AbsRel in per cent) sums along one axis only {cite}`korinevskaya2018`. Its numbers
 # tell that something went wrong in the code, too. PSNR falls when RMSE grows; that is all there is in its formula. Yet on the
 # picture called Cones, bicubic interpolation (a smooth surface through 4 × 4 known pixels) has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
 # the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be.
 #
-# PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have. So a pair of columns can be solved for it: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
+# PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have. In the table below *NN* is their earlier neural network, not the nearest neighbour, and *proposed* the one with a GAN. A pair of its columns can be solved for MAX: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
 # \mathrm{RMSE} \cdot 10^{\mathrm{PSNR}/20}$. **Predict first:** the table is about scenes of the animated film Sintel, and the largest value belongs to a scene's maps, not to a method. So what should the last column
 # look like?
 
@@ -341,13 +342,13 @@ for row in load_table("002-sintel").rows:
 # nine numbers. And the plain interpolation of a tenth of the depths has RMSE 0.286 and rel 0.08 {cite}`korinevskaya2018` in one table on
 # NYU, RMSE 0.54 and rel 0.058 {cite}`korinevskaya2018` in another: half of one error, more of the other, the same name.
 #
-# The second of these tables also answers the question that one would ask first, and the slides say it in words, too: on SYNTHIA, NYU and KITTI
+# One would ask first whether the network beats interpolation. The second of these tables says no, and the slides say it in words, too: on SYNTHIA, NYU and KITTI
 # the results are "worse than Interpolation" {cite}`korinevskaya2018`. On NYU the proposed network's
-# RMSE is 0.944 {cite}`korinevskaya2018`, so linear interpolation, which it is meant to replace, has the smaller one; what it offers is speed, 200 frames a second
-# where they make 40 {cite}`korinevskaya2018`.
+# RMSE is 0.944 {cite}`korinevskaya2018`, so linear interpolation, which it is meant to replace, has the smaller one; what the network offers is speed, 200 frames a second
+# where interpolation makes 40 {cite}`korinevskaya2018`.
 #
 # None of this makes the idea wrong. It makes the columns useless as a goal. This is why the library tests each formula against a
-# second, independent way to compute it, and why [its tables](eigen_experiments) print a doubt beside the number.
+# second, independent way to compute it, and why [its tables](eigen_experiments) and `depthlib table 002-sintel` print a doubt beside the numbers.
 #
 # ## Scoring a network that is not ours
 #
@@ -454,8 +455,8 @@ print(check(solution))
 #
 # ```{admonition} Exercise 4 (open)
 # :class: exercise
-# Under the paper's own protocol its Table 1 has one: by RMSE the coarse network wins, .871 against .907 {cite}`eigen2014`. Search for a protocol under
-# which the coarse network beats the fine one on these rooms, using only the choices on this page; if you find none, say how many you tried. What does that say about protocols chosen after the results are known?
+# In the paper's Table 1 the coarse network beats the fine one by RMSE, .871 against .907 {cite}`eigen2014`. Search for a protocol under
+# which it does so on these rooms, using only the choices on this page; if you find none, say how many you tried. What does that say about protocols chosen after the results are known?
 # ```
 #
 # ```{admonition} Discussion 4

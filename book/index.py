@@ -16,7 +16,7 @@
 # A photograph is flat. You look at one and know that the window is behind the sofa, and roughly how far
 # behind. A network can learn to do the same, pixel by pixel, in metres.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four photographs of rooms. Below each the depth map that a network made of it: the right layout, with soft edges. Below that the depth map of a sensor, with sharp ones."}, "figure": {"name": "fig-front", "caption": "Four photographs from the test part of NYU Depth v2 (Silberman et al. 2012), none of which the network ever saw; what it answers; what a depth sensor measured. Yellow is near, dark is far, each column has one scale. The network is one of this book (`densedepth-mobilenet-nyu`), begun from an encoder that can name objects (ImageNet's weights), then trained on 795 photographs for half an hour on two processor cores."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four photographs of rooms. Below each the depth map that a network made of it: the right layout, with soft edges. Below that the depth map of a sensor, with sharp ones."}, "figure": {"name": "fig-front", "caption": "Four photographs from the test part of NYU Depth v2 (Silberman et al. 2012), none of which the network ever saw; what it answers; what a depth sensor measured, its holes filled by the authors of the set. Yellow is near, dark is far, each column has one scale. The network is one of this book (`densedepth-mobilenet-nyu`), begun from an encoder that can name objects (ImageNet's weights), then trained on 795 photographs for half an hour on two processor cores."}}
 import matplotlib.pyplot as plt
 
 from depthlib import gallery, plots
@@ -28,7 +28,7 @@ for column, p in zip(axes.T, gallery.front_pictures(), strict=True):
     for place, shown in zip(column, (p.rgb, *(plots.colorize(m[None], (near, far)) for m in maps)), strict=True):
         place.imshow(shown, interpolation="bilinear")
 plots.frameless(axes)
-for row, label in zip(axes, ("photograph", "network", "measured"), strict=True):
+for row, label in zip(axes, ("photograph", "network", "truth"), strict=True):
     row[0].text(-0.04, 0.5, label, rotation=90, ha="right", va="center", transform=row[0].transAxes)
 plt.close(figure)
 figure
@@ -250,7 +250,7 @@ slider_figure(
 # ```{admonition} Solution 1
 # :class: dropdown
 # 296 / 74 = 4 across and 220 / 55 = 4 down: each number stands for a block of 16 pixels. The leg is 5 / 4 =
-# 1.25 blocks wide, so one or two columns of numbers fall on it. The leg can be present in the map, but its
+# 1.25 blocks wide, so it always lies on two columns of numbers and fills one of them at most. The leg can be present in the map, but its
 # width and its place cannot be told to better than four pixels.
 # ```
 #

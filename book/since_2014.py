@@ -82,7 +82,7 @@ for a, b in ((0, 7), (7, 10)):
 
 # %% [markdown]
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
-# that nearly three times. What the last rows have in common is more and other pictures; what these alone were worth, only each paper's own ablation can say.
+# that nearly three times. What the last rows have in common is more and other pictures; what these alone were worth, only each paper's own *ablation* can say, the same training with one part left out.
 #
 # Two warnings before any of these digits is used. The rows are quoted from eleven papers, and they were not measured alike: from 2015 on most score another rectangle of each photograph, some cap depths, some average
 # with the mirrored picture. [Chapter 7](evaluation) scored *one* prediction under each such rule. And the same 654 photographs have been looked at by everybody for ten years; who picks the best of many attempts on them has
@@ -98,7 +98,7 @@ for a, b in ((0, 7), (7, 10)):
 # | AdaBins 2021 {cite}`bhat2021` | a *transformer*, a network in which every place of a picture may look at every other, chooses the intervals for each picture |
 # | NeWCRFs 2022 {cite}`yuan2022` | each step of the decoder compares pixels within small windows, behind a transformer as encoder |
 # | ZoeDepth 2023 {cite}`bhat2023` | first *relative* depth on a dozen data sets, then metres |
-# | Depth Anything 2024 {cite}`yang2024` | 62 million pictures without any depth, labelled by a teacher; then fine-tuned on NYU for this row |
+# | Depth Anything 2024 {cite}`yang2024` | 62 million pictures without any depth, labelled by a teacher; then *fine-tuned*, trained a little further, on NYU for this row |
 # | Metric3D v2 2024 {cite}`hu2024` | 16 million pictures of known lens, all turned into one camera; then fine-tuned on NYU for this row |
 #
 # ## First weights: what we measured
@@ -120,7 +120,7 @@ for a, b in ((0, 7), (7, 10)):
 # photographs, chapter 9 has shown by drawing them anew.
 #
 # From random weights the new network is ahead of the old one in δ and RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
-# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look for this row in the paper. Often it is missing.
+# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
 #
 # One of the nine pictures that a seed drew, through both. **Predict first:** from random weights, what will be missing, the layout or the things?
 
@@ -164,7 +164,7 @@ for count in (10, 40, 80, 256):
     print(f"{count:3d} intervals: each spans a factor of {ratio:.3f}, AbsRel at least {np.log(ratio) / 4:.4f}")
 
 # %% [markdown]
-# (Within an interval the answer is its middle; the log error is spread evenly up to half the width, and its mean is a quarter of it.) With 80 intervals that floor is well below any network's error; with ten it would be larger
+# (Within an interval the answer is its middle. So the log error lies evenly between 0 and half the width, and its mean is a quarter of the width; a small log error is nearly a relative one.) With 80 intervals that floor is well below any network's error; with ten it would be larger
 # than the whole error of the newest.
 #
 # ## More pictures: forget the unit

@@ -302,7 +302,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # measured cannot be filled in without a picture. There the network does what a loss on squared errors asks for, and answers with a mean of spokes and wall.
 #
 # One scene is an anecdote. These are all 654 test maps of NYU Depth v2 at 240 × 320, a tenth of the pixels, under `makarov18`
-# (RMSE in metres, the mean over maps). All networks were trained by us, on the 795 training maps: the paper's (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, shown four times as many maps, on a GPU; ours gone on with (`sparse-nyu-tuned`, see below); and ours with the picture beside the samples
+# (RMSE in metres, the mean over maps). All networks were trained by us, on the 795 training maps, ours with the mean absolute error plus the root of the mean square, in metres, as the loss: the paper's (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, shown four times as many maps, on a GPU; ours gone on with (`sparse-nyu-tuned`, see below); and ours with the picture beside the samples
 # (`sparse-nyu-guided`):
 #
 # | pattern | nearest | linear | the paper's network, trained here | ours, two cores | ours, a GPU | ours, gone on | with the picture |
@@ -320,7 +320,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # Four times as many maps seen bring less than one might hope: a little on the gradient and mixed patterns, nothing on uniform samples, and on the grid they cost. The GPU's batches were four times as large, too (32 maps and not 8), so both networks took equally many steps:
 # the maps went into steadier steps and not into more of them. And each is one draw of the first weights, and that may be all.
 #
-# What did help was to ask for what is scored. `sparse-nyu-tuned` goes on from the two-core weights for as long again; the root of the mean square counts four times as much in its loss as the mean error, and the gradient pattern comes twice as
+# What did help was to ask for what is scored. `sparse-nyu-tuned` goes on from the two-core weights for as long again; the mean absolute error counts a quarter of what it did in its loss, the root of the mean square as much as before, and the gradient pattern comes twice as
 # often. It gains on the gradient and mixed patterns and gives a little back on the grid. This is the network in the box. It has also become more of a specialist, as the next sections show.
 #
 # The picture helps where samples lie far from outlines, on the grid and in uniform draws, and not where the samples sit on the outlines already; it saw half as many maps as the column "ours, a GPU", so more training may still change its column (one seed each, so differences in the third digit may be luck).
@@ -451,13 +451,13 @@ figure
 
 # %% [markdown]
 # Outlines go first: at 1 % the motorcycle has lost its spokes and its frame, at 0.1 % it is a bump. The layout survives to the end: 77
-# samples still know where floor and wall are. From 10 % the lead shrinks; at 0.1 % the network is behind. It
+# samples still know where floor and wall are. The network leads at 10 %, not at 3 % any more, and from 1 % down it is behind. It
 # learned from maps with a tenth of their pixels and from nothing else. On NYU's test maps the same happens: with 1 % its RMSE is
 # {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and interpolation's
 # {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.linear.rmse::.3f` m, with 0.1 %
 # {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` against
-# {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.linear.rmse::.3f` m. (The same network before it went on had {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` and {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m: what it gained at a tenth it paid here.) On rendered rooms the two lines cross in the same
-# region, a little above 1 %.
+# {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.linear.rmse::.3f` m. (The same network before it went on had {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` and {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m: what it gained at a tenth it paid here.) On rendered rooms, too, the two cross
+# a little above 1 %.
 #
 # A network is good at the densities that it has met. The recipe `sparse-nyu-any` meets five of them, and has with 1 % an RMSE of
 # {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and with 0.1 % of {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m, ahead of interpolation at both. It pays at 10 %, and part of the price may be

@@ -131,7 +131,7 @@ figure
 # ## A network that keeps what it was shown
 #
 # Here is the end of our network's `forward`. `base` is the bilinear enlargement, `spread` the small map's own standard deviation, so that metres and the eight-bit
-# disparities of Middlebury look alike to it.
+# disparities of Middlebury look alike to it. It goes up eightfold in two steps, by two and then by four (`FINE`). `autocast` is off for the last lines, which need 32 bits (why: [training at scale](training_at_scale)), and `positive` lets no depth fall below 0.
 
 # %%
 lines = inspect.getsource(DepthUpsampler.forward).splitlines()
@@ -202,8 +202,8 @@ print(
 # L_G = L_\text{MSE} + \alpha\, L_\text{VGG} + \beta\, L_\text{GAN} + \gamma\, L_\text{TV} .
 # $$ (superres-loss)
 #
-# They found $\alpha, \beta, \gamma$ by cross-validation and do not print them. We searched too, one after the other, on held-out rendered rooms, with the published
-# generator in short runs (recipe `superres-search`; the slides name its parts, ELU, batch normalisation, pixel shuffle and tanh at the end, and no sizes: those are ours). Each run below differs from the one before by one term.
+# They found $\alpha, \beta, \gamma$ by cross-validation (scoring each choice on data that were held out in turn) and do not print them. We searched too, one after the other, on held-out rendered rooms, with the published
+# generator in short runs (recipe `superres-search`; the slides name its parts and no sizes, which are ours: ELU, a smooth relative of ReLU; batch normalisation; pixel shuffle; and at the end tanh, a curve that squeezes an answer between −1 and 1). Each run below differs from the one before by one term.
 #
 # **MSE, the squared error, answers with means.** Suppose an outline is in one of two places, equally likely, and a pixel between them is 2 m or 5 m deep. Answer 3.5 m:
 # the squared error is $1.5^2 = 2.25$ for certain. Answer 2 m: it is 0 or 9, and 4.5 on average. So the *best* answer is a depth at which nothing is, and whoever decides
@@ -218,7 +218,7 @@ for guess in (3.5, 2.0):
 # there than in their pixels. It has never seen a depth map, and is shown one as a grey picture.
 #
 # **GAN** {cite}`goodfellow2014`: a **critic** $C$ learns to tell true maps $y^*$ from maps $G(x)$ that the generator $G$ makes of a small map $x$, while the generator learns to be taken for true. With $C(\cdot)$ the critic's belief,
-# between 0 and 1, that a map is real, the critic pays
+# between 0 and 1, that a map is real, made of its raw answer $z$, the *logit*, by the *sigmoid* $C = 1/(1 + e^{-z})$, the critic pays
 #
 # $$
 # L_C = -\log C(y^*) - \log\big(1 - C(G(x))\big)
@@ -254,7 +254,7 @@ for name, made in ways.items():
     print(f"{name:15s}", "  ".join(values))
 
 # %% [markdown]
-# MSE likes the noise better than the blur; TV is the only one that minds it, and takes a blurred map for better than the truth. No term is a friend of the truth alone.
+# MSE charges the noise less than the blur. TV charges the noise more than anything else here, and the blur less than the truth itself; a map that is 3 % too far it hardly notices. No term is a friend of the truth alone.
 #
 # ### What each term buys
 #
@@ -337,7 +337,7 @@ figure
 
 # %% [markdown]
 # The critic wins. It begins by guessing, and at the end tells nearly every made map from a true one. With the mild $\beta$ of the search the generator has little reason to care: what it would gain by fooling the critic is less than what it would lose in squared
-# error. A critic that is always right is a bad teacher, too: $\log(1 - C)$, the slides' form of the generator's loss, hardly changes with the critic's raw answer (the number before the sigmoid, the curve that makes a number between 0 and 1 of it) where $C$ is near 0: its slope there is $-C$. That of $-\log C$ is $-(1 - C)$, nearly $-1$; that is why we write it. An accuracy near one half all the time would be no better sign: then the critic teaches nothing.
+# error. A critic that is always right is a bad teacher, too: $\log(1 - C)$, the slides' form of the generator's loss, hardly changes with the raw answer $z$ where $C$ is near 0. For $dC/dz = C\,(1 - C)$, so its slope is $-C\,(1 - C)/(1 - C) = -C$; that of $-\log C$ is $-C\,(1 - C)/C = -(1 - C)$, nearly $-1$, and that is why we write it. An accuracy near one half all the time would be no better sign: then the critic teaches nothing.
 #
 # ## Texture that was invented, seen from the side
 #
@@ -362,7 +362,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# The same in space, with the critic and without one. **Question: turned until you look along the floor, in which of the two is it a sheet?**
+# The same in space, with the critic and without one. **Question: turned until you look along the floor, in which of the two is it flat?**
 
 # %% tags=["hide-input"]
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
@@ -381,22 +381,26 @@ for name, depth in views.items():
     smooth = (flat[:, 2:] - 2 * flat[:, 1:-1] + flat[:, :-2]).abs() < 0.002
     off = (wave - flat).square().mean().sqrt()
     print(f"{name:24s} bend where the truth is flat: {1000 * bend[smooth].mean():.2f} mm a pixel; RMSE {off:.3f} m")
+for trained in gallery.report("sweeps/superres-beta")["runs"]:
+    weight = trained["parameters"]["loss.options.adversarial"]
+    rmse = trained["metrics"]["rooms-validation/x8/makarov18"]["all"]["rmse"]
+    print(f"critic's weight {weight:g}: RMSE {rmse:.3f} m on the held-out rooms")
 
 # %% [markdown]
-# For this figure the critic has ten times the weight that the search kept, and no total variation holds it down, so the texture is plain: the lines of the true floor have become a carpet, and between the thing in front and the wall hangs a curtain of points. In colours the same map
-# looks sharp with a faint weave. RMSE over all held-out rooms hardly notices the critic's larger weight (from {result}`sweeps/superres-beta::runs.0.metrics.rooms-validation/x8/makarov18.all.rmse::.3f` to {result}`sweeps/superres-beta::runs.1.metrics.rooms-validation/x8/makarov18.all.rmse::.3f` m); a robot that drives on this floor would.
+# For this figure the critic has ten times the weight that the search kept, and no total variation holds it down, so the texture is plain: the thin flat lines of the true floor have become a carpet that is centimetres thick, and between the thing in front and the wall hangs a curtain of points. In colours the same map
+# looks sharp with a faint weave. RMSE over all held-out rooms hardly notices the critic's larger weight (the last two lines of the cell); a robot that drives on this floor would.
 #
 # Ours is not free of it. Its floor is made of lines again, but beside the outlines some points hang in the air, and its surfaces bend more than the true ones. A network that is unsure where an outline runs still answers with means; it
 # is unsure less often.
 #
 # ## Better, without a critic
 #
-# Which part of that trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh (a curve that squeezes an answer between −1 and 1): residual blocks, each of which adds a correction to its input, a squared error with a little absolute error beside it, the mean of each cell
+# Which part of that trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh: residual blocks, each of which adds a correction to its input, a squared error with a little absolute error beside it, the mean of each cell
 # kept exactly, and eight times the samples. It learned from rendered rooms whose maps were made harder: three quarters are turned into disparities, half get one outline more (a part of the mirrored map is put before them), and three in
 # ten come in steps, as the disparities do that a stereo matcher counts in whole pixels. No real map was among them.
 #
 # RMSE on Middlebury's scenes {cite}`scharstein2002,scharstein2003,scharstein2014`, in levels of 8 bits (Motorcycle: in pixels of disparity), under `makarov18`; the last column is MS-Net, a network without picture or GAN that
-# the paper's table lists. The two columns before ours are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; *printed* is what the slides have that comes nearest to these two, their rows NN (one slide cites it as their network of 2017) and NN + gan_loss:
+# the paper's table lists. The columns *the paper's, MSE and VGG* and *+ critic and TV* are the paper's generator trained *by us*, on rooms where the paper had SYNTHIA, without and with critic and total variation; *printed* is what the slides have that comes nearest to these two, their rows NN (one slide cites it as their network of 2017) and NN + gan_loss:
 #
 # | scene | nearest | bicubic | the paper's, MSE and VGG | + critic and TV | printed for these {cite}`korinevskaya2018` | ours | MS-Net {cite}`korinevskaya2018` |
 # |---|---|---|---|---|---|---|---|

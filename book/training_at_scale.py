@@ -177,13 +177,13 @@ figure
 
 # %% [markdown]
 # - **The optimiser** shows in the step of the coarse network at full width, which has 70 million weights to move, and in the
-#   MobileNets, where clipping and the average of the weights are counted with it. It takes nothing in the fine network. Moving a
-#   weight costs the same however often it was used, and computing costs once for each use: one of DenseNet-169 is used at some 460 places of a picture, one of the coarse network at 21.
+#   MobileNets, where two more things are counted with it: *clipping*, which shortens a gradient that is too long, and the running *average of the weights*, which is what is scored in the end. It takes nothing in the fine network. Moving a
+#   weight costs the same however often it was used, and computing costs once for each use. On average a weight of DenseNet-169 is used at some 460 places of a picture (that of a convolution at each place of its map), a weight of the coarse network at 21 (most sit in its fully connected layers and are used once).
 # - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes more, the narrow coarse networks hardly more than once:
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
-# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%`, from the second epoch on, because a batch is a copy of bytes that are in
+# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of the summed time of all steps (the bars show medians), from the second epoch on, because a batch is a copy of bytes that are in
 #   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-x4-guided.all.data_share::.1%`.)
 #
 # ## What each switch gains
@@ -253,7 +253,7 @@ figure
 #
 # **Another processor, other gains.** These figures were first taken on another machine, whose processor calls itself by the same name. Its bf16 product ran at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.bf16::,d` GFLOP/s, more than twice as
 # fast, its float32 product at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.fp32::,d`. Twice the arithmetic did not halve the step: the coarse network made {result}`benchmarks/switches-eigen-nyu-another::phases.coarse.images_per_second::.0f` images a second there and makes {result}`benchmarks/switches-eigen-nyu::phases.coarse.images_per_second::.0f` here. And bf16 gained *less* there,
-# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 was faster, too: its convolutions reached {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of the "peak", so that large product was not the best that the machine can do in float32. `compile` was worth
+# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 had more in it than its large product shows: there its convolutions reached {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of that product's speed (we call it the *peak*, as reports do), so bf16 had less to gain than the two products promise. `compile` was worth
 # {result}`benchmarks/switches-eigen-nyu-another::switches.compile.phases.coarse.gain::.2f` for the coarse network. So carry no switch from one machine to another by belief: `depthlib bench` takes minutes.
 # (That report is older, and its augmentation slower; it knows only the processor's name, which is why reports now say family and model.)
 #
@@ -418,8 +418,8 @@ for name, options in {
 
 # %% [markdown]
 # A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
-# large and its steps are short. A DenseNet sends three fifths as much and has thirteen times the work for an image, so the cable hardly
-# matters, and within one machine it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
+# large and its steps are short. A DenseNet sends three fifths as much and has thirteen times the work for an image of 192 × 256, eighty times for one of 480 × 640, so the cable hardly
+# matters, and within one machine, where GPUs exchange some 100 GB/s (the last number of a line), it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
 # eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
 # to a point {cite}`goyal2017`. It is another experiment, with another result.
 #
@@ -443,7 +443,7 @@ for name, options in {
 #     -p 'data.options={root: "https://…/shards"}'
 # ```
 #
-# (The recipe's option `even`, which draws equally many frames of every scene, belongs to the raw recordings; shards are read as they are.) A shard
+# (The recipe's option `even`, which draws equally many frames of every scene, belongs to the store; shards are read as they are.) A shard
 # holds neighbours, frames of the same room. Read alone it would make batches of one room. So some *lanes* are open side by
 # side, each with a shard of its own, and a batch takes its samples from all of them in turn.
 #
@@ -510,13 +510,13 @@ figure
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads (as bytes; [data sets](datasets) counted {result}`benchmarks/reading::samples_per_second.store::,.0f` with the bytes made into floats); a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
 # WebDataset's own reader. A training of Eigen's fine network on two cores asks
-# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take half a core away from it. Eigen's network on a GPU may ask for thousands: only the store keeps
+# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take up to a third of a core away from it. Eigen's network on a GPU may ask for thousands: only the store keeps
 # up (and the GPU's own memory, where the pictures fit it), and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
 # ## Machines that stop
 #
 # Long trainings meet the end of a time slot, a full disk, a cable. What is needed is not that nothing happens, but that nothing is
-# lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. On SIGTERM, the signal by which a system
+# lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. In one folder one process trains at a time: a second, from another window or from a sweep whose first half is still at work somewhere, is told so and harms nothing. On SIGTERM, the signal by which a system
 # asks a program to end before it kills it, or after the minutes of `depthlib train --minutes`, a run saves itself and ends with status 75, "try again". And since every
 # random draw is keyed by seed, epoch and sample rather than taken from a running generator, the second half does not
 # depend on where the first one ended. A run that is cut, beside one that is not:

@@ -199,8 +199,8 @@ if truth is not None:
 #
 # ### Where to find your $f$
 #
-# Most photos carry it. A telephone writes what its lens would be worth on 35 mm film, whose frame has a diagonal of 43.27 mm: "26 mm" on a picture of 3000 × 4000 pixels (rows × columns), whose diagonal is 5000 pixels, is $26 \cdot
-# 5000/43.27 = 3005$ pixels. Made 320 pixels wide, that is $3005 \cdot 320/4000 = 240$: a little wider than the training's 259.
+# Most photos carry it. A telephone writes what its lens would be worth on 35 mm film, whose frame has a diagonal of 43.267 mm: "26 mm" on a picture of 3000 × 4000 pixels (rows × columns), whose diagonal is 5000 pixels, is $26 \cdot
+# 5000/43.267 = 3005$ pixels. Made 320 pixels wide, that is $3005 \cdot 320/4000 = 240$: a little wider than the training's 259.
 
 # %% tags=["nbval-check-output"]
 telephone = Image.new("RGB", (4000, 3000))
@@ -218,7 +218,7 @@ print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 
 # %% [markdown]
 # A cropped photo keeps its note and loses its meaning: the tag speaks of the whole picture. Programs that crop rarely correct it. `depthlib predict photo.jpg` reads the tag, says whose number it used,
-# and takes `--field-of-view` from those who know better.
+# and takes `--field-of-view` from those who know better. It uses $f$ for points and surfaces; the metres stay the network's own, and {eq}`lens` is left to you.
 #
 # ## Into space
 #
@@ -289,7 +289,7 @@ if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
     both = (other > 0) & (depth > 0)
     print(f"largest difference: {1000 * (other - depth)[both].abs().max():.2f} mm")
 else:
-    print("not installed: pip install 'depthlib-course[onnx]'")
+    print("not installed: pip install onnx onnxruntime onnxscript")
 
 # %% [markdown]
 # ## What to believe
