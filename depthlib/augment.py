@@ -213,7 +213,10 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
         scaled = torch.where(t.levels[:, None, None, None] > 0, counted, scaled)
     new_K = camera.crop(camera.resize(K, t.scale, t.scale), t.top, t.left)
     new_K = torch.where(t.flip[:, None, None], camera.flip(new_K, size[1]), new_K)
-    return {**batch, "rgb": moved, "depth": scaled, "K": new_K}
+    changed: Batch = {**batch, "rgb": moved, "depth": scaled, "K": new_K}
+    changed.pop("sparse", None)  # they would not fit any more
+    changed.pop("disparity", None)
+    return changed
 
 
 def _overlaid(rgb: Tensor, depth: Tensor, overlay: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,7 +248,7 @@ def augment(
         seed, epoch: with the samples' indices, the key of every draw; one epoch for all, or one each.
 
     Returns:
-        A batch of the same keys, ``[B, ·, *size]``.
+        A batch of the same keys, ``[B, ·, *size]``, without a data set's other maps (``sparse``, ``disparity``), which would not fit.
 
     Raises:
         DepthError: images smaller than ``size``.

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from depthlib.data.sampling import PATTERNS, sample_count
 from depthlib.errors import DepthError
 from depthlib.evaluation import Informed
 from depthlib.filling import FILLS, fill_linear
@@ -32,33 +31,26 @@ class Completion(Informed):
 
     Args:
         method: a name of :data:`COMPLETIONS`.
-        pattern: which pixels are shown, a name of :data:`depthlib.data.sampling.PATTERNS`.
-        fraction: of all pixels.
-        seed: of the draw.
+        observation: which pixels are shown; a network that is shown the same sees the same draw.
 
     Source: the baselines of Korinevskaya and Makarov 2018.
 
     >>> batch = {"rgb": torch.rand(1, 3, 6, 8), "depth": torch.full((1, 1, 6, 8), 2.0), "index": [0]}
-    >>> Completion("nearest", "uniform", 0.1).of(batch).unique()
+    >>> Completion("nearest", SparseDepth(("uniform",), (0.1,))).of(batch).unique()
     tensor([2.])
     """
 
     method: str
-    pattern: str = "uniform"
-    fraction: float = 0.1
-    seed: int = 0
+    observation: SparseDepth = SparseDepth()  # noqa: RUF009  it is frozen
 
     def __post_init__(self) -> None:
-        for value, known in ((self.method, tuple(COMPLETIONS)), (self.pattern, tuple(PATTERNS))):
-            if value not in known:
-                raise DepthError(
-                    f"{value!r} is unknown{nearest(value, list(known))}; expected one of {', '.join(known)}."
-                )
-        sample_count(1000, 1000, self.fraction)
+        if self.method not in COMPLETIONS:
+            known = list(COMPLETIONS)
+            raise DepthError(f"{self.method!r} is unknown{nearest(self.method, known)}; expected {', '.join(known)}.")
 
     def of(self, samples: Batch) -> Tensor:
         """Metres [B, 1, H, W] for a batch with its truth."""
-        sparse = SparseDepth((self.pattern,), (self.fraction,)).of(samples, self.seed, 0)
+        sparse = self.observation.of(samples, 0, 0)
         fill = COMPLETIONS[self.method]
         return torch.stack([fill(*pair) for pair in zip(samples["rgb"], sparse, strict=True)])
 

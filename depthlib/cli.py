@@ -205,7 +205,9 @@ def _baseline(given: str) -> Any:
             return network(small) or Enlargement(method, small.factor, small.how)
         if kind == "fill" and len(rest) < 3:
             pattern, fraction = rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1
-            return network(SparseDepth((pattern,), (fraction,))) or Completion(method, pattern, fraction)
+            return network(SparseDepth((pattern,), (fraction,))) or Completion(
+                method, SparseDepth((pattern,), (fraction,))
+            )
     except DepthError:
         raise
     except ValueError as error:
@@ -284,11 +286,13 @@ def predict(args: argparse.Namespace) -> int:
         angle = math.degrees(2 * math.atan(width / 2 / focal)) if focal else 60.0
         whose = "as the photo says" if focal else "a guess: the photo does not say; give --field-of-view"
     K = camera.from_field_of_view(height, width, angle)
+    # millimetres in 16 bits end at 65 m; roads are farther, and are stored as KITTI stores them
+    scale, unit = (1000, "millimetres") if known.max() <= 65.535 else (256, "1/256 m")
     stem = out / f"{photo.stem}-depth"
     written = []
     try:
         for name, write in (
-            (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), 1000)),
+            (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), scale)),
             (f"{stem}-coloured.png", lambda path: write_image(path, Image.fromarray(colorize(depth)))),
             (f"{stem}.ply", lambda path: write_ply(path, *colored_points(depth, K, rgb[0]))),
             (f"{stem}-surface.ply", lambda path: write_ply(path, *surface(depth, K, rgb[0]))),
@@ -300,7 +304,7 @@ def predict(args: argparse.Namespace) -> int:
             Path(name).unlink(missing_ok=True)
         raise
     print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
-    print(f"{stem}.png            16 bit, millimetres, 0 = outside the network's view")
+    print(f"{stem}.png            16 bit, {unit}, 0 = outside the network's view")
     print(f"{stem}-coloured.png   to look at")
     print(f"{stem}.ply            point cloud, metres, for a lens of {angle:.0f} degrees across ({whose})")
     print(f"{stem}-surface.ply    the same as a surface, torn where depth jumps")

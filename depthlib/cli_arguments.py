@@ -17,13 +17,15 @@ def parse_parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam
     >>> parse_parameters(["lam=0.25"])
     {'lam': '0.25'}
     """
-    parameters = {}
+    parameters: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise DepthError(f"{flag} {pair}: expected name=value, such as {flag} {example}.")
         if name == "profile":
             raise DepthError(f"{flag} {pair}: the profile has its own option: --profile {value}.")
+        if name in parameters:
+            raise DepthError(f"{flag} {pair}: {name} is given twice, {parameters[name]} before.")
         parameters[name] = value
     return parameters
 

@@ -15,6 +15,7 @@ from torchmetrics import Metric
 from tqdm import tqdm
 
 from depthlib import processes
+from depthlib.batches import to_device
 from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, DepthMetric
 from depthlib.models.base import DepthModel
@@ -155,7 +156,7 @@ def evaluate_many(
             break
         fetched = dataset.__getitems__(range(start, min(start + batch, len(dataset))))
         for _, alike in itertools.groupby(fetched, lambda sample: sample["depth"].shape):  # KITTI's days differ in size
-            samples = collate(list(alike))
+            samples = to_device(collate(list(alike)), "cpu")  # scenes may be made on a GPU
             mirror = any(scoring.rules.flip for scoring in open_.values())
             answers = _answers(predictor, samples, mirror)
             for name, scoring in list(open_.items()):
@@ -281,7 +282,7 @@ class _Looks:
         return all_
 
     def at(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
-        if prediction.ndim != 4 or len(prediction) != len(truth):
+        if prediction.ndim != 4 or prediction.shape[:2] != truth.shape[:2]:
             return  # the protocol says what is wrong
         prediction = rules.resample(prediction, (truth.shape[-2], truth.shape[-1]))
         for p, g, m in zip(prediction, truth, rules.mask(truth), strict=True):
@@ -367,7 +368,7 @@ def median_depth_image(dataset: RGBD, batch: int = 32, levels: int = 512) -> Ten
     counts = torch.zeros(0, levels, dtype=torch.int32)
     shape = torch.Size((1, 1))
     for start in range(0, len(dataset), batch):
-        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"]
+        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"].cpu()
         if not len(counts):
             shape = depth.shape[-2:]
             counts = torch.zeros(shape.numel(), levels, dtype=torch.int32)

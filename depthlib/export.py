@@ -123,9 +123,10 @@ def read_view(metadata: str, source: str) -> tuple[View, str]:
     """What :func:`export_onnx` wrote about the network: its view and how its maps are enlarged."""
     try:
         about = json.loads(metadata)
-        if "shown" in about:
+        starts_from = about.get("shown") if isinstance(about, dict) else None
+        if starts_from is not None:
             raise DepthError(
-                f"{source}: starts from some true depth ({about['shown']}), not from a picture alone. Score it with "
+                f"{source}: starts from some true depth ({starts_from}), not from a picture alone. Score it with "
                 f"`depthlib evaluate fill:{source}:uniform:0.1` or `enlarge:{source}:8`."
             )
         (height, width), (rows, columns) = ((int(n) for n in about[key]) for key in ("frame", "crop"))
@@ -136,6 +137,8 @@ def read_view(metadata: str, source: str) -> tuple[View, str]:
             and 0 <= left < right <= columns and upsampling in ("nearest-exact", "bilinear")
         ):  # fmt: skip
             raise ValueError(f"{about} is no view")
+    except DepthError:
+        raise
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DepthError(f"{source}: its metadata {METADATA!r} cannot be read ({error}). Export it again.") from error
     return View((height, width), (rows, columns), (top, left, bottom, right)), upsampling

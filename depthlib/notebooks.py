@@ -31,6 +31,7 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
     try:
         import jupytext
         import papermill
+        from nbclient.exceptions import DeadKernelError
         from papermill.exceptions import PapermillExecutionError
     except ImportError as error:
         raise DepthError(
@@ -57,6 +58,14 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
             failed = target.with_suffix(".failed.ipynb")
             shutil.copyfile(executed, failed)
             raise DepthError(f"{source.name}: {error.ename}: {error.evalue} The cells up to there: {failed}") from error
+        except DeadKernelError as error:
+            failed = target.with_suffix(".failed.ipynb")
+            if executed.exists():
+                shutil.copyfile(executed, failed)
+            raise DepthError(
+                f"{source.name}: its process was ended from outside, most often for want of memory ({error}). The cells up to "
+                f"there: {failed}"
+            ) from error
         write_whole(target, lambda partial: shutil.copyfile(executed, partial))
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return target

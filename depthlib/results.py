@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import itertools
 import json
+import math
 import os
 import platform
 import shlex
@@ -64,8 +65,7 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
     for spec in recipe.evaluate:
         dataset = open_once(spec.data, opened)
         observation = observed(recipe, spec)
-        shown = f"{observation.label}/" if observation else ""
-        entry = scores.setdefault(f"{dataset.name}-{spec.data.split}/{shown}{spec.protocol}", {})
+        entry = scores.setdefault(_place(recipe, spec, dataset), {})
         for stage in spec.stages:
             run.model.begin_phase(stage)
             predictor = Shown(run.model, observation) if observation else run.model
@@ -76,6 +76,13 @@ def score_run(recipe: Recipe, run: Run, progress: bool = False) -> dict[str, dic
         for name in spec.baselines:
             entry[name] = evaluate(baseline(name, recipe, spec, opened), dataset, spec.protocol, progress=progress)
     return scores
+
+
+def _place(recipe: Recipe, spec: EvaluateSpec, dataset: RGBD) -> str:
+    """Where the scores of an entry stand in results."""
+    observation = observed(recipe, spec)
+    shown = f"{observation.label}/" if observation else ""
+    return f"{dataset.name}-{spec.data.split}/{shown}{spec.protocol}"
 
 
 def observed(recipe: Recipe, spec: EvaluateSpec | None = None) -> Observation | None:
@@ -89,7 +96,7 @@ def baseline(name: str, recipe: Recipe, spec: EvaluateSpec, opened: list[tuple[D
     that is shown the same part of the truth as the network."""
     observation = observed(recipe, spec)
     if isinstance(observation, SparseDepth) and name in COMPLETIONS:
-        return Completion(name, observation.patterns[0], observation.fractions[0])
+        return Completion(name, observation)
     if isinstance(observation, SmallDepth) and name in ENLARGEMENTS:
         return Enlargement(name, observation.factor, observation.how)
     if name == "constant":
@@ -109,7 +116,9 @@ def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]
         for second in names[i + 1 :]:
             compared = {m: bootstrap_difference(entry[first], entry[second], m) for m in entry[first].metrics}
             found[f"{first} - {second}"] = {
-                m: {"value": d.value, "low": d.low, "high": d.high} for m, d in compared.items()
+                m: {"value": d.value, "low": d.low, "high": d.high}
+                for m, d in compared.items()
+                if math.isfinite(d.value) and math.isfinite(d.low) and math.isfinite(d.high)
             }
     return found
 
@@ -140,7 +149,11 @@ def make_results(
             "images": len(trained_on),
         },
         "samples_seen": run.samples_seen,
-        "metrics": {key: {name: s.metrics for name, s in entry.items()} for key, entry in scores.items()},
+        # a figure that no image allows, or that is infinite, has no place in JSON
+        "metrics": {
+            key: {name: {m: v for m, v in s.metrics.items() if math.isfinite(v)} for name, s in entry.items()}
+            for key, entry in scores.items()
+        },
         "scored": {
             key: {name: {"images": s.images, "pixels": s.pixels, "skipped": s.skipped} for name, s in entry.items()}
             for key, entry in scores.items()
@@ -243,14 +256,24 @@ def preflight(recipe: Recipe) -> None:
         if phase.validation is not None:
             open_spec(phase.validation)
     _shows(recipe, model)
-    for entry in recipe.evaluate:
+    places: dict[str, DataSpec] = {}
+    for number, entry in enumerate(recipe.evaluate):
         get_protocol(entry.protocol)
+        if entry.flip and model.shown:
+            raise DepthError(
+                f"evaluate.{number}.flip: only pictures are mirrored, and model {recipe.model.name!r} is shown {model.shown!r}."
+            )
         for name in entry.baselines:
             if name not in ("mean", "median"):  # those cost a pass over the data
                 baseline(name, recipe, entry)
         for stage in entry.stages:
             model.begin_phase(stage)
-        open_spec(entry.data)
+        place = _place(recipe, entry, open_spec(entry.data))
+        if places.setdefault(place, entry.data) != entry.data:
+            raise DepthError(
+                f"evaluate.{number}: {place} is the place of another entry's scores, of other options or another size. Score one "
+                "of the two by `depthlib evaluate`, or in a recipe of its own."
+            )
         if entry.baseline_data is not None:
             open_spec(entry.baseline_data)
 
@@ -356,7 +379,10 @@ def table(entry: dict[str, dict[str, float]]) -> str:
     |---|---|---|
     | mean | 0.418 | 1.244 |
     """
-    columns = [m for m in (*PIXEL_METRICS, *MAP_METRICS) if m in next(iter(entry.values()))]
+    columns = [m for m in (*PIXEL_METRICS, *MAP_METRICS) if any(m in row for row in entry.values())]
     lines = ["|  | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(f"{row[c]:.3f}" for c in columns) + " |" for name, row in entry.items()]
+    lines += [
+        f"| {name} | " + " | ".join(f"{row[c]:.3f}" if c in row else "–" for c in columns) + " |"
+        for name, row in entry.items()
+    ]
     return "\n".join(lines)

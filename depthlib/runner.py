@@ -42,7 +42,8 @@ display(Markdown(f"**{settings.name}** ({profile}): {settings.description}"))
 # ## Data
 
 # %%
-samples = open_spec(settings.data).__getitems__(range(6))
+dataset = open_spec(settings.data)
+samples = dataset.__getitems__(range(min(6, len(dataset))))
 plots.contact_sheet(samples)
 
 # %% [markdown]
@@ -67,7 +68,8 @@ print(f"{results['samples_seen']} samples in {results['seconds']['train'] / 60:.
 
 # %%
 spec = settings.evaluate[0] if settings.evaluate else None
-shown = open_spec(spec.data if spec else settings.data).__getitems__(range(4))
+dataset = open_spec(spec.data if spec else settings.data)
+shown = dataset.__getitems__(range(min(4, len(dataset))))
 observation = observed(settings, spec)
 stages = {}
 for stage in spec.stages if spec else (settings.phases[-1].train,):

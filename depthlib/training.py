@@ -21,7 +21,8 @@ from typing import Any, TextIO
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.tracking import get_available_trackers
+from accelerate.utils import LoggerType, set_seed
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -190,6 +191,10 @@ def train(
         Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
     """
     stopping = Stopping(minutes)
+    there = {tracker.value for tracker in get_available_trackers()}
+    for name in trackers:
+        if name in {tracker.value for tracker in LoggerType} - there - {"all"}:  # Accelerate would go on without it
+            raise DepthError(f"tracker {name}: its package is not installed. `pip install {name}`, or leave it out.")
     folder = writable_folder(out, "Choose another folder with --out.")
     try:
         # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
@@ -538,7 +543,8 @@ def _known(recipe: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
     """The part of a recipe that decides the weights; a run may go on at another speed and be scored in another way."""
-    return {key: value for key, value in recipe.items() if key not in ("evaluate", "description", "speed")}
+    plain = json.loads(json.dumps(recipe))  # a tuple is a list there
+    return {key: value for key, value in plain.items() if key not in ("evaluate", "description", "speed")}
 
 
 def _lookup(table: dict[str, Any], name: str, what: str) -> Any:

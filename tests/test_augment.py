@@ -20,6 +20,7 @@ from depthlib.augment import (
     draw,
     source_matrix,
 )
+from depthlib.data import open_dataset
 from depthlib.errors import DepthError
 from depthlib.sample import collate
 
@@ -180,3 +181,9 @@ def test_swapped_channels_are_the_same_numbers_in_another_order_and_as_often_as_
     batch = dict(rgb=rgb, depth=torch.ones(64, 1, 8, 8), K=torch.eye(3).expand(64, 3, 3), index=list(range(64)))
     out = augment(batch, (8, 8), DENSEDEPTH, seed=1)
     assert torch.allclose(out["rgb"].sum((1, 2, 3)), rgb.sum((1, 2, 3)), rtol=1e-5) and out["depth"].eq(1).all()
+
+
+def test_maps_that_are_not_moved_are_left_out():
+    batch = collate(open_dataset("roads", "test", (96, 320), count=2).__getitems__([0, 1]))
+    changed = augment(batch, (80, 256), KITTI)
+    assert "sparse" in batch and "sparse" not in changed and changed["depth"].shape == (2, 1, 80, 256)

@@ -13,6 +13,7 @@ from depthlib.data.sampling import sparsify
 from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
 from depthlib.filling import fill_linear, fill_nearest
+from depthlib.observations import SparseDepth
 from depthlib.sample import collate
 
 
@@ -44,7 +45,7 @@ def test_linear_without_a_triangle_is_nearest(points):
 def test_a_plane_is_completed_and_enlarged_without_error():
     rows, columns = np.mgrid[:48, :64]
     plane = truth_maps([2 + 0.01 * rows + 0.02 * columns])
-    score = evaluate(Completion("linear", "grid", 0.1), plane, "full")
+    score = evaluate(Completion("linear", SparseDepth(("grid",), (0.1,))), plane, "full")
     assert score.metrics["rmse"] < 0.02 and score.metrics["delta1"] == 1.0  # the rim is outside the hull
     linear, cubic = (
         evaluate(Enlargement(method, 4), plane, "full").metrics["rmse"] for method in ("bilinear", "bicubic")
@@ -54,8 +55,8 @@ def test_a_plane_is_completed_and_enlarged_without_error():
 
 
 def test_more_depths_are_better_and_linear_beats_nearest(rooms):
-    def rmse(*given):
-        return evaluate(Completion(*given), rooms, "full").metrics["rmse"]
+    def rmse(method, pattern, fraction):
+        return evaluate(Completion(method, SparseDepth((pattern,), (fraction,))), rooms, "full").metrics["rmse"]
 
     assert rmse("linear", "uniform", 0.2) < rmse("linear", "uniform", 0.05) < rmse("nearest", "uniform", 0.05)
     assert all(0 < rmse(method, "uniform", 0.1) < 1 for method in COMPLETIONS)
@@ -67,10 +68,10 @@ def test_more_depths_are_better_and_linear_beats_nearest(rooms):
 
 def test_what_is_shown_is_kept_and_does_not_depend_on_the_batch(rooms):
     batch = collate(rooms.__getitems__([0, 1, 2]))
-    answer = Completion("linear", "uniform", 0.1).of(batch)
+    answer = Completion("linear", SparseDepth(("uniform",), (0.1,))).of(batch)
     shown = sparsify(batch["depth"], "uniform", 0.1, indices=batch["index"]) > 0
     assert shown.sum((1, 2, 3)).tolist() == [480] * 3 and answer[shown].equal(batch["depth"][shown])
-    alone = Completion("linear", "uniform", 0.1).of(collate(rooms.__getitems__([2])))
+    alone = Completion("linear", SparseDepth(("uniform",), (0.1,))).of(collate(rooms.__getitems__([2])))
     assert alone[0].equal(answer[2])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
-from depthlib.models import build_model
+from depthlib.models import build_model, densedepth
 from depthlib.models.densedepth import ENCODERS, DenseDepth
 from depthlib.prediction import predict
 
@@ -153,9 +154,29 @@ def test_weights_that_cannot_be_downloaded_say_what_to_fetch_and_where_to_put_it
         DenseDepth("densenet121", weights="IMAGENET1K_V1")
 
 
+def test_torchvisions_own_files_fit_their_networks(monkeypatch):
+    """DenseNet's still name layers as torchvision once did; VGG's colours are those of Oxford's training."""
+    import torchvision
+
+    monkeypatch.delenv("DEPTHLIB_WEIGHTS", raising=False)
+    asked = []
+
+    def file(name, weights):
+        asked.append((name, weights))
+        tensors = torchvision.models.get_model(name, weights=None).state_dict()
+        return {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", key): v for key, v in tensors.items()}
+
+    monkeypatch.setattr(densedepth, "pretrained", file)
+    for name in ("densenet121", "vgg16"):
+        DenseDepth(name, weights="IMAGENET1K_V1", width=0.05)
+    assert any("denselayer1.norm.1.weight" in key for key in file("densenet121", ""))
+    assert asked[:2] == [("densenet121", "IMAGENET1K_V1"), ("vgg16", "IMAGENET1K_FEATURES")]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"encoder": "mobilenet_v2", "size": "480x640"}, "options .* do not fit"),
         ({"encoder": "densnet169"}, "did you mean 'densenet169'"),
         ({"encoder": "mobilenet_v2", "size": (100, 100)}, "multiples of 32"),
         ({"encoder": "mobilenet_v2", "leaky": "none"}, "leaky is 'none'"),

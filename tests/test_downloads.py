@@ -302,6 +302,23 @@ def test_a_damaged_archive_is_fetched_again_and_one_put_by_hand_is_kept(mirror, 
     assert main(["data", "fetch", "sintel"]) == 0 and (place / "set.zip").is_file()
 
 
+def test_an_unpacking_that_was_cut_short_lets_go_of_what_it_fetched(mirror, monkeypatch, tmp_path):
+    folder, address = mirror
+    place = small_set(monkeypatch, tmp_path, "set.zip")
+    with zipfile.ZipFile(folder / "set.zip", "w") as file:
+        file.writestr("scene/1.txt", "one")
+
+    def cut(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "unpack", cut)
+        with pytest.raises(KeyboardInterrupt):
+            sources.fetch_set("sintel", place, [address])
+    sources.fetch_set("sintel", place, [address])
+    assert sorted(path.name for path in place.iterdir()) == [".set.zip.unpacked", "scene"]
+
+
 def test_every_source_is_a_set_that_a_reader_looks_for():
     for name, items in sources.SOURCES.items():
         if name != "nyu":  # a store is made of it, by a script

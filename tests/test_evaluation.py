@@ -125,6 +125,11 @@ def test_an_impossible_prediction_is_counted_and_refused(maps, value):
         error_sums(prediction, truth, mask)
 
 
+def test_an_answer_of_the_wrong_shape_is_told(sample):
+    with pytest.raises(DepthError, match="3"):
+        evaluate(lambda rgb: rgb, Samples([sample]), "full")
+
+
 def test_an_image_without_a_valid_pixel_is_left_out_and_named(sample):
     two = Samples([sample, {**sample, "depth": torch.zeros(1, 240, 320), "name": "empty"}])
     score = evaluate(constant(torch.full((1, 1, 1, 1), 2.0)), two)

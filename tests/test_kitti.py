@@ -174,6 +174,7 @@ def test_annotated_truth_is_read_and_frames_without_it_are_counted(drives, genui
         (None, {"split": "validation"}, "split is 'validation'"),
         (None, {"truth": "stereo"}, "truth is 'stereo'"),
         (None, {"cameras": [0]}, r"cameras are \[0\]"),
+        (None, {"split": "test", "cameras": [3]}, "all of the left camera"),
         (None, {"split": "train", "frames": "x.txt"}, "frames is for the split test"),
         (None, {"split": "test", "frames": "no.txt"}, r"no\.txt: not there.*697 frames"),
         (("eigen_test_files.txt", "hello world\n"), {"split": "test"}, "line 1: 'hello world' is no frame"),

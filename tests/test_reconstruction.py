@@ -1,10 +1,12 @@
 """Networks that are shown part of the true depth, and what they are shown."""
 
+import dataclasses
+import json
 import math
 
 import pytest
 import torch
-from made import make_pairs
+from made import Samples, make_pairs
 from torch._dynamo.utils import counters
 
 from depthlib.baselines import Completion, Enlargement, Shown
@@ -15,6 +17,7 @@ from depthlib.data import open_dataset
 from depthlib.data.sampling import PATTERNS, sparsify
 from depthlib.data.store import InMemory
 from depthlib.errors import DepthError
+from depthlib.evaluation import evaluate
 from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.models.sparse_to_dense import rough_map
@@ -22,7 +25,7 @@ from depthlib.observations import SmallDepth, SparseDepth, make_observation
 from depthlib.prediction import predict
 from depthlib.recipe import load_recipe
 from depthlib.reconstruction import complete, enlarge, quick
-from depthlib.results import preflight, score_run
+from depthlib.results import baseline, make_results, preflight, score_run, table, write_results
 from depthlib.training import train
 
 
@@ -288,10 +291,15 @@ def test_a_network_that_is_shown_depth_learns_and_is_scored_beside_rivals_that_a
     dataset = open_dataset("folder", size=(64, 80), root=recipe.data.options["root"])
     batch = batch_of(torch.stack([sample["depth"] for sample in dataset.__getitems__(range(10))]))
     assert torch.equal(
-        Completion("nearest", "grid", 0.01).of(batch),
-        torch.stack([Completion("nearest", "grid", 0.01).of({**batch, "depth": d[None], "rgb": c[None], "index": [i]})[0]
+        Completion("nearest", SparseDepth(("grid",), (0.01,))).of(batch),
+        torch.stack([Completion("nearest", SparseDepth(("grid",), (0.01,))).of({**batch, "depth": d[None], "rgb": c[None], "index": [i]})[0]
                      for i, (d, c) in enumerate(zip(batch["depth"], batch["rgb"], strict=True))]),
     )  # fmt: skip
+    several = make_observation(recipe.observe.name, **recipe.observe.options)
+    shown = several(batch)["sparse"]
+    assert (shown > 0).flatten(1).sum(1).unique().numel() > 0
+    rival = baseline("nearest", recipe, recipe.evaluate[0])
+    assert torch.equal(rival.of(batch)[shown > 0], shown[shown > 0])  # the same draw of the same patterns
     against = [
         "--against",
         "folder",
@@ -339,6 +347,39 @@ def test_a_recipe_that_shows_the_wrong_thing_is_refused(recipe, changes, says):
             raw["evaluate"][1]["observe"] = value
     with pytest.raises(DepthError, match=says):
         preflight(from_dict(raw, "here"))
+
+
+def test_an_entry_that_mirrors_or_takes_anothers_place_is_refused(recipe):
+    first, second = recipe.evaluate
+    with pytest.raises(DepthError, match="evaluate.0.flip: only pictures are mirrored"):
+        preflight(dataclasses.replace(recipe, evaluate=(dataclasses.replace(first, flip=True), second)))
+    other = dataclasses.replace(first, data=dataclasses.replace(first.data, size=(96, 80)))
+    with pytest.raises(DepthError, match="evaluate.1: folder-train/.*another entry's scores"):
+        preflight(dataclasses.replace(recipe, evaluate=(first, other)))
+
+
+def test_a_figure_that_no_map_allows_is_left_out_of_results(recipe, tmp_path):
+    """SSIM asks for windows without a hole; here every window has one."""
+    run = train(recipe, tmp_path / "run", progress=False)
+    holed = [
+        {**sample, "depth": sample["depth"].clone()}
+        for sample in open_dataset("folder", size=(64, 80), root=recipe.data.options["root"]).__getitems__(range(4))
+    ]
+    for sample in holed:
+        sample["depth"][..., ::5, ::5] = 0
+    dataset = Samples(holed)
+    scores = {
+        "made-train/makarov18": {
+            name: evaluate(Completion(name), dataset, "makarov18") for name in ("nearest", "linear")
+        }
+    }
+    assert math.isnan(scores["made-train/makarov18"]["nearest"].metrics["ssim"])
+    results = make_results(recipe, "smoke", run, scores, 1.0, 0.0)
+    found = json.loads(write_results(results, tmp_path / "results.json").read_text())
+    assert "ssim" not in found["metrics"]["made-train/makarov18"]["nearest"] and "ssim" not in next(
+        iter(found["differences"]["made-train/makarov18"].values())
+    )
+    assert "| nearest |" in table({**found["metrics"]["made-train/makarov18"], "other": {"ssim": 1.0}})
 
 
 def test_a_picture_network_has_no_rivals_that_are_shown_depth():

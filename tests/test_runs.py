@@ -183,6 +183,38 @@ def test_run_executes_the_notebook_and_leaves_everything(recipe_file, tmp_path):
     assert read_results(out / "results.json")["command"].startswith("depthlib run mine")
 
 
+def test_run_needs_no_more_samples_than_there_are(recipe_file, tmp_path):
+    make_pairs(tmp_path / "three", 3)
+    recipe = yaml.safe_load(recipe_file.read_text())
+    recipe["data"]["options"]["root"] = recipe["evaluate"][0]["data"]["options"]["root"] = str(tmp_path / "three")
+    recipe["phases"], recipe["evaluate"][0]["stages"] = recipe["phases"][:1], ["coarse"]
+    (tmp_path / "three.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["run", str(tmp_path / "three.yaml"), "--profile", "smoke", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_notebook_whose_process_is_killed_is_told(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        '# %% tags=["parameters"]\nvalue = 1\n# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n'
+    )
+    with pytest.raises(DepthError, match="its process was ended from outside"):
+        execute(tmp_path / "bad.py", tmp_path / "done.ipynb", {})
+    assert not (tmp_path / "done.ipynb").exists()
+
+
+def test_predict_writes_roads_beyond_65_metres(tmp_path, capsys, monkeypatch):
+    from depthlib import checkpoints
+
+    model = checkpoints.load_model(None)
+    to_depth = type(model).to_depth
+    monkeypatch.setattr(type(model), "to_depth", lambda self, output: 40 * to_depth(self, output))
+    Image.new("RGB", (200, 150), (90, 120, 60)).save(tmp_path / "road.png")
+    assert main(["predict", str(tmp_path / "road.png")]) == 0
+    said = capsys.readouterr().out
+    assert "16 bit, 1/256 m" in said
+    farthest = np.asarray(Image.open(tmp_path / "road-depth.png")).max() / 256
+    assert 65.535 < farthest < 256 and f"to {farthest:.2f} m" in said
+
+
 def test_a_failing_notebook_leaves_its_cells_and_no_result(tmp_path):
     (tmp_path / "bad.py").write_text('# %% tags=["parameters"]\nvalue = 1\n# %%\nraise RuntimeError(f"no {value}")\n')
     with pytest.raises(DepthError, match="RuntimeError: no 2"):
@@ -203,6 +235,16 @@ def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
         (["run", "eigen-rooms", "-p", "lamda=1"], "did you mean 'lam'"),
         (["run", "eigen-romos"], "did you mean 'eigen-rooms'"),
         (["train", "eigen-rooms", "-p", "lam"], "name=value"),
+        (["sweep", "eigen-rooms", "-p", "seed=0", "-p", "seed=1"], "seed is given twice"),
+        (
+            ["train", "eigen-rooms", "--profile", "smoke", "--tracker", "aim"],
+            "tracker aim: its package is not installed",
+        ),
+        (
+            ["train", "densedepth-mobilenet-rooms", "--profile", "smoke", "-p", "model.options.size=480x640"],
+            "do not fit",
+        ),
+        (["data", "fetch", "rooms"], "there is no public file of it"),
         (["train", "eigen-rooms", "-p", "profile=cpu"], "--profile cpu"),
         (["train", "eigen-rooms", "--profile", "smoke", "--results", "/proc/x"], "cannot be written"),
         (["train", "eigen-rooms", "--profile", "smoke", "-p", "evaluate.0.protocol=foo"], "protocol 'foo'"),

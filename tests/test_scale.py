@@ -186,6 +186,18 @@ def test_one_process_trains_in_a_folder_and_a_killed_one_leaves_nothing_behind(t
     assert sorted(entry.name for entry in folder.iterdir()) == [f"checkpoint-{before + 1:08d}", LOG]
 
 
+def test_a_size_is_the_same_as_a_tuple_and_as_a_list(tiny_recipe, tmp_path):
+    recipe = only_coarse(tiny_recipe, samples=16)
+    recipe = dataclasses.replace(
+        recipe,
+        data=dataclasses.replace(
+            recipe.data, options={**recipe.data.options, "K": ((500, 0, 160), (0, 500, 120), (0, 0, 1))}
+        ),
+    )
+    run = train(recipe, tmp_path, progress=False)
+    assert train(recipe, tmp_path, progress=False).history == run.history
+
+
 def test_a_finished_run_is_read_by_many(tiny_recipe, tmp_path):
     recipe = only_coarse(tiny_recipe, samples=16)
     run = train(recipe, tmp_path, progress=False)

@@ -222,6 +222,10 @@ class KittiDrives:
         if not cameras or any(number not in (2, 3) for number in cameras):
             raise DepthError(f"KITTI: cameras are {list(cameras)}; expected 2 (left), 3 (right) or both.")
         self.dropped: Counter[str] = Counter()
+        if split == "test" and list(cameras) != [2]:
+            raise DepthError(
+                f"KITTI: cameras are {list(cameras)}; the test frames are listed, all of the left camera, 2."
+            )
         if split == "test":
             self.frames = _listed(self.root, frames)
         elif split == "train":

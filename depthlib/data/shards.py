@@ -12,6 +12,7 @@ lanes and on nothing else: a run goes on where it was cut off, on any number of 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -27,7 +28,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -147,7 +148,8 @@ class Shards:
 
     Raises:
         DepthError: no shards there, an index that is damaged, a shard of another length than the index says; a server that does
-            not answer (what was fetched is kept); on reading, a shard that is cut short or altered.
+            not answer (what was fetched is kept); on reading, a shard that is cut short or damaged. (What a server sends is checked
+            by its SHA-256; a folder is believed unless an image cannot be read.)
     """
 
     def __init__(
@@ -239,7 +241,7 @@ class Shards:
             about = json.loads(shard.read(f"{key}.json"))
             K = torch.tensor(about["K"], dtype=torch.float32)
             rest = {"K": K, "name": about["name"], "dataset": self.name, "index": index, "scene": about["scene"]}
-        except (OSError, UnidentifiedImageError, ValueError, KeyError, EOFError) as error:
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, KeyError, EOFError) as error:
             if isinstance(error, DepthError):
                 raise
             raise DepthError(f"{shard.path}: sample {key} is damaged ({error}). Copy the shard again.") from error
@@ -284,13 +286,19 @@ class Shards:
 
     def _tidy(self) -> None:
         """Remove the shards that were used longest ago, beyond what may be kept; open ones stay readable."""
-        here = sorted(self.folder.glob("shard-*.tar"), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in here)
-        for path in here[:-1]:
+        here = []
+        for path in self.folder.glob("shard-*.tar"):
+            with contextlib.suppress(FileNotFoundError):  # another process may remove it
+                about = path.stat()
+                here.append((about.st_mtime, about.st_size, path))
+        here.sort()
+        total = sum(size for _, size, _ in here)
+        for _, size, path in here[:-1]:
             if total <= self.keep:
                 break
-            total -= path.stat().st_size
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(Timeout), FileLock(f"{path}.lock", timeout=0):  # not while another opens it
+                path.unlink(missing_ok=True)
+                total -= size
 
     def _index(self) -> dict[str, Any]:
         path = self.folder / INDEX

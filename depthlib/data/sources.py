@@ -146,7 +146,7 @@ SOURCES: dict[str, tuple[Item, ...]] = {
 
 def fetch_place(name: str) -> Path:
     """Where a set's files go: the folder of its reader; for the labelled NYU, which becomes a store there, beside it."""
-    return data_root() / ("downloads" if name == "nyu" else FILES[name].folder or name)
+    return data_root() / ("downloads" if name == "nyu" else getattr(FILES.get(name), "folder", None) or name)
 
 
 def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = "*") -> list[str]:
@@ -177,20 +177,25 @@ def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = 
         unpacked = place / f".{item.source.name}.unpacked"
         if unpacked.is_file():
             continue
-        by_hand = (place / item.source.name).is_file()
+        ours = place / f".{item.source.name}.fetched"  # so that an unpacking that was cut short is gone on with as ours
+        by_hand = (place / item.source.name).is_file() and not ours.is_file()
         inside = f"{item.into}/{item.source.name}".lstrip("/")
         path = fetch(item.source, place, [f"{mirror.rstrip('/')}/{inside}" for mirror in mirrors])
         if not by_hand or item.unpacked:
             fetched.append(item.source.name)
         if not item.unpacked:
             continue
+        if not by_hand:
+            ours.touch()
         try:
             unpack(path, place, item.strip)
         except DepthError:
             if not by_hand:  # so that the next run fetches it again
                 forget(path)
+                ours.unlink(missing_ok=True)
             raise
         unpacked.touch()
         if not by_hand:
             forget(path)
+            ours.unlink(missing_ok=True)
     return fetched

@@ -33,5 +33,7 @@ def build_model(name: str, **options: Any) -> DepthModel:
     module, cls = MODELS[name]
     try:
         return getattr(importlib.import_module(module), cls)(**options)
-    except TypeError as error:
+    except DepthError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DepthError(f"model {name!r}: options {sorted(options)} do not fit ({error}).") from error
