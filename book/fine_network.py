@@ -314,7 +314,7 @@ figure
 # pairs: $t = 0.5, 0.4, -0.3$ and $q = 0.1, 0.2, 0$ give $(0.05 + 0.08 + 0)/(0.25 + 0.16 + 0.09) = 0.26$.
 #
 # The counterpart is **false edges**: the root mean square of $q - t$ where the truth is smooth, $|t| < 0.02$. A map without any slope would
-# have that of $t$ itself, the slopes of floors and walls, which is printed first.
+# have that of $t$ itself, the slopes of floors and walls: it is printed before the table.
 
 # %% tags=["nbval-check-output"]
 t, q = torch.tensor([0.5, 0.4, -0.3]), torch.tensor([0.1, 0.2, 0.0])
@@ -323,14 +323,16 @@ print(f"share of the edge drawn: {(q * t).sum() / t.square().sum():.2f}")
 # %%
 t = target.diff(dim=-1)
 edge, smooth = t.abs() > 0.2, t.abs() < 0.02
-print(f"a map without slopes: false edges {t[smooth].square().mean().sqrt():.4f}")
 print(f"edges: {edge.float().mean():.1%} of the pairs, smooth: {smooth.float().mean():.0%}")
+flat = t[smooth].square().mean().sqrt()
+print(f"a map without slopes: false edges {flat:.4f}\n")
+print("        share  false edges  mean |d| at edges  elsewhere")
 for name, values in profiles.items():
     q, error = values.diff(dim=-1), (values - target)[..., 1:].abs()
     share = (q * t)[edge].sum() / t[edge].square().sum()
     false = (q - t)[smooth].square().mean().sqrt()
-    print(f"{name:6s} share {share:6.1%} · false edges {false:.4f}", end=" · ")
-    print(f"mean |d| at an edge {error[edge].mean():.3f}, elsewhere {error[~edge].mean():.3f}")
+    at, off = error[edge].mean(), error[~edge].mean()
+    print(f"{name:6s} {share:6.1%} {false:12.4f} {at:18.3f} {off:10.3f}")
 
 # %% [markdown]
 # Read down the column of the **share**. A second network is worth its trouble if it rises from coarse to fine. After a
