@@ -6,7 +6,7 @@ The mean and median depth image, which are shown nothing, are in :mod:`depthlib.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +41,7 @@ class Completion(Informed):
     """
 
     method: str
-    observation: SparseDepth = SparseDepth()  # noqa: RUF009  it is frozen
+    observation: SparseDepth = field(default_factory=SparseDepth)
 
     def __post_init__(self) -> None:
         if self.method not in COMPLETIONS:

@@ -205,9 +205,8 @@ def _baseline(given: str) -> Any:
             return network(small) or Enlargement(method, small.factor, small.how)
         if kind == "fill" and len(rest) < 3:
             pattern, fraction = rest[0] if rest else "uniform", float(rest[1]) if rest[1:] else 0.1
-            return network(SparseDepth((pattern,), (fraction,))) or Completion(
-                method, SparseDepth((pattern,), (fraction,))
-            )
+            few = SparseDepth((pattern,), (fraction,))
+            return network(few) or Completion(method, few)
     except DepthError:
         raise
     except ValueError as error:

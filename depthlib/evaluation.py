@@ -349,7 +349,7 @@ def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:
     """
     total = count = torch.zeros(())
     for start in range(0, len(dataset), batch):
-        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"]
+        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"].cpu()
         known = valid(depth)
         total = total + torch.where(known, depth, 0.0).double().sum(0, keepdim=True)
         count = count + known.sum(0, keepdim=True)

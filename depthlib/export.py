@@ -123,10 +123,9 @@ def read_view(metadata: str, source: str) -> tuple[View, str]:
     """What :func:`export_onnx` wrote about the network: its view and how its maps are enlarged."""
     try:
         about = json.loads(metadata)
-        starts_from = about.get("shown") if isinstance(about, dict) else None
-        if starts_from is not None:
+        if "shown" in about:
             raise DepthError(
-                f"{source}: starts from some true depth ({starts_from}), not from a picture alone. Score it with "
+                f"{source}: starts from some true depth ({about['shown']}), not from a picture alone. Score it with "
                 f"`depthlib evaluate fill:{source}:uniform:0.1` or `enlarge:{source}:8`."
             )
         (height, width), (rows, columns) = ((int(n) for n in about[key]) for key in ("frame", "crop"))

@@ -54,18 +54,15 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
         writable_folder(target.parent)
         try:
             papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
-        except PapermillExecutionError as error:
+        except (PapermillExecutionError, DeadKernelError) as error:
             failed = target.with_suffix(".failed.ipynb")
             shutil.copyfile(executed, failed)
-            raise DepthError(f"{source.name}: {error.ename}: {error.evalue} The cells up to there: {failed}") from error
-        except DeadKernelError as error:
-            failed = target.with_suffix(".failed.ipynb")
-            if executed.exists():
-                shutil.copyfile(executed, failed)
-            raise DepthError(
-                f"{source.name}: its process was ended from outside, most often for want of memory ({error}). The cells up to "
-                f"there: {failed}"
-            ) from error
+            what = (
+                f"{error.ename}: {error.evalue}"
+                if isinstance(error, PapermillExecutionError)
+                else "its process was ended from outside, most often for want of memory."
+            )
+            raise DepthError(f"{source.name}: {what} The cells up to there: {failed}") from error
         write_whole(target, lambda partial: shutil.copyfile(executed, partial))
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return target

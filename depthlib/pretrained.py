@@ -25,7 +25,8 @@ def pretrained(name: str, weights: str) -> dict[str, Tensor]:
     kind = torchvision.models.get_model_weights(name)[weights]
     target = Path(torch.hub.get_dir()) / "checkpoints" / kind.url.rpartition("/")[2]
     try:
-        return dict(kind.get_state_dict(progress=True, check_hash=True))
+        # through the network, since the names in DenseNet's files are older than those in its layers
+        return dict(torchvision.models.get_model(name, weights=kind).state_dict())
     except (OSError, RuntimeError) as error:  # no network, or a download that was cut: a wrong hash
         raise DepthError(
             f"{name}: ImageNet weights are neither cached nor can they be downloaded ({error}). "

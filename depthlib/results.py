@@ -105,7 +105,7 @@ def baseline(name: str, recipe: Recipe, spec: EvaluateSpec, opened: list[tuple[D
     if image is None:
         raise DepthError(f"baseline {name!r}: the network of {recipe.name} is shown nothing that it could start from.")
     seen = open_once(spec.baseline_data or recipe.data, [] if opened is None else opened)
-    return constant(image(seen).cpu())  # scenes may be made on a GPU
+    return constant(image(seen))
 
 
 def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]]]:
@@ -118,7 +118,7 @@ def differences(entry: dict[str, Score]) -> dict[str, dict[str, dict[str, float]
             found[f"{first} - {second}"] = {
                 m: {"value": d.value, "low": d.low, "high": d.high}
                 for m, d in compared.items()
-                if math.isfinite(d.value) and math.isfinite(d.low) and math.isfinite(d.high)
+                if all(map(math.isfinite, (d.value, d.low, d.high)))
             }
     return found
 

@@ -128,35 +128,28 @@ def sweep(
     planned = jobs_of(recipe, profile, grid, folder)
     busy = f"{folder}: another sweep is at work there. Wait for it, end it, or choose another folder with --out."
     with one_at_a_time(folder / ".sweep.lock", busy):
-        return _sweep(planned, recipe, profile, grid, folder, jobs, cluster, command)
-
-
-def _sweep(
-    planned: list[Job], recipe: str, profile: str, grid: Mapping[str, Sequence[Any]], folder: Path, jobs: int,
-    cluster: str | None, command: str,
-) -> dict[str, Any]:  # fmt: skip
-    waiting = [job for job in planned if job.done() is None]
-    print(f"{len(planned)} runs, {len(planned) - len(waiting)} of them done already", flush=True)
-    named = str(Path(recipe).resolve()) if recipe.endswith((".yaml", ".yml")) else recipe
-    threads = max(1, (os.cpu_count() or 1) // jobs) if cluster is None else None
-    with workers_of(cluster):
-        said = Parallel(n_jobs=jobs if cluster is None else -1, prefer="threads", verbose=0)(
-            delayed(_run)(named, profile, job.parameters, str(job.folder), threads) for job in waiting
-        )
-    failed = [f"{job.folder.name}: {words}" for job, words in zip(waiting, said, strict=True) if job.done() is None]
-    content = {
-        "schema": SCHEMA, "recipe": planned[0].recipe.name, "profile": profile,
-        "grid": {key: list(values) for key, values in grid.items()}, "command": command,
-        "runs": [_row(job, results) for job in planned if (results := job.done()) is not None],
-    }  # fmt: skip
-    text = json.dumps(content, indent=1) + "\n"
-    write_whole(folder / "sweep.json", lambda partial: partial.write_text(text))
-    if failed:
-        raise DepthError(
-            f"sweep: {len(failed)} of {len(planned)} runs failed; the same command runs only these again. "
-            + "; ".join(failed)
-        )
-    return content
+        waiting = [job for job in planned if job.done() is None]
+        print(f"{len(planned)} runs, {len(planned) - len(waiting)} of them done already", flush=True)
+        named = str(Path(recipe).resolve()) if recipe.endswith((".yaml", ".yml")) else recipe
+        threads = max(1, (os.cpu_count() or 1) // jobs) if cluster is None else None
+        with workers_of(cluster):
+            said = Parallel(n_jobs=jobs if cluster is None else -1, prefer="threads", verbose=0)(
+                delayed(_run)(named, profile, job.parameters, str(job.folder), threads) for job in waiting
+            )
+        failed = [f"{job.folder.name}: {words}" for job, words in zip(waiting, said, strict=True) if job.done() is None]
+        content = {
+            "schema": SCHEMA, "recipe": planned[0].recipe.name, "profile": profile,
+            "grid": {key: list(values) for key, values in grid.items()}, "command": command,
+            "runs": [_row(job, results) for job in planned if (results := job.done()) is not None],
+        }  # fmt: skip
+        text = json.dumps(content, indent=1) + "\n"
+        write_whole(folder / "sweep.json", lambda partial: partial.write_text(text))
+        if failed:
+            raise DepthError(
+                f"sweep: {len(failed)} of {len(planned)} runs failed; the same command runs only these again. "
+                + "; ".join(failed)
+            )
+        return content
 
 
 def _short(value: Any) -> str:

@@ -191,9 +191,9 @@ def train(
         Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
     """
     stopping = Stopping(minutes)
-    there = {tracker.value for tracker in get_available_trackers()}
     for name in trackers:
-        if name in {tracker.value for tracker in LoggerType} - there - {"all"}:  # Accelerate would go on without it
+        if name in LoggerType and LoggerType(name) not in (LoggerType.ALL, *get_available_trackers()):
+            # Accelerate would go on without it
             raise DepthError(f"tracker {name}: its package is not installed. `pip install {name}`, or leave it out.")
     folder = writable_folder(out, "Choose another folder with --out.")
     try:

@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
-from depthlib.models import build_model, densedepth
+from depthlib.models import build_model
 from depthlib.models.densedepth import ENCODERS, DenseDepth
 from depthlib.prediction import predict
 
@@ -161,16 +161,26 @@ def test_torchvisions_own_files_fit_their_networks(monkeypatch):
     monkeypatch.delenv("DEPTHLIB_WEIGHTS", raising=False)
     asked = []
 
-    def file(name, weights):
-        asked.append((name, weights))
+    def file(name):
         tensors = torchvision.models.get_model(name, weights=None).state_dict()
-        return {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", key): v for key, v in tensors.items()}
+        return {
+            re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", key): value
+            for key, value in tensors.items()
+            if not key.endswith("num_batches_tracked")  # younger than the files
+        }
 
-    monkeypatch.setattr(densedepth, "pretrained", file)
-    for name in ("densenet121", "vgg16"):
-        DenseDepth(name, weights="IMAGENET1K_V1", width=0.05)
-    assert any("denselayer1.norm.1.weight" in key for key in file("densenet121", ""))
-    assert asked[:2] == [("densenet121", "IMAGENET1K_V1"), ("vgg16", "IMAGENET1K_FEATURES")]
+    files = {"densenet121": file("densenet121"), "vgg16": file("vgg16")}
+    first = {"densenet121": "features.denseblock1.denselayer1.norm.1.weight", "vgg16": "features.0.weight"}
+    for name, kind in (
+        ("densenet121", torchvision.models.DenseNet121_Weights), ("vgg16", torchvision.models.VGG16_Weights)
+    ):  # fmt: skip
+        monkeypatch.setattr(
+            kind, "get_state_dict", lambda self, *_, name=name, **__: asked.append(self.name) or files[name]
+        )
+        files[name][first[name]].fill_(0.25)
+        encoder = DenseDepth(name, weights="IMAGENET1K_V1", width=0.05).encoder
+        assert encoder.state_dict()[first[name].replace("norm.1", "norm1")].unique().tolist() == [0.25]
+    assert asked == ["IMAGENET1K_V1", "IMAGENET1K_FEATURES"]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_an_impossible_prediction_is_counted_and_refused(maps, value):
 
 
 def test_an_answer_of_the_wrong_shape_is_told(sample):
-    with pytest.raises(DepthError, match="3"):
+    with pytest.raises(DepthError, match=r"prediction \(1, 3, 240, 320\) for truth \(1, 1, 240, 320\)"):
         evaluate(lambda rgb: rgb, Samples([sample]), "full")
 
 

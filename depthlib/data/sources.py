@@ -146,7 +146,8 @@ SOURCES: dict[str, tuple[Item, ...]] = {
 
 def fetch_place(name: str) -> Path:
     """Where a set's files go: the folder of its reader; for the labelled NYU, which becomes a store there, beside it."""
-    return data_root() / ("downloads" if name == "nyu" else getattr(FILES.get(name), "folder", None) or name)
+    known = FILES.get(name)  # rooms and roads are in no file
+    return data_root() / ("downloads" if name == "nyu" else (known and known.folder) or name)
 
 
 def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = "*") -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -231,8 +230,6 @@ def load_encoder(network: nn.Module, name: str, weights: str) -> None:
     tensors = _local(name) if weights == "IMAGENET1K_V1" else _read(Path(weights))
     if tensors is None:
         tensors = pretrained(name, "IMAGENET1K_FEATURES" if name == "vgg16" else weights)
-    # torchvision's files of DenseNet say norm.1 where its network says norm1
-    tensors = {re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)", r"\1\2", key): v for key, v in tensors.items()}
     wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     head = ("classifier.", "fc.", "heads.")
     found = tensors if any(key in wanted for key in tensors) else {f"features.{key}": v for key, v in tensors.items()}
