@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from depthlib.files import write_whole
 from depthlib.timing import processor_name
 
 
@@ -35,4 +35,4 @@ def finish(args: argparse.Namespace, report: dict[str, Any]) -> None:
     text = json.dumps(report, indent=1)
     print(text)
     if args.json:
-        Path(args.json).write_text(text + "\n")
+        write_whole(args.json, lambda partial: partial.write_text(text + "\n"))

@@ -323,10 +323,14 @@ figure
 # | mirror | the same, in a mirrored world | unchanged | letters, customs of building |
 # | turn in the plane | one held askew | unchanged | corners that nobody saw |
 # | colours | the same, under another lamp | unchanged | colours as a cue; values above 1 are clipped |
+# | exchanged colour channels | one whose wires are swapped | unchanged | colours as a cue, altogether |
 # | cut | a lens off its centre | unchanged | nothing if the lens is told; else as much as a small turn |
 # | enlarge, depth kept | a longer lens | unchanged | size is no longer a cue, unless the lens is told |
 # | enlarge, depth divided | the same lens in a squeezed world, | $Z/s$ | right angles, |
 # | | or a longer lens in a dolls' house | | or the size of things |
+#
+# Two papers choose differently from this table. Eigen's takes all of it but the exchanged channels. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
+# corresponding ground-truth depth" {cite}`ghiorghiu_report`, the corners. A loss that masks what is not known, as [Eigen's](scale_invariant_loss) does, need not fear them. In a recipe the two are `augment: nyu` and `augment: densedepth`.
 #
 # ## Depth is not a colour
 #

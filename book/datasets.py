@@ -294,6 +294,9 @@ figure
 # The paper says that its 120,000 frames became a list of 220,000 {cite:p}`eigen2014`. But 249 scenes of 1200 would be 298,800. How it treated short
 # scenes is not said, so nobody can repeat it exactly; the recipe (a file of settings, see [the coarse network](coarse_network)) `eigen-nyu-raw` takes 1200 of each, as it is written.
 #
+# One more rule of the paper is easily overlooked: depths equal to the smallest or the largest of their image are masked out {cite}`eigen2014`, for a sensor that sees a window or a mirror answers with an end of its scale. The library
+# does so after it has removed what lies beyond ten metres and what the sensor marks as unknown, so the ends are those of what is left.
+#
 # ## Filling the holes
 #
 # The labelled set comes filled, and most published scores are against filled depth. How does one fill? Three ways, from the

@@ -452,8 +452,9 @@ print("KITTI answers:", tuple(answer.shape))
 # %% [markdown]
 # `frame` is the size of the data set's picture, `input` the crop, `features` the map before layer 6, `output` the answer,
 # `fine_rows` the lowest rows, which the fine network sees. Just where in the picture the authors' KITTI output lies was
-# never published. This library puts it at the bottom with NYU's margin, which is the one choice that centres each window
-# on its target pixel as you measured above. On KITTI the paper's fine network improves most figures a little, but its
+# never published. This library puts it at the bottom with NYU's margin, so that each window is centred
+# on its target pixel as you measured above; a row lower or one or two higher would do as well. The crop by which later evaluators reproduce the paper's figures was found by trial, has the same height and lies
+# about ten full-size rows higher; it is the protocol `kitti_eigen_crop`. On KITTI the paper's fine network improves most figures a little, but its
 # changes at edges are "somewhat limited" {cite}`eigen2014`. The authors suspect the data: the scanner turns while the car drives, so
 # depth and picture do not quite match, and an edge that is never in the same place cannot be learned.
 #

@@ -203,7 +203,7 @@ print(
 # $$ (superres-loss)
 #
 # They found $\alpha, \beta, \gamma$ by cross-validation (scoring each choice on data that were held out in turn) and do not print them. We searched too, one after the other, on held-out rendered rooms, with the published
-# generator in short runs (recipe `superres-search`; the slides name its parts and no sizes, which are ours: ELU, a smooth relative of ReLU; batch normalisation; pixel shuffle; and at the end tanh, a curve that squeezes an answer between −1 and 1). Each run below differs from the one before by one term.
+# generator in short runs (recipe `superres-search`; the slides call it their earlier network, changed, and name its parts; their drawing is lost in the text that we have, so the order and the sizes are ours: ELU, a smooth relative of ReLU; batch normalisation; pixel shuffle; and at the end tanh, a curve that squeezes an answer between −1 and 1). Each run below differs from the one before by one term.
 #
 # **MSE, the squared error, answers with means.** Suppose an outline is in one of two places, equally likely, and a pixel between them is 2 m or 5 m deep. Answer 3.5 m:
 # the squared error is $1.5^2 = 2.25$ for certain. Answer 2 m: it is 0 or 9, and 4.5 on average. So the *best* answer is a depth at which nothing is, and whoever decides
@@ -274,11 +274,12 @@ plots.frameless(axes)
 plt.close(figure)
 figure
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a term: SSIM and RMSE on held-out rooms against the weight of that term."}, "figure": {"caption": "The search: figures on 60 held-out rendered rooms for each weight that was tried, beside the best of the terms before. Dotted: without the term. Filled: what was kept."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a term: SSIM and RMSE on held-out rooms against the weight of that term."}, "figure": {"caption": "The search: figures on 60 held-out rendered rooms for each weight that was tried, beside the best of the terms before. Dotted: without the term. Filled: what was kept. Orange: bicubic."}}
 searches = {"α, features": "superres-alpha", "β, critic": "superres-beta", "γ, variation": "superres-gamma"}
 keys = ("loss.options.perceptual", "loss.options.adversarial", "loss.options.variation")
 figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey="row")
 found, before = {}, None
+rival = next(iter(gallery.report("sweeps/superres-alpha")["runs"][0]["metrics"].values()))["bicubic"]
 for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=True):
     runs = [
         (run["parameters"][key], next(iter(run["metrics"].values()))["all"])
@@ -292,6 +293,7 @@ for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=Tru
         place.axhline(before[metric], color="#999999", linestyle=":")
         place.plot([w for w, _ in tried], [s[metric] for _, s in tried], "o-", mfc="white", color=plots.PALETTE[0])
         place.plot(best[0], best[1][metric], "o", color=plots.PALETTE[0])
+        place.axhline(rival[metric], color=plots.PALETTE[1], linewidth=1)
         place.set(xscale="log")
         place.set_xticks([w for w, _ in tried], [f"{w:g}" for w, _ in tried])
         place.minorticks_off()

@@ -183,7 +183,7 @@ figure
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
-# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of the summed time of all steps (the bars show medians), from the second epoch on, because a batch is a copy of bytes that are in
+# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of a step, from the second epoch on, because a batch is a copy of bytes that are in
 #   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-x4-guided.all.data_share::.1%`.)
 #
 # ## What each switch gains

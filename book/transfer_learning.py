@@ -15,7 +15,7 @@
 #
 # The coarse network began with random numbers and 795 photographs, and had to learn what an edge is before it could learn
 # what a room is. {cite:t}`alhashim2018` begin elsewhere: with a network that has learned to name a thousand kinds of
-# things in a million photographs. They cut off its last layer, which does the naming, and put a small drawing machine in
+# things in a million photographs. They cut off its last layer, which does the naming, and put a simple drawing machine in
 # its place. Little else is new, and it was enough to compete with architectures invented for depth.
 #
 # **What you will be able to do**
@@ -299,7 +299,7 @@ for name, cost in costs.items():
 # The first asks for the right value. The second asks for the right *steps*: it is blind to a constant, and a step drawn in
 # the wrong place costs twice, once where it is and once where it should be. The third, *structural similarity*
 # {cite}`wang2004`, compares windows of 11×11: their means, their contrast, and whether they vary together. It is 1 for equal
-# windows and about 0 for unrelated ones.
+# windows and about 0 for unrelated ones. (It needs to know the *range* of the values, by which it tells contrast from nothing: here 100, as in the authors' code, for reciprocal depths run to 100.)
 #
 # The bars in the second term are not decoration. Without them steps up and steps down would cancel, the sum would
 # telescope to the picture's two borders, and the term would see no edge at all. Three numbers: $e = 0, 1, 0$ has the steps
@@ -318,7 +318,7 @@ blurred = F.conv2d(F.pad(truth, (4, 4, 0, 0), mode="replicate"), window)
 terms = {
     "pixel": DenseDepthLoss(pixel=0.1, edge=0, structure=0),
     "edge": DenseDepthLoss(pixel=0, edge=1, structure=0),
-    "structure": DenseDepthLoss(pixel=0, edge=0, structure=1, data_range=5),
+    "structure": DenseDepthLoss(pixel=0, edge=0, structure=1),
 }
 pushes = {}
 with torch.enable_grad():
@@ -326,6 +326,7 @@ with torch.enable_grad():
         guess = blurred.clone().requires_grad_()
         term(guess, truth, truth > 0)[0].sum().backward()
         pushes[name] = guess.grad[0, 0].sum(0)
+        print(f"{name:10s} strongest push {1000 * pushes[name].abs().max():6.3f} thousandths")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: a step from 2 to 5 and its blurred copy. Below: three rows with the gradient of the pixel, edge and structure terms along the step."}, "figure": {"caption": "A true step, a blurred prediction of it, and the gradient of each term of the loss with respect to the prediction, each on its own scale. Below zero: pushed up."}}
 figure, axes = plt.subplots(4, 1, figsize=(plots.WIDTH, 5.4), sharex=True, layout="constrained")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Fetch KITTI's raw drives (175 GB) and prepare them as Eigen et al. 2014 did.
+"""Fetch KITTI's raw drives (175 GB) and prepare them after Eigen et al. 2014.
 
     python data_scripts/prepare_kitti.py                         61 drives, calibration, Eigen's list of test frames
     python data_scripts/prepare_kitti.py --annotated             also KITTI's accumulated depth maps (14 GB)
@@ -7,9 +7,11 @@
     python data_scripts/prepare_kitti.py --mirror http://localhost:8000
 
 The drives of city, residential and road; 28 of them are tested on. Two stores are written, 184x612 as in the paper: train
-(both cameras, frames in which the car stands left out, of points that fall on one pixel the one recorded nearest to the
-picture) and test (the 697 frames). `depthlib train eigen-kitti -p data.options.prepared=true` reads the first. What is left
-out is counted. Interrupted, it goes on where it was. CC BY-NC-SA 3.0.
+(both cameras, frames in which the car stands left out, of points that fall on one pixel the one recorded nearest in time to
+the picture) and test (the 697 frames). The first is read by
+    depthlib train eigen-kitti --profile gpu -p 'data.options={cameras: [2, 3], conflicts: time, prepared: true, even: 800}'
+The paper tells standing frames by acceleration, here speed does; it has 28 scenes, here are the 33 drives that are not tested
+on. What is left out is counted. Interrupted, it goes on where it was. CC BY-NC-SA 3.0.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 from depthlib.data import FILES, data_root
-from depthlib.data.nyu import TRUTHS, open_nyu
+from depthlib.data.nyu import FULL, TRUTHS, open_nyu
 from depthlib.data.preparation import write_store
 from depthlib.data.sources import fetch_place, fetch_set
 from depthlib.errors import DepthError
@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--from", dest="source", type=Path, help="a folder that holds the data already; nothing is downloaded"
     )
     parser.add_argument("--to", type=Path, help="the store's folder (default: $DEPTHLIB_DATA/nyu_depth_v2_labeled)")
-    parser.add_argument("--size", type=int, nargs=2, default=(240, 320), metavar=("ROWS", "COLUMNS"))
+    parser.add_argument("--size", type=int, nargs=2, default=FULL, metavar=("ROWS", "COLUMNS"),
+                        help="default: 480 640, from which recipes read every size; another serves that size alone")  # fmt: skip
     parser.add_argument(
         "--truth", choices=sorted(TRUTHS), default="filled", help="in-painted depth (default) or the sensor's"
     )

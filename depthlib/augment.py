@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.errors import DepthError
 from depthlib.randomness import keys, uniform
-from depthlib.sample import Batch, valid
+from depthlib.sample import MAPS, Batch, valid
 
 
 @dataclass(frozen=True)
@@ -213,10 +214,8 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
         scaled = torch.where(t.levels[:, None, None, None] > 0, counted, scaled)
     new_K = camera.crop(camera.resize(K, t.scale, t.scale), t.top, t.left)
     new_K = torch.where(t.flip[:, None, None], camera.flip(new_K, size[1]), new_K)
-    changed: Batch = {**batch, "rgb": moved, "depth": scaled, "K": new_K}
-    changed.pop("sparse", None)  # they would not fit any more
-    changed.pop("disparity", None)
-    return changed
+    kept = {key: value for key, value in batch.items() if key not in MAPS}
+    return cast(Batch, {**kept, "rgb": moved, "depth": scaled, "K": new_K})
 
 
 def _overlaid(rgb: Tensor, depth: Tensor, overlay: Tensor) -> tuple[Tensor, Tensor]:
@@ -248,7 +247,7 @@ def augment(
         seed, epoch: with the samples' indices, the key of every draw; one epoch for all, or one each.
 
     Returns:
-        A batch of the same keys, ``[B, ·, *size]``, without a data set's other maps (``sparse``, ``disparity``), which would not fit.
+        A batch of the same keys, ``[B, ·, *size]``, without a data set's other maps (:data:`depthlib.sample.MAPS`), which would not fit.
 
     Raises:
         DepthError: images smaller than ``size``.

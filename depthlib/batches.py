@@ -87,7 +87,7 @@ class Batches:
         self.device, self.readers, self.prepare = torch.device(device), readers, prepare
         self._orders: dict[int, Sequence[int]] = {}
         self._ahead: dict[int, Future[Pieces]] = {}
-        self._pool = ThreadPoolExecutor(max(1, readers))
+        self._pool = ThreadPoolExecutor(max(1, readers), initializer=self._settle)
 
     def __enter__(self) -> Batches:
         return self
@@ -105,6 +105,11 @@ class Batches:
             if ahead not in self._ahead:
                 self._ahead[ahead] = self._pool.submit(self._read, ahead)
         return [(self._move(batch), epochs) for batch, epochs in self._ahead.pop(step).result()]
+
+    def _settle(self) -> None:
+        """A new thread computes on the first GPU unless it is told."""
+        if self.device.type == "cuda" and self.device.index is not None:
+            torch.cuda.set_device(self.device)
 
     def _order(self, epoch: int) -> Sequence[int]:
         known = self._orders.get(epoch)

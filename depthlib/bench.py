@@ -117,7 +117,8 @@ def measure(
     for _ in range(rounds):
         for variant, changed in variants.items():
             taken[variant].append(alone(_take, changed, steps, threads))
-    found = {variant: _figures(taken[variant], variants[variant], report["peak_gflops"]) for variant in variants}
+    work = alone(_flops_of_phases, settled)  # no switch changes it
+    found = {variant: _figures(taken[variant], variants[variant], work, report["peak_gflops"]) for variant in variants}
     report["phases"] = found.pop("")
     if switches:
         report["switches"] = {name: {"on": used.get(name, True), "phases": phases} for name, phases in found.items()}
@@ -158,11 +159,10 @@ def as_text(report: dict[str, Any]) -> str:
 
 @dataclasses.dataclass
 class _Taken:
-    """What one round saw of a recipe: seconds of each part of each step of a phase, bytes, operations an image."""
+    """What one round saw of a recipe: seconds of each part of each step of a phase, and bytes."""
 
     steps: dict[str, list[dict[str, float]]]
     memory: int
-    flops: dict[str, float]
 
 
 def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
@@ -180,7 +180,7 @@ def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
         phase.train: watch.steps[number * (WARM + steps) + WARM : (number + 1) * (WARM + steps)]
         for number, phase in enumerate(short)
     }
-    return _Taken(seen, memory, {phase.train: _flops(recipe, phase) for phase in short})
+    return _Taken(seen, memory)
 
 
 def _used_before(recipe: Recipe) -> list[tuple[DataSpec, RGBD]]:
@@ -196,21 +196,28 @@ def _used_before(recipe: Recipe) -> list[tuple[DataSpec, RGBD]]:
     return opened
 
 
-def _figures(rounds: list[_Taken], recipe: Recipe, peak: dict[str, int]) -> dict[str, dict[str, Any]]:
+def _figures(
+    rounds: list[_Taken], recipe: Recipe, work: dict[str, float], peak: dict[str, int]
+) -> dict[str, dict[str, Any]]:
     found = {}
     for phase in recipe.phases:
         steps = [step for taken in rounds for step in taken.steps[phase.train]]
         speed = phase.batch / statistics.median(sum(step.values()) for step in steps)
-        work = rounds[0].flops[phase.train] / 1e9
+        ms = {part: round(1e3 * statistics.median(step[part] for step in steps), 2) for part in PARTS}
+        gflop = work[phase.train] / 1e9
         found[phase.train] = {
             "images_per_second": round(speed, 2),
-            "ms": {part: round(1e3 * statistics.median(step[part] for step in steps), 2) for part in PARTS},
-            "data_share": round(sum(step["data"] for step in steps) / sum(sum(step.values()) for step in steps), 4),
+            "ms": ms,
+            "data_share": round(ms["data"] / sum(ms.values()), 4),  # of medians: the last step also saves a checkpoint
             "memory_mb": round(max(taken.memory for taken in rounds) / 1e6),
-            "gflop_per_image": round(work, 3),
-            "share_of_peak": round(speed * work / peak["bf16" if phase.precision == "bf16" else "fp32"], 3),
+            "gflop_per_image": round(gflop, 3),
+            "share_of_peak": round(speed * gflop / peak["bf16" if phase.precision == "bf16" else "fp32"], 3),
         }
     return found
+
+
+def _flops_of_phases(recipe: Recipe) -> dict[str, float]:
+    return {phase.train: _flops(recipe, phase) for phase in recipe.phases}
 
 
 def _flops(recipe: Recipe, phase: Phase) -> float:
@@ -256,9 +263,10 @@ def _convolution_backward_flops(
     return conv_flop_count(list(x), list(w), list(grad_out), transposed) * (wanted[0] + wanted[1])
 
 
-def matrix_peak(threads: int, dtype: torch.dtype) -> float:
-    """GFLOP/s of a large matrix product on this machine: what nothing here can exceed."""
+def matrix_peak(threads: int, dtype: torch.dtype, tf32: bool = False) -> float:
+    """GFLOP/s of a large matrix product on this machine: what nothing here can exceed. With ``tf32`` a GPU may round float32 so."""
     torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = tf32
     device = "cuda" if torch.cuda.is_available() else "cpu"
     n = 8192 if device == "cuda" else 2048
     a = torch.rand(n, n, device=device, dtype=dtype)

@@ -102,6 +102,10 @@ def resize(K: Tensor, scale_y: float | Tensor, scale_x: float | Tensor) -> Tenso
     return out
 
 
+#: fx, fy, cx, cy of NYU Depth v2's RGB camera as the toolbox prints them, pixels counted from 1.
+NYU_RGB = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
+
+
 def nyu_v2(height: int, width: int) -> Tensor:
     """K of NYU Depth v2's RGB camera for an image of this size, [3, 3].
 
@@ -110,12 +114,15 @@ def nyu_v2(height: int, width: int) -> Tensor:
     >>> round(nyu_v2(480, 640)[0, 2].item(), 2)
     324.58
     """
-    K = intrinsics(518.85790117450188, 519.46961112127485, 325.58244941119034 - 1, 253.73616633400465 - 1)
-    return resize(K, height / 480, width / 640)
+    fx, fy, cx, cy = NYU_RGB
+    return resize(intrinsics(fx, fy, cx - 1, cy - 1), height / 480, width / 640)
 
 
 def kitti(height: int, width: int) -> Tensor:
-    """K of KITTI's left colour camera (drives of 26 September 2011) for an image of this size, [3, 3].
+    """K like that of KITTI's left colour camera (drives of 26 September 2011) for an image of this size, [3, 3].
+
+    For rendered roads: the numbers are taken as they are printed, although the kit counts pixels from 1. Real frames come with
+    their own K, which counts from 0.
 
     >>> round(kitti(375, 1242)[0, 0].item(), 2)
     721.54

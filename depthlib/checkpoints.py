@@ -71,6 +71,7 @@ def save_checkpoint(
         if ema is not None:
             save_file(_contiguous(ema), partial / "ema.safetensors")
         (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
+        partial.chmod(0o755)  # who goes on or scores may be another user
         if target.exists():  # the same position, reached again by a resumed run: the same content
             shutil.rmtree(target)
         os.replace(partial, target)

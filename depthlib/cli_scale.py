@@ -58,11 +58,13 @@ def sweep(args: argparse.Namespace) -> int:
 def bench(args: argparse.Namespace) -> int:
     """Where a step's time goes, and what each switch gains."""
     from depthlib import bench
-    from depthlib.files import write_whole
+    from depthlib.files import writable_folder, write_whole
     from depthlib.recipe import default_profile
 
     profile = args.profile or default_profile()
     parameters: dict[str, Any] = parse_parameters(args.parameter)
+    if args.json:
+        writable_folder(Path(args.json).parent, "Choose another place with --json.")
     report = bench.measure(args.recipe, profile, parameters, args.steps, args.switches, args.rounds)
     print(bench.as_text(report))
     if args.json:

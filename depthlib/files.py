@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -
         DepthError: the place cannot be written, or the disk is full; what was there before stays.
     """
     target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")  # of two writers each has its own
     try:
         write(partial)
         os.replace(partial, target)

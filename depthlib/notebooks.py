@@ -56,7 +56,7 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
             papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
         except (PapermillExecutionError, DeadKernelError) as error:
             failed = target.with_suffix(".failed.ipynb")
-            shutil.copyfile(executed, failed)
+            write_whole(failed, lambda partial: shutil.copyfile(executed, partial))
             what = (
                 f"{error.ename}: {error.evalue}"
                 if isinstance(error, PapermillExecutionError)

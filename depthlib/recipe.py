@@ -243,7 +243,7 @@ def load_recipe(name: str | os.PathLike[str], /, profile: str | None = None, **p
 
     Args:
         name: a name of :func:`recipe_names`, or the path of a YAML file.
-        profile: ``smoke``, ``cpu`` or ``gpu``: sizes only, never code paths.
+        profile: ``smoke``, ``cpu`` or ``gpu``: how much, how large and in which precision, never what is done.
         parameters: overrides by dotted path or unambiguous tail; strings are read as YAML.
 
     Raises:

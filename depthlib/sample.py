@@ -13,7 +13,7 @@ key            shape (sample)      meaning
 ``index``      int                 position in the data set; keys every random draw
 ``sparse``     [1, H, W]           optional: sparse depth, metres, 0 = no sample
 ``depth_lr``   [1, h, w]           optional: low-resolution depth, metres
-``disparity``  [1, H, W]           optional: pixels; never stored under ``depth``
+``disparity``  [1, H, W]           optional: pixels; under ``depth`` in one data set alone, ``disparities``
 ``scene``      str                 optional: the place, so that splits do not leak
 =============  ==================  ======================================================
 """
@@ -29,6 +29,8 @@ from torch import Tensor
 
 from depthlib.errors import DepthError
 
+#: The optional maps. What changes a sample's size or geometry drops them: nothing says how they would follow.
+MAPS = ("sparse", "depth_lr", "disparity")
 #: Above this median a map in "metres" is almost surely millimetres (or centimetres).
 METRES_MEDIAN_LIMIT = 100.0
 

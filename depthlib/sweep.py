@@ -13,7 +13,9 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from depthlib.cluster import workers_of
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, Unfinished
 from depthlib.files import one_at_a_time, writable_folder, write_whole
 from depthlib.recipe import Recipe, load_recipe
 from depthlib.results import preflight, read_results
+from depthlib.stopping import Stopping
 from depthlib.typed import read_yaml
 
 SCHEMA = 1
@@ -121,6 +124,7 @@ def sweep(
     Raises:
         DepthError: a value that the recipe cannot take, or a folder in which another sweep is at work (before anything runs);
             or runs that failed, with their last words, when all others are done.
+        Unfinished: SIGTERM came. The runs at work on this machine were ended, too.
     """
     if jobs < 1:
         raise DepthError(f"--jobs {jobs}: expected at least 1.")
@@ -132,10 +136,13 @@ def sweep(
         print(f"{len(planned)} runs, {len(planned) - len(waiting)} of them done already", flush=True)
         named = str(Path(recipe).resolve()) if recipe.endswith((".yaml", ".yml")) else recipe
         threads = max(1, (os.cpu_count() or 1) // jobs) if cluster is None else None
-        with workers_of(cluster):
+        with workers_of(cluster), Stopping() if cluster is None else nullcontext() as stopping:
             said = Parallel(n_jobs=jobs if cluster is None else -1, prefer="threads", verbose=0)(
-                delayed(_run)(named, profile, job.parameters, str(job.folder), threads) for job in waiting
+                delayed(_run)(named, profile, job.parameters, str(job.folder), threads, stopping) for job in waiting
             )
+        if stopping and stopping.wanted:
+            done = sum(job.done() is not None for job in planned)
+            raise Unfinished(f"sweep: SIGTERM came. {done} of {len(planned)} runs are done; the same command goes on.")
         failed = [f"{job.folder.name}: {words}" for job, words in zip(waiting, said, strict=True) if job.done() is None]
         content = {
             "schema": SCHEMA, "recipe": planned[0].recipe.name, "profile": profile,
@@ -156,8 +163,12 @@ def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _run(recipe: str, profile: str, parameters: dict[str, Any], folder: str, threads: int | None) -> str:
-    """One run in a process of its own; its last line if it failed."""
+def _run(
+    recipe: str, profile: str, parameters: dict[str, Any], folder: str, threads: int | None, stopping: Stopping | None
+) -> str:
+    """One run in a process of its own, ended when ``stopping`` says so; its last line if it failed."""
+    if stopping and stopping.wanted:
+        return "it was not begun"
     command = [sys.executable, "-m", "depthlib", "run", recipe, "--profile", profile, "--out", folder]
     for key, value in parameters.items():
         command += ["-p", f"{key}={json.dumps(value)}"]
@@ -166,7 +177,11 @@ def _run(recipe: str, profile: str, parameters: dict[str, Any], folder: str, thr
         environment["OMP_NUM_THREADS"] = str(threads)
     Path(folder).mkdir(parents=True, exist_ok=True)
     with (Path(folder) / "run.log").open("w+") as log:
-        status = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        while (status := process.poll()) is None:
+            if stopping and stopping.wanted:
+                process.terminate()
+            time.sleep(0.1)
         log.seek(0)
         lines = [line for line in log.read().splitlines() if line.strip()]
     if status == 0:

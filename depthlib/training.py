@@ -23,8 +23,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
 from accelerate.utils import LoggerType, set_seed
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from depthlib.adversary import Adversary
@@ -42,12 +44,12 @@ from depthlib.checkpoints import (
 )
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError, enough_memory
-from depthlib.files import one_at_a_time, writable_folder
+from depthlib.files import one_at_a_time, writable_folder, write_whole
 from depthlib.losses import Loss, make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
-from depthlib.randomness import keys, set_dropout_keys
+from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, from_dict, recipe_names
 from depthlib.sample import RGBD, collate
 from depthlib.stopping import Stopping
@@ -67,6 +69,7 @@ class Run:
             ``seconds``, ``data_seconds``, and ``validation`` where it was measured.
         folder: checkpoints and log.
         samples_seen, seconds, peak_memory_bytes: over the whole run, interruptions left out.
+        fingerprints: of the data of each phase that was begun, by its number.
         machine: where it was trained, or its last part: see :func:`depthlib.timing.machine`.
     """
 
@@ -247,11 +250,12 @@ def _go_on(
                 "Its state.json was edited; train again in another folder."
             )
         run.samples_seen, run.seconds = state["samples_seen"], state["seconds"]
-        run.peak_memory_bytes = state["peak_memory_bytes"]
+        run.peak_memory_bytes, run.fingerprints = state["peak_memory_bytes"], dict(state.get("data", {}))
         run.history = _read_log(folder / LOG, state["total_steps"])
         load_weights(checkpoint, model, ema=False)
     if accelerator.is_main_process and at_phase < len(recipe.phases):
-        (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in run.history))
+        kept = "".join(json.dumps(entry) + "\n" for entry in run.history)
+        write_whole(folder / LOG, lambda partial: partial.write_text(kept))
         for cut in folder.glob(".checkpoint-*"):  # the process was killed while it wrote
             shutil.rmtree(cut, ignore_errors=True)
     with stopping:
@@ -270,6 +274,7 @@ def _go_on(
                     recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened,
                     stopping, watch or Unwatched(),
                 )  # fmt: skip
+            accelerator.free_memory()  # it would hold this phase's optimiser through the next
     accelerator.wait_for_everyone()  # the first process writes what all read now
     last = latest_checkpoint(folder)
     if last is not None:
@@ -305,7 +310,8 @@ def _train_phase(
     ema: dict[str, Tensor] | None = None
     if phase.ema:
         ema = load_ema(checkpoint) if checkpoint else {k: v.detach().clone() for k, v in plain.state_dict().items()}
-        ema = {key: value.to(device) for key, value in ema.items()}
+        # laid out as the weights, so that all are averaged at once
+        ema = {key: torch.empty_like(value).copy_(ema[key]) for key, value in plain.state_dict().items()}
     if checkpoint is not None:
         load_optimizer(checkpoint, optimizer)
     model, optimizer = accelerator.prepare(plain, optimizer)
@@ -315,7 +321,13 @@ def _train_phase(
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = open_once(phase.data or recipe.data, opened)
     validation = open_once(phase.validation, opened) if phase.validation else None
-    run.fingerprints[phase.train] = dataset.fingerprint()
+    before, now = run.fingerprints.get(str(number)), dataset.fingerprint()
+    if checkpoint is not None and before not in (None, now):
+        raise DepthError(
+            f"{checkpoint}: phase {phase.train!r} began on data of {dataset.name} with the fingerprint {before}; now they have "
+            f"{now}. Put the old ones back, or train again in another folder."
+        )
+    run.fingerprints[str(number)] = now
     loss_function = _make_loss(recipe).to(device)
     adversary = Adversary(loss_function) if getattr(loss_function, "critic", None) is not None else None
     if adversary and checkpoint is not None:
@@ -327,6 +339,7 @@ def _train_phase(
     change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed, observation)
     by_readers = speed.augment_on == "processor"
     half = torch.bfloat16 if phase.precision == "bf16" else None
+    drops = any(isinstance(module, Dropout) for module in plain.modules())
 
     def save(step: int) -> None:
         if not accelerator.is_main_process:
@@ -339,6 +352,7 @@ def _train_phase(
             "seconds": run.seconds,
             "peak_memory_bytes": max(run.peak_memory_bytes, peak_memory()),
             "machine": run.machine,
+            "data": run.fingerprints,
             "recipe": recipe.to_dict(),
         }
         target = run.folder / f"checkpoint-{done_before + step:08d}"
@@ -387,7 +401,8 @@ def _train_phase(
             total = torch.zeros((), device=device)
             watch.lap("augment")
             for i, (inputs, target, mask, _, epochs, indices) in enumerate(ready):
-                set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
+                if drops:
+                    set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
                 gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
                 with gather_later:
                     with torch.autocast(device.type, half, enabled=half is not None):
@@ -401,7 +416,8 @@ def _train_phase(
                     if adversary:
                         adversary.see(output, target, mask)
                     watch.lap("backward")
-            set_dropout_keys(plain, None)
+            if drops:
+                set_dropout_keys(plain, None)
             # all processes must agree on when to stop, or some would wait for the others for ever
             both = torch.stack((total, torch.full_like(total, float(stopping.wanted))))
             value, stop = accelerator.reduce(both, "sum").tolist()
@@ -502,10 +518,10 @@ def peak_memory() -> int:
 
 def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> None:
     for key, value in state.items():
-        if value.is_floating_point():
-            ema[key].lerp_(value.detach(), 1 - decay)
-        else:
+        if not value.is_floating_point():
             ema[key].copy_(value)
+    real = [key for key, value in state.items() if value.is_floating_point()]
+    get_ema_multi_avg_fn(decay)([ema[key] for key in real], [state[key].detach() for key in real], None)
 
 
 @torch.no_grad()
@@ -585,9 +601,14 @@ def _not_finite(value: float, step: int, ready: list[Any], folder: Path, shown: 
         "target": torch.cat([piece[1] for piece in ready]),
         "mask": torch.cat([piece[2] for piece in ready]),
     }
-    save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, path, metadata={"names": json.dumps(names)})
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    try:
+        content = {k: v.contiguous().cpu() for k, v in tensors.items()}
+        write_whole(path, lambda partial: save_file(content, partial, metadata={"names": json.dumps(names)}))
+        where = f"The batch is saved in {path}."
+    except (DepthError, SafetensorError) as error:
+        where = f"The batch could not be saved ({error})."
+    some = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     return DepthError(
-        f"training: the loss is {value} at step {step}, on samples {shown}. The batch is saved in {path}. "
+        f"training: the loss is {value} at step {step}, on samples {some}. {where} "
         "Usual causes: too high a learning rate (lower `rates`, or set `clip`), or damaged depth in these samples."
     )

@@ -16,7 +16,7 @@ from depthlib.cli import main
 from depthlib.data import catalogue, sources
 from depthlib.data.archives import unpack
 from depthlib.data.downloads import Source, fetch, forget
-from depthlib.data.nyu import open_nyu
+from depthlib.data.nyu import NyuMat, open_nyu
 from depthlib.errors import DepthError
 
 CONTENT = bytes(np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8))
@@ -380,6 +380,16 @@ def test_the_official_mat_becomes_the_same_store(prepare, nyu_mat, tmp_path, mon
         truth = file["depths"][2].T
     depth = open_nyu(tmp_path / "store", "train")[0]["depth"][0].numpy()
     assert abs(depth.mean() - truth.mean()) < 0.01 and depth.shape == (240, 320)
+    for size in ((480, 640), (192, 256)):  # one store serves every size
+        store, genuine = open_nyu(tmp_path / "store", "train", size), NyuMat(nyu_mat, [2, 3], size)
+        assert len(store) == 2 and store.fingerprint() != open_nyu(tmp_path / "store", "train").fingerprint()
+        for sample, wanted in zip(store.__getitems__([0, 1]), genuine.__getitems__([0, 1]), strict=False):
+            assert sample["rgb"].equal(wanted["rgb"]) and sample["K"].allclose(wanted["K"])
+            assert sample["depth"].allclose(wanted["depth"], atol=0.00051)
+    assert prepare.main(["--from", str(tmp_path / "in"), "--to", str(tmp_path / "half"), "--size", "240", "320"]) == 0
+    assert open_nyu(tmp_path / "half", "train")[0]["rgb"].shape == (3, 240, 320)
+    with pytest.raises(DepthError, match=r"are \(240, 320\), asked for \(192, 256\). Prepare one at \(480, 640\)"):
+        open_nyu(tmp_path / "half", "train", (192, 256))
 
 
 def test_preparing_from_nothing_is_one_line(prepare, tmp_path, capsys):

@@ -47,7 +47,7 @@ def test_the_plan_goes_on_and_a_piece_that_fails_harms_no_other(tmp_path):
     pieces = ("--only", "eigen-nyu", "--only", "eigen-roads", "--only", "benchmark-scenes")
     common = ("--profile", "smoke", "--out", tmp_path, *pieces)
     early = call(*common, "--minutes", "0.1", DEPTHLIB_DATA=str(empty))
-    assert early.returncode == plan.AGAIN and "the same command goes on" in early.stdout
+    assert early.returncode == plan.AGAIN and early.stdout.count("the same command goes on here") == 3
     ended = call(*common, DEPTHLIB_DATA=str(empty))
     assert ended.returncode == 1, ended.stderr[-2000:]  # no NYU there
     done = json.loads((tmp_path / "runs/plan/smoke.json").read_text())
@@ -60,6 +60,21 @@ def test_the_plan_goes_on_and_a_piece_that_fails_harms_no_other(tmp_path):
     again = call(*common, DEPTHLIB_DATA=str(empty))
     assert "eigen-roads:" not in again.stdout and "eigen-nyu:" in again.stdout  # only what failed
     assert "done in" in call(*common, "--list").stdout
+
+
+def test_a_piece_that_takes_longer_than_there_is_time_is_cut_off_and_comes_last(tmp_path, monkeypatch, capsys):
+    slow, quick = (
+        plan.Piece(name, ("-c", f"import time; time.sleep({seconds})"))
+        for name, seconds in (("slow", 60), ("quick", 0))
+    )
+    monkeypatch.setattr(plan, "PLAN", (slow, quick))
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--profile", "smoke", "--out", str(tmp_path), "--minutes", "0.25"])
+    assert plan.main() == plan.AGAIN
+    notes = json.loads((tmp_path / "runs/plan/smoke.json").read_text())
+    assert notes["slow"].startswith("cut off after ") and "quick" not in notes
+    capsys.readouterr()
+    assert plan.main() == plan.AGAIN
+    assert json.loads((tmp_path / "runs/plan/smoke.json").read_text())["quick"].startswith("done")
 
 
 def test_what_cannot_be_is_told():

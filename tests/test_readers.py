@@ -375,7 +375,7 @@ def test_kittis_own_selection(tmp_path):
     data = open_dataset("kitti_selection", root=tmp_path)
     sample = data[0]
     assert sample["depth"][0, 1, 0].item() == pytest.approx(300 / 256) and sample["K"][1, 2].item() == pytest.approx(
-        149.8
+        148.8  # counted from 0
     )
     assert sample["scene"] == "2011_09_26_drive_0002_sync"
     (folder / "intrinsics" / f"{stem.format('image')}.txt").write_text("721.5 0 596.5")

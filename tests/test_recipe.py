@@ -13,12 +13,39 @@ def test_every_recipe_reads_in_every_profile_and_back(name, profile):
     assert recipe.name == name and from_dict(recipe.to_dict(), "again") == recipe
 
 
-def test_profiles_change_numbers_not_code_paths():
+def leaves(node, path=""):
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list | tuple) else None
+    if items is None:
+        return {path: node}
+    return {at: value for key, child in items for at, value in leaves(child, f"{path}.{key}").items()}
+
+
+#: What a profile may change: how much, how large, how exactly, and where the first weights come from.
+SIZES = {"samples", "batch", "count", "size", "width", "blocks", "levels", "keep", "precision", "weights",
+         "checkpoint_every", "validate_every"}  # fmt: skip
+
+
+def test_profiles_change_sizes_and_nothing_else():
     for name in recipe_names():
-        kinds = {
-            tuple((p.train, p.optimiser, p.augment) for p in load_recipe(name, profile).phases) for profile in PROFILES
-        }
-        assert len(kinds) == 1
+        whole = [leaves(load_recipe(name, profile).to_dict()) for profile in PROFILES]
+        for path in set().union(*whole):
+            last = next(part for part in reversed(path.split(".")) if not part.isdigit())
+            same = len({repr(each.get(path)) for each in whole}) == 1
+            assert same or last in SIZES or path.startswith(".evaluate."), (name, path)
+
+
+@pytest.mark.parametrize(("name", "coarse", "fine"), [("eigen-nyu-raw", 2_000_000, 1_500_000),
+    ("eigen-nyu-raw-paper", 2_000_000, 1_500_000), ("eigen-nyu-paper", 2_000_000, 1_500_000),
+    ("eigen-kitti", 1_500_000, 1_000_000), ("eigen-nyu-report", 4 * 795, 4 * 795)])  # fmt: skip
+def test_what_trains_as_long_as_in_the_paper_does_so_on_a_gpu(name, coarse, fine):
+    assert [phase.samples for phase in load_recipe(name, "gpu").phases] == [coarse, fine]
+
+
+def test_densedepth_on_its_own_frames_trains_twenty_epochs_of_them():
+    for encoder in ("densenet169", "densenet121"):
+        recipe = load_recipe(f"densedepth{encoder.removeprefix('densenet')}-nyu50k", "gpu")
+        assert recipe.phases[0].samples == 20 * 50_688 and recipe.model.options["encoder"] == encoder
+        assert recipe.data.size == recipe.evaluate[0].data.size == (480, 640)
 
 
 def test_parameters_by_tail_or_path_and_their_types():

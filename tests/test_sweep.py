@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import yaml
@@ -98,6 +102,19 @@ def test_a_sweep_runs_collects_and_goes_on(recipe_file, tmp_path, capsys):
     assert (out / "sweep.png").read_bytes()[:4] == b"\x89PNG"
     executed = json.loads((out / "lam=0,seed=1" / "run.ipynb").read_text())
     assert any("parameters" in cell["metadata"].get("tags", []) for cell in executed["cells"])
+
+
+def test_sigterm_ends_the_runs_too_and_says_try_again(recipe_file, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "depthlib", "sweep", recipe_file, "--profile", "cpu", "--jobs", "2",
+               "--out", str(out), "-p", "lam=0,0.5,1"]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and len(list(out.glob("*/run.log"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75 and "SIGTERM came. 0 of 3 runs are done" in said
+    assert len(list(out.glob("*/run.log"))) == 2 and not list(out.glob("*/results.json"))
 
 
 def test_two_sweeps_do_not_share_a_folder(recipe_file, tmp_path):

@@ -21,7 +21,7 @@ from depthlib.recipe import recipe_names
 def results(tmp_path):
     """Two seeds of one run, with figures that are easy to average, and a smoke run that must not count."""
     committed = json.loads((ROOT / "results" / "eigen-nyu" / "cpu-0.json").read_text())
-    for profile, seed, value in (("cpu", 0, 0.2), ("cpu", 1, 0.4), ("smoke", 0, 0.9)):
+    for profile, seed, value in (("gpu", 0, 0.2), ("gpu", 1, 0.4), ("smoke", 0, 0.9)):
         figures = dict.fromkeys(committed["metrics"]["nyu-test/eigen14"]["fine"], value)
         run = {**committed, "seed": seed, "profile": profile, "metrics": {"nyu-test/eigen14": {"fine": figures}}}
         path = tmp_path / "results" / "eigen-nyu" / f"{profile}-{seed}.json"
@@ -69,10 +69,10 @@ def test_the_printed_sizes_are_those_of_the_networks():
 def test_seeds_are_averaged_with_their_spread_and_a_smoke_run_is_no_result(results):
     table = tables.load_table("000-2")
     found = tables.find(table.rows[0].ours[0], table, results)
-    assert found.profile == "cpu" and found.seeds == (0, 1)
+    assert found.profile == "gpu" and found.seeds == (0, 1)
     assert found.mean == pytest.approx((0.3, 0.3)) and found.spread[0] == pytest.approx(0.1414, abs=1e-4)
     text = tables.as_markdown("000-2", results)
-    assert "0.300 ± 0.141" in text and "(cpu, 2 seeds)" in text and "-1.166" in text
+    assert "0.300 ± 0.141" in text and "(gpu, 2 seeds)" in text and "-1.166" in text
 
 
 def test_what_was_not_run_says_how(results):

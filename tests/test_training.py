@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import time
 
 import pytest
 import torch
+from made import make_pairs
 from safetensors.torch import load_file
 
 from depthlib.batches import positions
 from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
-from depthlib.errors import DepthError, enough_memory
+from depthlib.errors import DepthError, Unfinished, enough_memory
 from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.recipe import DataSpec, Phase, load_recipe
@@ -360,3 +362,19 @@ def test_averaged_weights_of_a_short_run_are_not_those_it_began_with(tmp_path):
     learned = [key for key, value in last.items() if not value.equal(first[key])]
     way, behind = (sum((of[key] - last[key]).square().sum() for key in learned).sqrt() for of in (first, averaged))
     assert 0 < behind < 0.7 * way
+
+
+def test_a_run_does_not_go_on_with_other_data(tiny_recipe, tmp_path):
+    root = make_pairs(tmp_path / "changing", 8)
+    data = DataSpec("folder", options={"root": str(root)})
+    recipe = with_phase(tiny_recipe, 0, samples=8 * 4)
+    recipe = dataclasses.replace(recipe, phases=recipe.phases[:1], data=data, evaluate=())
+    with pytest.raises(Unfinished):
+        train(recipe, tmp_path / "run", progress=False, minutes=1e-6)
+    shutil.copy(root / "rgb" / "0000.png", root / "rgb" / "0009.png")
+    shutil.copy(root / "depth" / "0000.png", root / "depth" / "0009.png")
+    with pytest.raises(DepthError, match="began on data of folder with the fingerprint .*; now they have"):
+        train(recipe, tmp_path / "run", progress=False)
+    (root / "rgb" / "0009.png").unlink()
+    (root / "depth" / "0009.png").unlink()
+    assert train(recipe, tmp_path / "run", progress=False).samples_seen == 8 * 4

@@ -7,8 +7,8 @@ python tools/gpu.py --only eigen-nyu --profile cpu
 
 Results go to results/, benchmarks to results/benchmarks/ with the profile in their names, checkpoints in half precision to
 runs/plan/half (those under 15 MB); all of these in another folder with --out. A piece that needs data or weights which are
-not here says so and the next one follows. The exit status is 75 if time is up and the same command would go on, 1 if a
-piece failed.
+not here says so and the next one follows; what failed, or was cut off because time was up, comes after all others when the
+command is given again. The exit status is 75 if time is up and the same command would go on, 1 if a piece failed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from depthlib.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 15_000_000  # bytes of a checkpoint that is worth carrying away
@@ -66,16 +69,15 @@ def step(network: str, name: str, needs: float) -> Piece:
 
 BENCH = ("-m", "depthlib", "bench")
 PLAN = (
-    Piece("tests", ("-m", "pytest", "-q", "tests/test_cuda.py", "tests/test_scenes.py"), needs=5),
-    step("eigen", "train-step", needs=3),
+    Piece("tests", ("-m", "pytest", "-q", "tests/test_cuda.py"), needs=4),
     step("densenet169", "train-step-densenet169", needs=6),
+    step("eigen", "train-step", needs=3),
     benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
               "--processes", "{cores}", "--readers", "{readers}", "{compiled}", needs=5),
     benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "{large}", needs=3),
     benchmark("eigen-nyu-switches", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
     benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
               "-p", "model.options.weights=null", "--switches", needs=8),
-    benchmark("shards", "benchmarks/shards.py", needs=3),
     step("mobilenet_v2", "train-step-mobilenet_v2", needs=4),
     step("resnet50", "train-step-resnet50", needs=4),
     step("densenet121", "train-step-densenet121", needs=6),
@@ -121,9 +123,22 @@ def keep_half(piece: Piece, profile: str, out: Path) -> str:
         return f"{len(content) / 1e6:.0f} MB in half precision: not kept"
     target = out / "runs/plan/half" / f"{piece.recipe}-{profile}-{seed}"
     target.mkdir(parents=True, exist_ok=True)
-    (target / "model.safetensors").write_bytes(content)
-    (target / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+    write_whole(target / "model.safetensors", lambda partial: partial.write_bytes(content))
+    write_whole(target / "state.json", lambda partial: partial.write_text(json.dumps(state, indent=1) + "\n"))
     return f"{len(content) / 1e6:.1f} MB kept in {target}"
+
+
+def run(command: list[str], environment: dict[str, str], seconds: float | None) -> int | None:
+    """The command's exit status; None if it was still at work after so many seconds. Nothing that it started is left behind."""
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def main() -> int:
@@ -159,31 +174,38 @@ def main() -> int:
     until = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
     (out / "results" / "benchmarks").mkdir(parents=True, exist_ok=True)
     notes.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "DEPTHLIB_RUNS": str(out / "runs")}
-    failed = False
-    for piece in chosen:
+    # what was compiled once need not be again while this machine is held
+    kernels = str(out / "runs" / "plan" / "kernels")
+    environment = {"TORCHINDUCTOR_CACHE_DIR": kernels, **os.environ, "DEPTHLIB_RUNS": str(out / "runs")}
+    failed = waits = False
+    for piece in sorted(chosen, key=lambda piece: done.get(piece.name, "").startswith(("failed", "cut off"))):
         left = (until - time.monotonic()) / 60
         if done.get(piece.name, "").startswith("done"):
             continue
         if left < max(piece.needs, 0.2):
             print(f"{piece.name}: {left:.1f} minutes are left; the same command goes on here.")
-            return AGAIN
+            waits = True  # a smaller piece may still fit
+            continue
         command = filled(piece, args.profile, out)
         if piece.recipe and args.minutes:
             command += ["--minutes", f"{max(0.1, left - 0.3):.2f}"]  # scoring needs a little, too
         print(f"\n{piece.name}: {shlex.join(command)}", flush=True)
         began = time.monotonic()
-        status = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment).returncode
+        status = run(command, environment, max(5, 60 * left - 10) if args.minutes else None)
+        took = f"{time.monotonic() - began:.0f} s"
         if status == AGAIN:
             return AGAIN
-        took = f"{time.monotonic() - began:.0f} s"
-        done[piece.name] = f"done in {took}" if status == 0 else f"failed with status {status} after {took}"
+        if status is None:
+            done[piece.name] = f"cut off after {took}"
+        else:
+            done[piece.name] = f"done in {took}" if status == 0 else f"failed with status {status} after {took}"
         if status == 0 and piece.recipe:
             done[piece.name] += f"; {keep_half(piece, args.profile, out)}"
-        failed |= status != 0
-        notes.write_text(json.dumps(done, indent=1) + "\n")
+        failed |= status not in (0, None)
+        waits |= status is None
+        write_whole(notes, lambda partial: partial.write_text(json.dumps(done, indent=1) + "\n"))
         print(f"{piece.name}: {done[piece.name]}", flush=True)
-    return int(failed)
+    return AGAIN if waits else int(failed)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,10 @@ def camera_from_scanner(
 
 
 def project_scan(
-    points: NDArray[np.floating], matrix: NDArray[np.float64], size: tuple[int, int], conflicts: str = "nearest"
+    points: NDArray[np.floating],
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    conflicts: Literal["nearest", "time"] = "nearest",
 ) -> NDArray[np.float32]:
     """A scan as sparse depth, float32 metres [H, W], 0 = no point.
 
@@ -114,11 +117,16 @@ def project_scan(
     Pixel coordinates are rounded minus 1, as KITTI's own development kit counts them. Points behind the scanner's
     front plane (x < 0) are left out first.
 
+    Raises:
+        DepthError: another word for ``conflicts``.
+
     >>> matrix = np.array([[0, -100.0, 0, 0], [0, 0, -100.0, 0], [1.0, 0, 0, 0]]) + np.array([[50.0], [40], [0]]) * [1, 0, 0, 0]
     >>> depth = project_scan(np.array([[10.0, 0, 0], [5.0, 0, 0]]), matrix, (80, 100))
     >>> depth[39, 49].item(), int((depth > 0).sum())
     (5.0, 1)
     """
+    if conflicts not in ("nearest", "time"):
+        raise DepthError(f"KITTI: conflicts is {conflicts!r}; expected nearest or time.")
     height, width = size
     ahead = points[points[:, 0] >= 0, :3]
     pixels = ahead @ matrix[:, :3].T + matrix[:, 3]
@@ -196,7 +204,7 @@ class KittiDrives:
     Attributes:
         dropped: how many drives and frames were left out, by reason.
 
-    Source: Geiger et al. 2013; the split of Eigen, Puhrsch, Fergus 2014, §4.1.2.
+    Source: Geiger et al. 2013; the split of Eigen, Puhrsch, Fergus 2014, §4.2.
 
     Raises:
         DepthError: no drive or frame, a file that is not there, a list that cannot be read.
@@ -350,6 +358,7 @@ def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | N
             raise DepthError(f"{path}: cannot be read as nine numbers ({error}). Unpack the archive again.") from error
         if not np.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
             raise DepthError(f"{path}: {K.tolist()} are no intrinsics; expected focal lengths above 0.")
+        K[:2, 2] -= 1  # the kit counts pixels from 1, we from 0
         return torch.tensor(K, dtype=torch.float32)
 
     return Pairs(

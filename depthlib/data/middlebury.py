@@ -77,14 +77,20 @@ def read_stereo_calibration(path: str | os.PathLike[str]) -> StereoCalibration:
 
 
 def _sample(
-    rgb: NDArray[np.uint8], disparity: NDArray[np.floating], c: StereoCalibration, name: str, source: str, index: int
+    rgb: NDArray[np.uint8],
+    disparity: NDArray[np.floating],
+    c: StereoCalibration,
+    name: str,
+    source: str,
+    index: int,
+    dataset: str,
 ) -> Sample:
     known = np.isfinite(disparity)
     sample = Sample(
         rgb=colours(rgb),
         depth=torch.from_numpy(c.metres(disparity))[None],
         K=camera.intrinsics(c.focal, c.focal, c.cx, c.cy),
-        name=name, dataset="middlebury", index=index,
+        name=name, dataset=dataset, index=index,
         disparity=torch.from_numpy(np.where(known, disparity, 0).astype(np.float32))[None],
     )  # fmt: skip
     return check(sample, source)
@@ -120,7 +126,8 @@ class Middlebury:
         scene = self.scenes[index]
         calibration = read_stereo_calibration(scene / "calib.txt")
         rgb, disparity = read_rgb(scene / "im0.png"), read_pfm(scene / "disp0.pfm")
-        return _resized(_sample(rgb, disparity, calibration, scene.name, str(scene / "disp0.pfm"), index), self.size)
+        sample = _sample(rgb, disparity, calibration, scene.name, str(scene / "disp0.pfm"), index, self.name)
+        return sample if self.size is None else resize_sample(sample, self.size)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         return [self[i] for i in indices]
@@ -255,7 +262,8 @@ class Motorcycle:
         left, _, disparity = stereo_motorcycle()
         # scikit-image marks the unknown with 0 or infinity, depending on its version
         unknown = np.where(disparity > 0, disparity, np.inf)
-        self._sample = _resized(_sample(left, unknown, self.CALIBRATION, "motorcycle", "motorcycle", 0), self.size)
+        sample = _sample(left, unknown, self.CALIBRATION, "motorcycle", "motorcycle", 0, self.name)
+        self._sample = sample if self.size is None else resize_sample(sample, self.size)
 
     def __len__(self) -> int:
         return 1
@@ -273,11 +281,3 @@ class Motorcycle:
     def fingerprint(self) -> str:
         """A hash of its depth."""
         return hashlib.sha256(self._sample["depth"].numpy().tobytes()).hexdigest()[:16]
-
-
-def _resized(sample: Sample, size: tuple[int, int] | None) -> Sample:
-    if size is None:
-        return sample
-    smaller = resize_sample(sample, size)
-    smaller.pop("disparity", None)
-    return smaller

@@ -23,7 +23,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.data.folder import Folder
 from depthlib.data.formats import read_splits
-from depthlib.data.pairs import Pair, resize_sample
+from depthlib.data.pairs import Pair, Resized, resize_sample
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.sample import RGBD, Sample, check, check_size
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test", "fit", "validation", "all")
 MAT = "nyu_depth_v2_labeled.mat"
+FULL = (480, 640)
 
 
 def split_indices(splits: dict[str, np.ndarray], split: str) -> list[int]:
@@ -69,7 +70,8 @@ def open_nyu(
         root: a store, a prepared folder, or a folder with the official ``.mat``; ``splits.mat`` beside the data.
         split: ``train`` (795), ``test`` (654), ``fit`` (720) and ``validation`` (75, held out of the training
             images), or ``all`` (1449).
-        size: rows and columns; the paper halves 480x640.
+        size: rows and columns; the paper halves 480x640. A store at 480x640 serves every size, resized as it is read; one of
+            another size that one alone.
         truth: ``filled`` (holes in-painted, what is usually scored) or ``raw`` (as the sensor saw it, 0 in its holes). A
             store holds one of the two; a prepared folder has the second as ``raw_depth/``.
 
@@ -89,12 +91,15 @@ def open_nyu(
                 f"{root}: a store of {store.name!r}, but truth={truth} was asked for. Prepare it: "
                 f"`python data_scripts/prepare_nyu_labelled.py --truth {truth}`."
             )
-        if tuple(store.meta["size"]) != tuple(size):
+        has, asked = tuple(store.meta["size"]), tuple(size)
+        if has == asked:
+            return store
+        if has != FULL:
             raise DepthError(
-                f"{root}: the store's images are {tuple(store.meta['size'])}, asked for {tuple(size)}. "
-                "Prepare a store of that size, or change `data.size` in the recipe."
+                f"{root}: the store's images are {has}, asked for {asked}. Prepare one at {FULL}, from which every size is "
+                "read: move this one away and run `python data_scripts/prepare_nyu_labelled.py`."
             )
-        return store
+        return Resized(store, size)
     if (root / "rgb").is_dir():
         names = [f"{i + 1:04d}" for i in indices]
         return Folder(root, size=size, K=nyu_camera, names=names, depth=folder, name=name)

@@ -1,7 +1,7 @@
 """NYU Depth v2, the raw recordings: which picture belongs to which depth frame, and where its depths fall in it.
 
 Every scene is a folder of ``r-TIME-TICKS.ppm`` and ``d-TIME-TICKS.pgm``, seconds in their names. The two cameras do not
-run in step and do not stand in one place, so a training pair has to be made: as Eigen et al. 2014 do in §4.1.1, with the
+run in step and do not stand in one place, so a training pair has to be made: as Eigen et al. 2014 do in §4.1, with the
 camera parameters of the data set's toolbox.
 
 Source: Silberman, Hoiem, Kohli, Fergus 2012. Research use only, under the data set's own terms.
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from depthlib import camera
 from depthlib.data.formats import Source, read_kinect_pgm, read_splits
 from depthlib.data.nyu import MAT, nyu_camera, split_indices
 from depthlib.data.pairs import Pair, Pairs, two_files
@@ -27,7 +28,7 @@ from depthlib.errors import DepthError
 
 SIZE = (480, 640)
 #: Of ``camera_params.m``, which counts pixels from 1: fx, fy, cx, cy and the lens k1, k2, p1, p2, k3.
-RGB = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
+RGB = camera.NYU_RGB
 RGB_LENS = (
     0.20796615318809061,
     -0.58613825163911781,
@@ -68,7 +69,7 @@ def frame_time(name: str) -> float:
 def match_times(depths: list[float], pictures: list[float]) -> list[int | None]:
     """For each depth frame the picture nearest in time, or None where that picture is nearest to several depth frames.
 
-    Two depth maps for one picture cannot both be learnt, so none of them is kept (Eigen et al. 2014, §4.1.1).
+    Two depth maps for one picture cannot both be learnt, so none of them is kept (Eigen et al. 2014, §4.1).
 
     Args:
         depths, pictures: seconds, ascending.
@@ -111,7 +112,7 @@ def align(depth: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def without_extremes(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A map without its smallest and its largest depth, at which the sensor saturates (Eigen et al. 2014, §4.1.1).
+    """A map without its smallest and its largest depth, at which the sensor saturates (Eigen et al. 2014, §4.1).
 
     >>> without_extremes(np.array([[0.0, 1.0, 2.0, 3.0, 3.0]], dtype=np.float32)).tolist()
     [[0.0, 0.0, 2.0, 0.0, 0.0]]

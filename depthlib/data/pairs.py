@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.data.formats import Source, read_rgb
 from depthlib.errors import DepthError
-from depthlib.sample import Sample, check, check_depth, check_size
+from depthlib.sample import MAPS, RGBD, Sample, check, check_depth, check_size
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,40 @@ def two_files(metres: Callable[[Source], NDArray[np.float32]]) -> Read:
 
 
 def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
-    """A sample at another size: colour by area average (antialiased), depth nearest, K along with them."""
+    """A sample at another size: colour by area average (antialiased), depth nearest, K along with them; other maps are left out."""
     height, width = sample["depth"].shape[-2:]
     if (height, width) == tuple(size):
         return sample
     rgb = F.interpolate(sample["rgb"][None], size, mode="bilinear", align_corners=False, antialias=True)[0]
     depth = F.interpolate(sample["depth"][None], size, mode="nearest-exact")[0]
     K = camera.resize(sample["K"], size[0] / height, size[1] / width)
-    return {**sample, "rgb": rgb.clamp(0, 1), "depth": depth, "K": K}
+    kept = {key: value for key, value in sample.items() if key not in MAPS}
+    return cast(Sample, {**kept, "rgb": rgb.clamp(0, 1), "depth": depth, "K": K})
+
+
+class Resized:
+    """A data set at another size, resized as it is read: :func:`resize_sample`."""
+
+    def __init__(self, dataset: RGBD, size: tuple[int, int]) -> None:
+        self.dataset, self.name = dataset, dataset.name
+        self.size = check_size(size, dataset.name)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        return resize_sample(self.dataset[index], self.size)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        return [self[i] for i in indices]
+
+    def names(self) -> list[str]:
+        """Those of the data set behind it."""
+        return self.dataset.names()
+
+    def fingerprint(self) -> str:
+        """That of the data set behind it, and the size."""
+        return f"{self.dataset.fingerprint()}-{self.size[0]}x{self.size[1]}"
 
 
 def colours(rgb: NDArray[np.uint8]) -> Tensor:

@@ -105,7 +105,7 @@ def content_hash(rgb: NDArray[Any], depth: NDArray[Any], index: list[dict[str, A
 def evened(scenes: Sequence[str], each: int) -> list[int]:
     """Indices with ``each`` samples of every scene: a draw without repetition, or every sample several times and the rest drawn.
 
-    Eigen et al. 2014, §4.1.1, make a list of 1200 a scene of their 120,000 frames. They call its length 220,000, although
+    Eigen et al. 2014, §4.1, make a list of 1200 a scene of their 120,000 frames. They call its length 220,000, although
     249 scenes of 1200 would be 298,800; how they treated short scenes is not said.
 
     Args:

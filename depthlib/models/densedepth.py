@@ -73,8 +73,9 @@ class DenseDepth(DepthModel):
             ``$DEPTHLIB_WEIGHTS``, then downloaded), or the path of a safetensors file in torchvision's key names.
         width: channels where the decoder begins, as a share of the encoder's last map. 1 is the paper; the Keras
             repository's default is a half.
-        leaky: where LeakyReLU(0.2) stands: ``"both"`` after both convolutions of every block (the Keras code),
-            ``"second"`` (the public PyTorch port), or ``"not_last"`` (after both, except in the last block).
+        leaky: where LeakyReLU(0.2) stands: ``"both"`` after both convolutions of every block (the Keras code), ``"second"``
+            after the second one (the public PyTorch port), or ``"not_last"`` after each block but the last (as the report of
+            Ghiorghiu et al. words it).
         align_corners: of the enlargement; False is our convention, True the public codes'.
         output: the native target: ``"reciprocal"``, ``farthest`` / metres as in the paper, or ``"log"`` metres.
         farthest: depth at which the reciprocal target is 1, metres: 10 indoors, 80 on roads. The target ends at 100, where
@@ -141,8 +142,7 @@ class DenseDepth(DepthModel):
         self.middle = nn.Conv2d(last, channels, 1)
         blocks = []
         for i, skip in enumerate(reversed(skips)):
-            both = leaky == "both" or (leaky == "not_last" and i < 3)
-            after = (both, both or leaky == "second")
+            after = (leaky == "both", leaky != "not_last" or i < 3)
             blocks.append(Up(channels, skip, channels // 2, after, align_corners))
             channels //= 2
         self.up = nn.ModuleList(blocks)
@@ -184,7 +184,8 @@ class DenseDepth(DepthModel):
         """Depth of a crop at half its size, as the native target; sub-sampled, not averaged over edges.
 
         Shape: [B, 1, H, W] metres, 0 = missing → [B, 1, H/2, W/2] and mask, bool. Reciprocal targets are clipped to
-        1 … 100 as in the paper's code (10 m to 10 cm indoors).
+        1 … 100 (10 m to 10 cm indoors). The authors' code clips the far end alone in training, and makes the reciprocal map
+        smaller with averages.
         """
         half = F.interpolate(
             depth, (math.ceil(depth.shape[-2] / 2), math.ceil(depth.shape[-1] / 2)), mode="nearest-exact"
@@ -207,6 +208,9 @@ def make_encoder(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
     whole = torchvision.models.get_model(name, weights=None)
     if weights is not None:
         load_encoder(whole, name, weights)
+    for module in whole.modules():  # it would drop blocks by numbers that a run which is gone on with does not have
+        if isinstance(module, torchvision.ops.StochasticDepth):
+            module.p = 0.0
     encoder = create_feature_extractor(whole, return_nodes=nodes)
     was_training = encoder.training
     with torch.no_grad():

@@ -44,8 +44,8 @@ class Geometry:
     mean_log_depth: float
 
 
-#: KITTI's exact target offset is not published; bottom-aligned with NYU's margin of 4 pixels is the one choice
-#: that centres every fine unit on its target pixel, as it is for NYU.
+#: KITTI's exact target offset is not published. Bottom-aligned with NYU's margin of 4 pixels every fine unit is centred on its
+#: target pixel, as for NYU. With 115, 117 or 118 bottom rows for the fine network it would be at ``top`` 61, 59 or 58.
 GEOMETRIES = {
     "nyu": Geometry((240, 320), (228, 304), (6, 8), (55, 74), 4, 4, 228, math.log(2.5)),
     "kitti": Geometry((184, 612), (172, 576), (4, 17), (27, 142), 60, 4, 116, math.log(14.0)),

@@ -1,4 +1,4 @@
-"""Fast depth interpolation as published: shrink the sparse map, fill the small one, enlarge it by sub-pixel convolution.
+"""Fast depth interpolation after Korinevskaya and Makarov 2018: shrink the sparse map, fill the small one, enlarge it again.
 
 Chapter: `book/sparse_to_dense.py`.
 """
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from depthlib.errors import DepthError
 from depthlib.models.reconstruction import Reconstruction, padded
 
 NEAREST = 0.01  # of the mean depth
@@ -17,27 +18,35 @@ NEAREST = 0.01  # of the mean depth
 class FastInterpolation(Reconstruction):
     """Korinevskaya and Makarov 2018: sparse depth [B, 1, H, W] (0 = not measured) to depth [B, 1, H, W].
 
-    The paper shows its blocks (residual, projection, downsampling) and says that the map is made smaller, interpolated, and
-    enlarged by a sub-pixel network; it gives no sizes. Chosen here: a quarter of the size by the mean of all 16 pixels of a
-    block, holes counted as zero, as a plain resize does it; ``width`` channels; ``blocks`` residual blocks after one
-    projection and one downsampling block, and another projection and sub-pixel step back up; then ESPCN (Shi et al. 2016)
-    with two convolutions for x4. Depths are divided by the mean of the measured ones, which the paper does not do and without
-    which nothing would hold at another scale.
+    The slides name three kinds of blocks (residual, projection, downsampling) and say that the map is made smaller,
+    interpolated, and enlarged by a sub-pixel network; their drawings are lost in the text that we have, so what is inside the
+    blocks and all sizes are chosen here: ``1/shrink`` of the size by the mean of all pixels of a block, holes counted as zero,
+    as a plain resize does it; ``width`` channels; ``blocks`` residual blocks after one projection and one downsampling block,
+    and another projection and sub-pixel step back up; then ESPCN (Shi et al. 2016) with two convolutions for the way back.
+    Depths are divided by the mean of the measured ones, without which nothing would hold at another scale.
 
     Args:
         width: channels.
         blocks: residual blocks at the smallest size.
-        size, guided: see :class:`~depthlib.models.reconstruction.Reconstruction`; the paper's network sees no picture.
+        size: see :class:`~depthlib.models.reconstruction.Reconstruction`.
+        shrink: 2, 4 or 8: how many times smaller the map becomes before it is filled.
+
+    Raises:
+        DepthError: another ``shrink``.
 
     >>> FastInterpolation(width=8)(torch.full((1, 1, 50, 70), 2.0)).shape
     torch.Size([1, 1, 50, 70])
     """
 
     shown = "sparse"
-    shrink = 4
 
-    def __init__(self, width: int = 32, blocks: int = 4, size: tuple[int, int] | list[int] = (240, 320)) -> None:
+    def __init__(
+        self, width: int = 32, blocks: int = 4, size: tuple[int, int] | list[int] = (240, 320), shrink: int = 4
+    ) -> None:
         super().__init__(size, False)
+        if shrink not in (2, 4, 8):
+            raise DepthError(f"interpolation: shrink is {shrink!r}; expected 2, 4 or 8.")
+        self.shrink = shrink
         self.project = Projection(1, width)
         self.down = Downsampling(width, 2 * width)
         self.fill = nn.Sequential(*(Residual(2 * width) for _ in range(blocks)))
@@ -63,7 +72,7 @@ class FastInterpolation(Reconstruction):
 
 
 class Residual(nn.Module):
-    """Figure (a): two convolutions beside the identity."""
+    """Two convolutions beside the identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -74,7 +83,7 @@ class Residual(nn.Module):
 
 
 class Projection(nn.Module):
-    """Figure (b): two convolutions beside a 1x1 one, to another number of channels."""
+    """Two convolutions beside a 1x1 one, to another number of channels."""
 
     def __init__(self, inside: int, outside: int, stride: int = 1) -> None:
         super().__init__()
@@ -86,7 +95,7 @@ class Projection(nn.Module):
 
 
 class Downsampling(Projection):
-    """Figure (c): the same at half the size."""
+    """A projection to half the size."""
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__(inside, outside, stride=2)

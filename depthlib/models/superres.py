@@ -1,4 +1,4 @@
-"""Depth super-resolution as published: a generator of residual blocks and sub-pixel steps, and the critic that it plays against.
+"""Depth super-resolution after Korinevskaya and Makarov 2018: a generator of residual blocks and sub-pixel steps, and the critic that it plays against.
 
 Chapter: `book/super_resolution.py`.
 """
@@ -20,7 +20,8 @@ HEADROOM = 0.8  # what the small map spans of tanh's −1 … 1: the large one m
 class Generator(Reconstruction):
     """Korinevskaya and Makarov 2018: small depth [B, 1, h, w] without holes to depth [B, 1, factor·h, factor·w].
 
-    The paper names the parts (ELU, batch norm, tanh, pixel shuffle) and no sizes. Chosen here: SRGAN's generator (Ledig et
+    The slides name the parts (ELU, batch norm, tanh, pixel shuffle) and call the network their earlier one, changed; the text
+    that we have lacks their drawing. Chosen here: SRGAN's generator (Ledig et
     al. 2017) with ELU for its PReLU, ``width`` channels and ``blocks`` residual blocks at the small size, one sub-pixel step
     for each doubling, and 9x9 convolutions at both ends. tanh needs numbers between −1 and 1, of which the paper does not say
     how depth gets there: the small map's own smallest and largest value become −0.8 and 0.8, so that any unit will do.

@@ -4,6 +4,8 @@
 TRAININGS = {
     "densedepth121-nyu": "not measured; needs ImageNet weights and wants a GPU",
     "densedepth169-nyu": "not measured; needs ImageNet weights and wants a GPU",
+    "densedepth121-nyu50k": "not measured; 50,688 frames twenty times, for a GPU",
+    "densedepth169-nyu50k": "not measured; 50,688 frames twenty times, for a GPU",
     "densedepth-mobilenet-nyu": "half an hour",
     "densedepth-mobilenet-nyu-from-rooms": "a quarter of an hour, after densedepth-mobilenet-rooms",
     "densedepth-mobilenet-random": "half an hour",
@@ -14,6 +16,7 @@ TRAININGS = {
     "eigen-nyu-log-rmse": "half an hour",
     "eigen-nyu-paper": "not measured; as eigen-nyu, about an hour",
     "eigen-nyu-raw": "not measured; 428 GB and 3.5 M samples, for a GPU",
+    "eigen-nyu-raw-paper": "not measured; 428 GB and 3.5 M samples, for a GPU",
     "eigen-nyu-report": "5 minutes",
     "interpolation-nyu": "half an hour",
     "sparse-nyu": "an hour",
@@ -32,6 +35,7 @@ RIVALS = {
     "enlarge:bicubic": "a few hundredths of a second for each map, most of it reading and scoring",
     "enlarge:box/superres": "a twentieth of a second for each map of 375x450",
 }
+UNKNOWN = "not measured"
 
 
 def expected(recipe: str, profile: str, command: str) -> str:
@@ -41,5 +45,5 @@ def expected(recipe: str, profile: str, command: str) -> str:
     '5 minutes'
     """
     if recipe:
-        return TRAININGS.get(f"{recipe}/{profile}", TRAININGS[recipe])
-    return next(time for begins, time in RIVALS.items() if f" {begins}" in command)
+        return TRAININGS.get(f"{recipe}/{profile}") or TRAININGS.get(recipe, UNKNOWN)
+    return next((time for begins, time in RIVALS.items() if f" {begins}" in command), UNKNOWN)
