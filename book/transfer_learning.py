@@ -347,8 +347,10 @@ figure
 # - **edge** pushes where the sign of the step error changes: at the two ends of the blur, where the prediction is right and is
 #   pushed *wrong*, and, twice as strongly, on both sides of the step. On the ramp between it pushes nowhere, since moving one of these pixels makes one
 #   neighbouring step better and the other worse by as much.
-# - **structure** works in windows, so it too pushes pixels that are right, up to ten columns beyond the blur, though past about six too weakly to be seen. That is the
+# - **structure** works in windows, so it too pushes pixels that are right, up to ten columns beyond the blur, though past about four too weakly to be seen. That is the
 #   price of looking at neighbourhoods.
+# - **How hard?** Each row has its own scale; the lines above the figure have the strengths. At this step the edge term pulls by far the hardest, structure about as hard as the pixels. A step of 3 is little for a term that was told of a range of 100: with a range
+#   of 5 it would pull more than seven times as hard.
 #
 # A hole in the truth is left out of all three together with everything that touches it: a difference counts only if both
 # its pixels are known, a window only if all 121 are. Otherwise the rim of every hole would be taught as an edge.

@@ -71,7 +71,9 @@ class OnnxPredictor:
             try:
                 answer = self._session.run(None, {self._input: part.cpu().numpy()})[0]
             except Exception as error:
-                raise DepthError(f"{self.path}: fails on {tuple(rgb.shape)} ({_first_line(error)}).") from error
+                raise DepthError(
+                    f"{self.path}: fails on {tuple(rgb.shape)} ({_first_line(error)}). Expected a network that takes pictures [B, 3, h, w] of this size."
+                ) from error
             shape: tuple[int, ...] = getattr(answer, "shape", ())
             count = len(part)
             fits = len(shape) in (3, 4) and shape[0] == count and (len(shape) == 3 or shape[1] == 1) and 0 not in shape
@@ -110,9 +112,11 @@ class OnnxReconstruction(Informed):
         except (ValueError, AttributeError, RecursionError) as error:
             raise DepthError(f"{path}: its metadata {METADATA!r} cannot be read ({error}). Export it again.") from error
         if shown != observation.key:
-            raise DepthError(f"{path}: is shown {shown or 'a picture only'!r}, not {observation.key!r}.")
+            raise DepthError(
+                f"{path}: is shown {shown or 'a picture only'!r}, not {observation.key!r}. Score it by its own kind: alone, by fill: or by enlarge:."
+            )
         if isinstance(observation, SmallDepth) and factor != observation.factor:
-            raise DepthError(f"{path}: enlarges {factor} times, not {observation.factor}.")
+            raise DepthError(f"{path}: enlarges {factor} times, not {observation.factor}. Ask for {factor}.")
 
     def of(self, samples: Batch) -> Tensor:
         """Depth [B, 1, H, W], in the unit of the truth."""
@@ -151,7 +155,7 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
     except Exception as error:  # onnxruntime has a dozen kinds
-        raise DepthError(f"{path}: cannot be read as ONNX ({_first_line(error)}).") from error
+        raise DepthError(f"{path}: cannot be read as ONNX ({_first_line(error)}). Export it again.") from error
 
 
 def from_huggingface(name: str) -> Predictor:

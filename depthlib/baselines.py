@@ -50,7 +50,7 @@ class Completion(Informed):
 
     def of(self, samples: Batch) -> Tensor:
         """Metres [B, 1, H, W] for a batch with its truth."""
-        sparse = self.observation.of(samples, 0, 0)
+        sparse = self.observation.of(samples)
         fill = COMPLETIONS[self.method]
         return torch.stack([fill(*pair) for pair in zip(samples["rgb"], sparse, strict=True)])
 

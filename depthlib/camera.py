@@ -65,7 +65,9 @@ def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None
             with Image.open(photo) as opened:
                 return focal_from_exif(opened)
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DepthError(f"{photo}: cannot be read as a picture ({error}).") from error
+            raise DepthError(
+                f"{photo}: cannot be read as a picture ({error}). Expected a JPEG or another picture file."
+            ) from error
     try:
         details = photo.getexif().get_ifd(ExifTags.IFD.Exif)
         film = _above_0(details.get(ExifTags.Base.FocalLengthIn35mmFilm))

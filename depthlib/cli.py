@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -87,6 +88,20 @@ def _run_table(args: argparse.Namespace) -> int:
     table(argparse.Namespace(name=name, results=args.results or "results", format="markdown"))
     if refused:
         raise DepthError(f"table {name}: {len(refused)} of {len(recipes)} recipes did not run: {', '.join(refused)}.")
+    return 0
+
+
+def pretrain(args: argparse.Namespace) -> int:
+    """The coarse network's convolutions from pictures of named things."""
+    from depthlib.pretraining import NAME, pretrain
+
+    given = {key: getattr(args, key) for key in ("width", "epochs", "batch", "rate", "seed", "workers", "minutes")}
+    report = pretrain(args.folder, args.out, **given)
+    print(f"{report['images']} pictures of {report['classes']} classes, {report['epochs']} epochs")
+    print(
+        f"wrong at first {report['top1_error']:.1%}, not among five {report['top5_error']:.1%} (ten cut-outs a picture)"
+    )
+    print(f"begin with them:  depthlib train eigen-nyu-paper -p model.options.weights={Path(args.out) / NAME}")
     return 0
 
 
@@ -313,7 +328,7 @@ def predict(args: argparse.Namespace) -> int:
 def export(args: argparse.Namespace) -> int:
     """A checkpoint as an ONNX file."""
     from depthlib.checkpoints import load_model
-    from depthlib.export import export_onnx
+    from depthlib.export import LEAST, MULTIPLE, export_onnx
     from depthlib.files import writable_folder
 
     out = Path(args.out)
@@ -326,7 +341,11 @@ def export(args: argparse.Namespace) -> int:
     free = ", other sizes run too" if model.any_size else ""
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     if model.shown:
-        print(f"{model.shown} float32 [B, 1, ., .] in any unit -> depth float32 [B, 1, ., .] in that unit; any size")
+        sides = f", sides in multiples of {MULTIPLE} from {LEAST}" if model.shown == "sparse" else ""
+        picture = ", rgb float32 [B, 3, ., .] in [0, 1] of the answer's size" if getattr(model, "guided", False) else ""
+        print(
+            f"{model.shown} float32 [B, 1, ., .] in any unit{sides}{picture} -> depth float32 [B, 1, ., .] in that unit"
+        )
         return 0
     print(f"rgb float32 [B, 3, {rows}, {columns}] in [0, 1] -> depth float32 [B, 1, ., .] in metres")
     print(f"The metres hold for pictures resized to {rows}x{columns}, as it was trained{free}.")
@@ -334,7 +353,7 @@ def export(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Say what is here and what is missing for which chapter."""
+    """Say what is here and what is missing."""
     import importlib.metadata
     import platform
 
@@ -353,12 +372,8 @@ def doctor(args: argparse.Namespace) -> int:
         f"devices      {os.cpu_count()} processors, " + (", ".join(gpus) if gpus else "no CUDA GPU: use --profile cpu")
     )
     print(f"free space   {shutil.disk_usage('.').free / 1e9:.0f} GB here")
-    for extra, modules in {
-        "plots": ("matplotlib", "plotly"),
-        "notebooks": ("jupytext", "papermill", "nbclient"),
-        "tracking": ("tensorboard",),
-    }.items():
-        absent = [m for m in modules if not _installed(m)]
+    for extra, packages in _extras().items():
+        absent = [name for name in packages if not _installed(name)]
         remedy = f"missing {', '.join(absent)}: pip install 'depthlib-course[{extra}]'" if absent else "installed"
         print(f"extra        {extra}: {remedy}")
     root = data_root()
@@ -368,19 +383,42 @@ def doctor(args: argparse.Namespace) -> int:
         nyu = open_dataset("nyu", "train")
         print(f"  nyu: {len(nyu)} training images: `depthlib run eigen-nyu` works")
     except DepthError as error:
-        print(f"  nyu: {error}\n       Only `depthlib run eigen-nyu` needs it; the chapters show committed results.")
+        print(f"  nyu: {error}\n       The recipes whose names hold nyu need it; the chapters show committed results.")
     weights = os.environ.get("DEPTHLIB_WEIGHTS")
     missing = " (no such folder)" if weights and not Path(weights).is_dir() else ""
     print(
-        f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; the densedepth recipes fetch ImageNet weights, no chapter needs any'}{missing}"
+        f"weights      {weights or 'DEPTHLIB_WEIGHTS not set; recipes that begin with ImageNet weights, or have VGG in their loss, download them; no chapter needs any'}{missing}"
     )
     return 0
 
 
-def _installed(module: str) -> bool:
-    import importlib.util
+def _extras() -> dict[str, list[str]]:
+    """What this package's extras for users ask for; the names of packages."""
+    import importlib.metadata
 
-    return importlib.util.find_spec(module) is not None
+    try:
+        lines = importlib.metadata.requires("depthlib-course") or []
+    except importlib.metadata.PackageNotFoundError:  # used as it lies there, not installed
+        lines = []
+    asked: dict[str, list[str]] = {}
+    for line in lines:
+        name, extra = re.match(r"[\w-]+", line), re.search(r"""extra == ['"]([\w-]+)""", line)
+        if name and extra and extra[1] not in ("book", "test"):
+            asked.setdefault(extra[1], []).append(name[0])
+    return asked
+
+
+def _installed(package: str) -> bool:
+    import importlib.metadata
+
+    try:
+        return bool(importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+GOES_ON = ("run", "train", "pretrain", "sweep", "data")  # commands that keep what they have done
+STAGE = "which part answers: of Eigen's networks coarse or fine (default: the part trained last)"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -422,16 +460,38 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name == "run":
             sub.add_argument("--list", action="store_true", help="list the recipes and stop")
-        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: cpu)")
+        sub.add_argument(
+            "--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: $DEPTHLIB_PROFILE, else cpu)"
+        )
         sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
                          help="override a setting by name or dotted path; repeatable")  # fmt: skip
-        sub.add_argument("--out", help="folder for checkpoints, log and results; by default runs/RECIPE/PROFILE-SEED")
-        sub.add_argument("--results", metavar="DIR", help="also keep the results as DIR/RECIPE/PROFILE-SEED.json")
+        sub.add_argument(
+            "--out",
+            help="folder for checkpoints, log and results; by default RECIPE/PROFILE-SEED in $DEPTHLIB_RUNS, else in runs",
+        )
+        sub.add_argument("--results", metavar="DIR",
+                         help="also keep the results as DIR/RECIPE/PROFILE-SEED.json" + (" (of a table always: default results)" if name == "run" else ""))  # fmt: skip
         sub.add_argument("--tracker", action="append", default=[], metavar="NAME",
                          help="also log to a tracker that Accelerate knows, such as tensorboard; repeatable")  # fmt: skip
         if name == "train":
             sub.add_argument("--minutes", type=float, metavar="N",
                              help="stop after so many, with everything saved and exit status 75; the same command goes on")  # fmt: skip
+
+    sub = add("pretrain", pretrain, "Teach the coarse network's convolutions to name things in pictures, as Eigen et al. 2014 did on ImageNet.",
+              "  depthlib pretrain imagenet --out runs/imagenet\n"
+              "  depthlib train eigen-nyu-paper -p model.options.weights=runs/imagenet/convolutions.safetensors\n")  # fmt: skip
+    sub.add_argument("folder", help="holds train/CLASS/*.jpg and val/CLASS/*.jpg")
+    sub.add_argument("--out", default="runs/pretrained", metavar="FOLDER",
+                     help="for checkpoints, convolutions.safetensors and pretraining.json; goes on with what is there (default: runs/pretrained)")  # fmt: skip
+    sub.add_argument("--width", type=float, default=1.0, help="of the network that is to begin so (default: 1)")
+    sub.add_argument("--epochs", type=int, default=60, help="default: 60")
+    sub.add_argument("--batch", type=int, default=256, help="pictures a step (default: 256)")
+    sub.add_argument("--rate", type=float, default=0.01, help="learning rate at first (default: 0.01)")
+    sub.add_argument("--seed", type=int, default=0, help="default: 0")
+    sub.add_argument("--workers", type=int, default=4, help="processes that read pictures (default: 4)")
+    sub.add_argument(
+        "--minutes", type=float, metavar="N", help="stop after the epoch in which so many have passed, exit status 75"
+    )
 
     sub = add("evaluate", evaluate, "Score a checkpoint, or depth maps of any program, under a named protocol.",
               "  depthlib evaluate runs/eigen-nyu/cpu-0 --against nyu\n"
@@ -448,7 +508,7 @@ def _parser() -> argparse.ArgumentParser:
         "predictions",
         help="a run's folder, a checkpoint folder, a file .onnx, huggingface:NAME, a folder of maps (NAME.npy, .pfm, .png), or a "
         "predictor that is shown part of the truth: fill:METHOD:PATTERN:FRACTION, enlarge:METHOD:FACTOR[:pick], where the METHOD "
-        "is a baseline or the folder of a run",
+        "is a baseline, box/NAME, the folder of a run or a file .onnx",
     )
     sub.add_argument(
         "--against",
@@ -458,18 +518,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--compare-with", metavar="OTHER",
                      help="a second one on the same images: which figures differ by more than chance (paired bootstrap)")  # fmt: skip
-    sub.add_argument("--split", default="test")
+    sub.add_argument("--split", default="test", help="which part of the data (default: test)")
     sub.add_argument(
-        "--size", metavar="HxW", help="rows and columns of the truth (nyu: 240x320; 480x640 with the .mat)"
+        "--size", metavar="HxW", help="rows and columns of the truth (default: as on disk; of nyu 240x320)"
     )
     sub.add_argument("--protocol", default="eigen14", help="a name of `depthlib protocols`, or all (default: eigen14)")
-    sub.add_argument("--stage", help="of a checkpoint, which part answers: coarse or fine (default: trained last)")
+    sub.add_argument("--stage", help=f"of a checkpoint, {STAGE}")
     sub.add_argument("--scale", type=float, help="of maps and of other models, units in a metre: 1000 for millimetres")
     sub.add_argument(
         "--kind", choices=("depth", "disparity"), default="depth", help="what the maps are (default: depth)"
     )
     sub.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set")
-    sub.add_argument("--format", choices=("text", "json", "markdown", "latex"), default="text")
+    sub.add_argument(
+        "--format", choices=("text", "json", "markdown", "latex"), default="text", help="of the report (default: text)"
+    )
 
     from depthlib.cli_data import add_data
     from depthlib.cli_scale import add_scale
@@ -481,7 +543,9 @@ def _parser() -> argparse.ArgumentParser:
               "  depthlib table\n  depthlib table 001-1\n  depthlib run table:001-1 --profile gpu\n")  # fmt: skip
     sub.add_argument("name", nargs="?", help="an id from the list, or all; without it, the list")
     sub.add_argument("--results", default="results", metavar="DIR", help="where runs are kept (default: results)")
-    sub.add_argument("--format", choices=("markdown", "json"), default="markdown")
+    sub.add_argument(
+        "--format", choices=("markdown", "json"), default="markdown", help="of the table (default: markdown)"
+    )
 
     add("protocols", protocols, "List the evaluation protocols: crop, caps, alignment, averaging, figures.",
         "  depthlib protocols\n")  # fmt: skip
@@ -491,12 +555,12 @@ def _parser() -> argparse.ArgumentParser:
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
     sub.add_argument("photo", help="a JPEG, PNG or other picture")
     sub.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
-    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--stage", help=STAGE)
     sub.add_argument("--out", help="folder to write to (default: beside the photo)")
     sub.add_argument("--field-of-view", type=float, metavar="DEGREES",
                      help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
 
-    sub = add("export", export, "A checkpoint as one ONNX file: colours in, metres out, without torch.",
+    sub = add("export", export, "A checkpoint as one ONNX file: colours in, metres out (or some depth in), without torch.",
               "  depthlib export runs/densedepth-mobilenet-nyu/cpu-0 --out depth.onnx\n"
               "  depthlib evaluate depth.onnx --against nyu\n")  # fmt: skip
     sub.add_argument(
@@ -504,7 +568,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a run's folder or a checkpoint folder (default: the one in the box)",
     )
-    sub.add_argument("--stage", help="which part answers: coarse or fine (default: the one trained last)")
+    sub.add_argument("--stage", help=STAGE)
     sub.add_argument("--out", default="depth.onnx", metavar="FILE", help="the file to write (default: depth.onnx)")
 
     add("doctor", doctor, "Say what is here (Python, torch, devices, data, weights) and what is missing.",
@@ -530,7 +594,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("depthlib: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        goes_on = "; the same command goes on where it was" if args.command in GOES_ON else ""
+        print(f"depthlib: interrupted{goes_on}.", file=sys.stderr)
         return 130
 
 

@@ -151,12 +151,23 @@ def shards(args: argparse.Namespace) -> int:
     return 0
 
 
+def verify(args: argparse.Namespace) -> int:
+    """Compare every byte of a store, or of a folder of shards, with what was noted when it was written."""
+    from depthlib.data.shards import INDEX, Shards
+    from depthlib.data.store import Store
+
+    data = Shards(args.folder) if (Path(args.folder) / INDEX).is_file() else Store(args.folder)
+    data.verify()
+    print(f"{args.folder}: {len(data)} samples, as they were written (fingerprint {data.fingerprint()})")
+    return 0
+
+
 def add_data(add: Add) -> None:
     """The command and its own commands."""
     sub = add("data", lambda args: show_list(args), "What data sets there are, what is here, a look at one, a store of one.",
               "  depthlib data list\n  depthlib data info nyu_h5\n  depthlib data fetch sintel\n  depthlib data preview rooms --out rooms.png\n"
               "  depthlib data prepare nyu_densedepth --jobs 8 --drop-damaged\n"
-              "  depthlib data shards stores/nyu_raw-train-240x320 --to shards\n")  # fmt: skip
+              "  depthlib data shards stores/nyu_raw-train-240x320 --to shards\n  depthlib data verify shards\n")  # fmt: skip
     commands = sub.add_subparsers(metavar="COMMAND")
     text = "Export a store as tar files in WebDataset's naming, to be streamed from a folder or a server."
     command = commands.add_parser("shards", help=text, description=text)
@@ -166,6 +177,10 @@ def add_data(add: Add) -> None:
     command.add_argument(
         "--each", type=int, default=500, metavar="N", help="samples in a shard (default: 500, about 75 MB)"
     )
+    text = "Compare every byte of a store or of a folder of shards with what was noted when it was written."
+    command = commands.add_parser("verify", help=text, description=text)
+    command.set_defaults(function=verify)
+    command.add_argument("folder", help="a store's folder, or one of shards")
     for name, function, text in (
         ("list", show_list, "Every data set, and whether it is here."),
         ("info", info, "What one is, its terms, where to get it, what is missing."),

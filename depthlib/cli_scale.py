@@ -83,12 +83,17 @@ def add_scale(add: Add) -> None:
     ):  # fmt: skip
         sub = add(name, function, text, examples)
         sub.add_argument("recipe", help="a recipe's name or a YAML file")
-        sub.add_argument("--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: cpu)")
+        sub.add_argument(
+            "--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: $DEPTHLIB_PROFILE, else cpu)"
+        )
         many = "values by name or dotted path, separated by commas; 0..2 are whole numbers from … to; repeatable"
         sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE" + ("S" if name == "sweep" else ""),
                          help=many if name == "sweep" else "override a setting by name or dotted path; repeatable")  # fmt: skip
         if name == "sweep":
-            sub.add_argument("--out", help="folder for all runs; by default runs/sweeps/RECIPE/PROFILE-NAMES")
+            sub.add_argument(
+                "--out",
+                help="folder for all runs; by default sweeps/RECIPE/PROFILE-NAMES in $DEPTHLIB_RUNS, else in runs",
+            )
             sub.add_argument("--results", metavar="FILE", help="also keep sweep.json as this file")
             sub.add_argument(
                 "--jobs", type=int, default=1, metavar="N", help="runs at a time on this machine (default: 1)"

@@ -30,7 +30,7 @@ class Observation(ABC):
     key: str
 
     @abstractmethod
-    def of(self, batch: Batch, seed: int, epochs: Sequence[int] | int) -> Tensor:
+    def of(self, batch: Batch, seed: int = 0, epochs: Sequence[int] | int = 0) -> Tensor:
         """The observation of each sample, metres, 0 = nothing seen."""
 
     @property
@@ -84,7 +84,7 @@ class SparseDepth(Observation):
         percent = "-".join(f"{100 * f:g}".replace(".", "_") for f in self.fractions)
         return f"{'-'.join(self.patterns)}-{percent}pc"
 
-    def of(self, batch: Batch, seed: int, epochs: Sequence[int] | int) -> Tensor:
+    def of(self, batch: Batch, seed: int = 0, epochs: Sequence[int] | int = 0) -> Tensor:
         depth, rgb, indices = batch["depth"], batch["rgb"], list(batch["index"])
         epochs = [epochs] * len(depth) if isinstance(epochs, int) else list(epochs)
         kinds = [(pattern, fraction) for pattern in self.patterns for fraction in self.fractions]

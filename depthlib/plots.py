@@ -238,7 +238,7 @@ def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: 
         figure, axes = plt.subplots(1, len(phases), figsize=(WIDTH, 2.9), squeeze=False, layout="constrained")
         for place, (phase, entries) in zip(axes[0], phases.items(), strict=True):
             at = np.array([entry.get(x, i) for i, entry in enumerate(entries)], dtype=float)
-            loss = np.array([entry.get("loss", entry.get("train_loss", np.nan)) for entry in entries], dtype=float)
+            loss = np.array([entry.get("loss", np.nan) for entry in entries], dtype=float)
             window = smooth or max(1, len(loss) // 40)
             many = window > 1
             place.plot(at, loss, color=PALETTE[0], alpha=0.3 if many else 1.0, linewidth=1.0 if many else 1.6,
@@ -247,7 +247,7 @@ def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: 
                 mean = np.convolve(loss, np.ones(window) / window, mode="valid")
                 place.plot(at[window - 1 :], mean, color=PALETTE[0], linewidth=1.8,
                            label=f"training (mean of {window} steps)")  # fmt: skip
-            pairs = [(a, entry.get("validation", entry.get("val_loss"))) for a, entry in zip(at, entries, strict=True)]
+            pairs = [(a, entry.get("validation")) for a, entry in zip(at, entries, strict=True)]
             held = np.array([pair for pair in pairs if pair[1] is not None], dtype=float)
             if len(held):
                 place.plot(held[:, 0], held[:, 1], color=PALETTE[1], marker="o", markersize=4, linewidth=1.6,

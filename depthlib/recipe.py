@@ -63,8 +63,26 @@ class ObserveSpec:
 class Phase:
     """One stretch of training.
 
-    ``train`` names the model's part that learns; ``rates`` gives a learning rate for each parameter-name prefix,
-    the longest that fits; ``weight_decay`` likewise. ``schedule`` shapes all rates over the phase.
+    Args:
+        train: the model's part that learns, such as ``coarse``, ``fine`` or ``all``.
+        samples: how many are seen, augmented anew each time.
+        batch: samples a step, of all processes together.
+        accumulate: pieces in which a step's batch is computed; the numbers are the same, the memory less.
+        optimiser, momentum: of ``sgd`` its momentum; of ``adam`` and ``adamw`` β₁ is 0.9 and β₂ 0.999.
+        rates: learning rate by parameter-name prefix, the longest that fits; ``""`` fits all.
+        weight_decay: likewise.
+        schedule: how all rates go over the phase: ``constant``, or down to 0 along a ``cosine`` or a line.
+        warmup: steps in which the rates rise from 0 first.
+        precision: ``bf16`` computes the network so under autocast; weights and loss stay in float32.
+        ema: decay of a moving average of the weights, which is what is scored; 0 for none.
+        clip: longest gradient, all parameters together; 0 for any.
+        augment: a name of :data:`depthlib.augment.NAMED`.
+        data: to learn from; by default the recipe's.
+        validation, validate_every: the loss on this, unaugmented, every so many steps; 0 never.
+        checkpoint_every: steps.
+
+    Raises:
+        DepthError: a number out of its range, naming it.
     """
 
     train: str
@@ -118,7 +136,10 @@ class EvaluateSpec:
     protocol: str
     stages: tuple[str, ...] = ("fine",)
     baselines: tuple[
-        Literal["mean", "median", "constant", "nearest", "linear", "bicubic", "cross_bilateral", "colorization"], ...
+        Literal[
+            "mean", "median", "constant", "nearest", "linear", "bilinear", "bicubic", "cross_bilateral", "colorization"
+        ],
+        ...,
     ] = ()
     baseline_data: DataSpec | None = None
     flip: bool = False
@@ -169,6 +190,10 @@ class Speed:
         )
 
 
+#: What a network is shown of the truth (a name of OBSERVATIONS, or nothing) → the task that this makes of it.
+TASKS = {"": "depth", "sparse": "sparse", "small": "superres"}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A whole run. See ``depthlib/recipes/*.yaml`` for examples."""
@@ -192,6 +217,9 @@ class Recipe:
             raise DepthError(f"seed is {self.seed}; expected 0 to {2**32 - 1}.")
         if not self.phases:
             raise DepthError("phases is empty; expected at least one stretch of training.")
+        if self.task != (shown := TASKS.get(self.observe.name if self.observe else "", self.task)):
+            given = f"gives {self.observe.name!r}" if self.observe else "is missing"
+            raise DepthError(f"task is {self.task!r}, but observe {given}; expected {shown!r}, or another observe.")
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, for results and checkpoints."""

@@ -149,7 +149,9 @@ def _maps(depth: Tensor, what: str) -> Tensor:
 @torch.no_grad()
 def _answer(model: DepthModel, shown: str, maps: Tensor, rgb: Tensor | None, dimensions: int) -> Tensor:
     if model.shown != shown:
-        raise DepthError(f"{type(model).__name__}: is shown {model.shown or 'a picture only'}, not {shown}.")
+        raise DepthError(
+            f"{type(model).__name__}: is shown {model.shown or 'a picture only'}, not {shown}. For sparse maps there is complete, for small ones enlarge, for pictures predict."
+        )
     guided = cast(Reconstruction, model).guided
     if guided != (rgb is not None):
         raise DepthError(

@@ -140,9 +140,9 @@ class MapMetric(Metric):
     full_state_update = False
     values: list[Tensor]
 
-    def __init__(self, function: Callable[..., Tensor], higher_is_better: bool, **options: Any) -> None:
+    def __init__(self, function: Callable[..., Tensor], **options: Any) -> None:
         super().__init__()
-        self.function, self.better, self.options = function, higher_is_better, options
+        self.function, self.options = function, options
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
@@ -179,7 +179,7 @@ def map_metrics(names: Sequence[str], data_range: float | None = None) -> dict[s
     """
     metrics = {}
     for name in names:
-        function, better = MAP_METRICS[name]
+        function, _ = MAP_METRICS[name]
         options = {} if name == "boundary_error" else {"data_range": data_range}
-        metrics[name] = MapMetric(function, better, **options)
+        metrics[name] = MapMetric(function, **options)
     return metrics

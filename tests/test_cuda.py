@@ -20,6 +20,7 @@ from depthlib.models import build_model
 from depthlib.prediction import predict
 from depthlib.recipe import Speed
 from depthlib.sample import collate
+from depthlib.ssim import ssim_map
 from depthlib.timing import PARTS, Stopwatch
 from depthlib.training import train
 
@@ -162,3 +163,34 @@ def test_scenes_look_alike(kind):
     here, there = (collate(kind(3, size=(96, 128), device=device).__getitems__(range(3))) for device in ("cpu", "cuda"))
     assert ((here["depth"] - there["depth"].cpu()).abs() > 1e-3).float().mean() < 1e-3
     assert ((here["rgb"] - there["rgb"].cpu()).abs() > 0.02).float().mean() < 1e-2
+
+
+def test_a_densenet_learns_alike_compiled_and_recorded():
+    """Eager against compiled (where enlarging is by slices) against recorded, which must really have been recorded."""
+    from torch._dynamo.utils import counters
+
+    torch.manual_seed(0)
+    model = build_model("densedepth", encoder="densenet121", width=0.1, size=(64, 96)).cuda().train()
+    rgb, depth = torch.rand(2, 3, 64, 96, device="cuda"), torch.rand(2, 1, 64, 96, device="cuda") * 5 + 1
+    loss = make_loss("densedepth")
+    target, mask = model.target(depth)
+    counters.clear()
+    found = []
+    for network in (model, torch.compile(model), torch.compile(model, mode="reduce-overhead")):
+        for _ in range(3):  # recording begins after the first
+            model.zero_grad(set_to_none=True)
+            values, _ = loss(network(rgb), target, mask)
+            values.sum().backward()
+        found.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).cpu())
+    for other in found[1:]:
+        assert torch.nn.functional.cosine_similarity(other, found[0], dim=0) > 0.99
+    assert counters["inductor"]["cudagraph_skips"] == 0
+
+
+def test_structure_is_exact_whatever_convolutions_may_round_to():
+    torch.backends.cudnn.allow_tf32 = True  # PyTorch's default
+    first = torch.rand(2, 1, 48, 64) * 99 + 1
+    second = first * (1 + 0.01 * torch.randn_like(first))
+    torch.testing.assert_close(
+        ssim_map(first.cuda(), second.cuda(), 100.0).cpu(), ssim_map(first, second, 100.0), rtol=0, atol=1e-4
+    )

@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
 from depthlib.models import build_model
-from depthlib.models.densedepth import ENCODERS, DenseDepth
+from depthlib.models.densedepth import ENCODERS, DenseDepth, twice
 from depthlib.prediction import predict
 
 
@@ -314,3 +314,13 @@ def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_pat
     photo = next((pairs / "rgb").iterdir())
     assert main(["predict", str(photo), "--checkpoint", str(tmp_path / "run"), "--out", str(tmp_path / "o")]) == 0
     assert "median" in capsys.readouterr().out and len(list((tmp_path / "o").iterdir())) == 4
+
+
+@pytest.mark.parametrize("size", [(1, 5), (2, 3), (7, 10)])
+def test_enlarging_by_slices_is_bilinear_and_so_is_its_gradient(size):
+    x = torch.rand(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    wanted = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    found = twice(twice(x, 2), 3)
+    weights = torch.rand_like(wanted)
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(*(torch.autograd.grad((out * weights).sum(), x)[0] for out in (found, wanted)))

@@ -96,9 +96,8 @@ def test_at_the_start_coarse_answers_the_mean_depth_and_fine_repeats_coarse():
     assert (net(rgb) - coarse)[inner].abs().mean() < 0.1
 
 
-def test_frozen_output_is_that_of_coarse_and_log_metres_become_metres():
-    net = Eigen(width=0.05)
-    assert net.to_depth(torch.zeros(1)).item() == 1.0
+def test_log_metres_become_metres():
+    assert Eigen(width=0.05).to_depth(torch.tensor([0.0, 2.0])).tolist() == pytest.approx([1.0, 7.389], rel=1e-3)
 
 
 def test_classifier_layers_fit_the_depth_network():

@@ -7,6 +7,7 @@ import torch
 
 from depthlib.errors import DepthError
 from depthlib.losses import ScaleInvariantLogLoss, reduce, sample_weights, scale_invariant_log_loss
+from depthlib.ssim import ssim_map
 
 
 @pytest.fixture
@@ -125,3 +126,11 @@ def test_constants_out_of_range_are_refused(options):
 def test_shapes_that_differ_are_refused():
     with pytest.raises(DepthError, match="one shape"):
         scale_invariant_log_loss(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 3), torch.ones(1, 1, 2, 2) > 0)
+
+
+def test_structure_that_was_asked_for_without_gradients_first_can_be_learnt_from():
+    first, second = torch.rand(1, 1, 37, 41), torch.rand(1, 1, 37, 41, requires_grad=True)
+    with torch.inference_mode():
+        ssim_map(first, first, 1.0)
+    ssim_map(first, second, 1.0).sum().backward()
+    assert second.grad.abs().sum() > 0

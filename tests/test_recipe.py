@@ -1,6 +1,9 @@
 """Recipes are strict: whatever does not fit is named, with the nearest key that would."""
 
+import json
+
 import pytest
+import yaml
 
 from depthlib.errors import DepthError
 from depthlib.recipe import PROFILES, from_dict, load_recipe, recipe_names
@@ -145,3 +148,11 @@ def test_a_twin_is_its_base_but_for_what_it_says():
     assert base["phases"][0].pop("rates") != twin["phases"][0].pop("rates")
     assert twin == base
     assert load_recipe("densedepth-mobilenet-random", "smoke").phases[0].samples == 32  # profiles come along
+
+
+def test_the_task_is_what_the_network_is_shown(tmp_path):
+    path = tmp_path / "mine.yaml"
+    whole = load_recipe("eigen-rooms", "smoke").to_dict()
+    path.write_text(yaml.safe_dump(json.loads(json.dumps({**whole, "task": "sparse"}))))
+    with pytest.raises(DepthError, match="task is 'sparse', but observe is missing; expected 'depth'"):
+        load_recipe(path)

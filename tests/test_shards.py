@@ -296,3 +296,16 @@ def test_a_full_disk_leaves_no_half_export(tmp_path, monkeypatch):
         write_shards(store, tmp_path / "shards")
     assert sorted(os.listdir(tmp_path)) == ["store"]
     shutil.rmtree(tmp_path / "store")
+
+
+def test_a_folder_of_shards_and_a_store_are_verified_byte_by_byte(tmp_path, capsys):
+    store = made_store(tmp_path / "store", count=8)
+    folder = write_shards(store, tmp_path / "shards", each=3)
+    assert main(["data", "verify", str(folder)]) == main(["data", "verify", str(store.folder)]) == 0
+    assert capsys.readouterr().out.count("as they were written") == 2
+    damaged = sorted(folder.glob("*.tar"))[1]
+    content = bytearray(damaged.read_bytes())
+    content[700] ^= 1
+    damaged.write_bytes(content)
+    assert main(["data", "verify", str(folder)]) == 2
+    assert f"{damaged.name}: has the SHA-256" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def test_one_batch_can_be_learnt_by_heart(tiny_recipe, tmp_path):
     recipe = with_phase(tiny_recipe, 0, samples=8 * 60, augment="centre", rates={"coarse": 0.001})
     recipe = dataclasses.replace(recipe, phases=recipe.phases[:1])
     run = train(recipe, tmp_path / "run", progress=False)
-    assert run.history[-1]["loss"] < run.history[0]["loss"]
+    assert run.history[-1]["loss"] < 0.75 * run.history[0]["loss"]
     again = train(recipe, tmp_path / "run", progress=False)  # finished: loaded, not trained
     assert again.history == run.history and all(
         a.equal(b) for a, b in zip(again.model.state_dict().values(), run.model.state_dict().values(), strict=True)

@@ -57,7 +57,7 @@ def fetch(
     Args:
         source: what to fetch.
         folder: where it goes.
-        mirrors: addresses to try first; the checksum makes any mirror safe.
+        mirrors: addresses to try first; a published checksum makes any mirror safe, and without one it must be trusted.
         timeout_s: how long a server may be silent.
         progress: show a bar.
 
@@ -77,7 +77,10 @@ def fetch(
                 "or damaged since it was fetched. Remove both and run again."
             )
         raise DepthError(
-            f"{target}: there, but not the expected file ({source.size} bytes). Move it away and run again."
+            f"{target}: there, but not the expected file: it has {target.stat().st_size} bytes, expected "
+            f"{source.size or 'any number'}"
+            + (f", and should have the SHA-256 {expected}" if expected else "")
+            + ". Move it away and run again."
         )
     writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
     _room(folder, source.name, (source.size or 0) - (partial.stat().st_size if partial.exists() else 0))

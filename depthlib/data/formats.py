@@ -309,7 +309,9 @@ def _read_bytes(path: Readable) -> bytes:
     try:
         return _plain(path).read_bytes()
     except OSError as error:
-        raise DepthError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise DepthError(
+            f"{path}: cannot be read ({error.strerror}). Check its name, and that you may read it."
+        ) from error
 
 
 def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
@@ -372,7 +374,7 @@ def _open_image(path: Readable) -> Image.Image:
     except DepthError:
         raise
     except FileNotFoundError as error:
-        raise DepthError(f"{path}: not found.") from error
+        raise DepthError(f"{path}: not found. Check its name.") from error
     except Image.DecompressionBombError as error:
         raise DepthError(f"{path}: {error}. Make the picture smaller first.") from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes

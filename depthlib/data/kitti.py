@@ -64,7 +64,7 @@ def read_calibration(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DepthError(f"{path}: cannot be read ({error}).") from error
+        raise DepthError(f"{path}: cannot be read ({error}). Unpack the archive again.") from error
     found: dict[str, NDArray[np.float64]] = {}
     for line in lines:
         name, colon, rest = line.partition(":")
@@ -407,7 +407,7 @@ def _listed(root: Path, frames: str | os.PathLike[str] | None) -> list[_Frame]:
     try:
         lines = frames.read_text(encoding="utf-8-sig").splitlines()  # Windows begins a text with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise DepthError(f"{frames}: cannot be read ({error}).") from error
+        raise DepthError(f"{frames}: cannot be read ({error}). Expected a text in UTF-8, a frame a line.") from error
     found: list[_Frame] = []
     seen: set[_Frame] = set()
     for count, line in enumerate(lines, 1):

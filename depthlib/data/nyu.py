@@ -141,7 +141,7 @@ class NyuMat:
         array, _, self.name = TRUTHS[truth]
         self.path, self.size = Path(path), check_size(size, str(path))
         if not self.path.is_file():
-            raise DepthError(f"{path}: not found.")
+            raise DepthError(f"{path}: not found. Expected the official {MAT}, or an excerpt in its layout.")
         self._array = array
         self._open: dict[int, h5py.File] = {}
         try:

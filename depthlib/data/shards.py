@@ -209,6 +209,23 @@ class Shards:
         """That of the store that was exported: they hold the same samples."""
         return str(self.meta["fingerprint"])
 
+    def verify(self) -> None:
+        """Read every shard of a folder and compare with the checksums of its index.
+
+        Raises:
+            DepthError: one has changed: names it. Or the shards are a server's, which are checked as they come.
+        """
+        if self.remote:
+            raise DepthError(
+                f"{self.root}: what a server sends is checked as it comes; there is nothing else to verify."
+            )
+        for entry in self.meta["shards"]:
+            path = self.folder / entry["name"]
+            if (found := sha256(path)) != entry["sha256"]:
+                raise DepthError(
+                    f"{path}: has the SHA-256 {found}, {INDEX} says {entry['sha256']}: the content has changed. Copy it again."
+                )
+
     def order(self, seed: int, epoch: int, purpose: str = "order") -> list[int]:
         """Every index once, in the order of an epoch: lanes of shuffled shards, shuffled within each.
 

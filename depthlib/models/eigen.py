@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
+from depthlib.files import read_tensors
 from depthlib.models.base import DepthModel
 from depthlib.randomness import Dropout
 from depthlib.sample import valid
@@ -54,6 +55,15 @@ GEOMETRIES = {
 
 def _wide(channels: int, width: float) -> int:
     return max(1, round(channels * width))
+
+
+def _begin(network: nn.Module) -> None:
+    """First weights: He et al. 2015."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
 
 
 class Features(nn.Module):
@@ -99,11 +109,7 @@ class Coarse(nn.Module):
         self.full6 = nn.Linear(self.conv.channels * h * w, hidden)
         self.dropout = Dropout(0.5)
         self.full7 = nn.Linear(hidden, math.prod(self.geometry.output))
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
+        _begin(self)
         nn.init.normal_(self.full7.weight, std=0.001)  # start at the mean depth, not at noise around it
         nn.init.constant_(self.full7.bias, self.geometry.mean_log_depth / LOG_DEPTH_STD)
 
@@ -166,11 +172,14 @@ class Eigen(DepthModel):
         width: factor on all channel and unit counts; 1 is the paper's network, less fits a laptop. The code is
             the same.
         identity_start: see :class:`Fine`.
+        weights: a safetensors file with the coarse network's five convolutions, as ``depthlib pretrain`` leaves it; None for
+            random ones.
 
     Shape: rgb [B, 3, 228, 304] in [0, 1] → log metres [B, 1, 55, 74].
 
     Raises:
-        DepthError: an unknown variant, a width outside (0, 1], or an image smaller than the network's input.
+        DepthError: an unknown variant, a width outside (0, 1], an image smaller than the network's input, or weights that are
+            not there or of another network.
 
     Source: Eigen, Puhrsch, Fergus 2014, §3.1; sizes from the authors' configuration.
 
@@ -182,7 +191,9 @@ class Eigen(DepthModel):
     #: The parts that are trained in turn; :meth:`begin_phase` takes one of them.
     PHASES = ("coarse", "fine")
 
-    def __init__(self, variant: str = "nyu", width: float = 1.0, identity_start: bool = True) -> None:
+    def __init__(
+        self, variant: str = "nyu", width: float = 1.0, identity_start: bool = True, weights: str | None = None
+    ) -> None:
         super().__init__()
         if variant not in GEOMETRIES:
             raise DepthError(f"Eigen: variant is {variant!r}; expected one of {sorted(GEOMETRIES)}.")
@@ -192,8 +203,22 @@ class Eigen(DepthModel):
         self.frame_size, self.input_size = g.frame, g.input
         self.region = (g.top, g.left, g.top + 4 * g.output[0], g.left + 4 * g.output[1])
         self.coarse = Coarse(variant, width)
+        if weights is not None:
+            self._take(weights)
         self.fine = Fine(variant, width, identity_start)
         self.stage = "fine"
+
+    def _take(self, weights: str) -> None:
+        found = read_tensors(weights, "`depthlib pretrain FOLDER` makes such a file.")
+        wanted = self.coarse.conv.state_dict()
+        for key in sorted(wanted.keys() | found.keys()):
+            have, want = (tuple(tensors[key].shape) if key in tensors else "absent" for tensors in (found, wanted))
+            if have != want:
+                raise DepthError(
+                    f"{weights}: not the convolutions of this network: {key} is {have}, expected {want}. "
+                    "Pretrain at the same width."
+                )
+        self.coarse.conv.load_state_dict(found)
 
     def begin_phase(self, part: str) -> None:
         """Train ``"coarse"`` alone, or ``"fine"`` on top of the frozen coarse network; also what forward returns."""
@@ -242,8 +267,8 @@ class Eigen(DepthModel):
 class Classifier(nn.Module):
     """The convolutional layers under an ImageNet head, 4096 – 4096 – classes, for pretraining (§3.1, footnote 1).
 
-    The channel counts are CaffeNet's, so torchvision's AlexNet weights do not fit: train this on a folder of
-    labelled images, then hand the layers over with ``eigen.coarse.conv.load_state_dict(classifier.conv.state_dict())``.
+    The channel counts are CaffeNet's, so torchvision's AlexNet weights do not fit. :func:`depthlib.pretraining.pretrain` trains
+    this on a folder of labelled images; :class:`Eigen` takes the convolutions from the file that it leaves.
 
     Shape: rgb [B, 3, 224, 224] in [0, 1] → logits [B, classes].
 
@@ -265,6 +290,7 @@ class Classifier(nn.Module):
             Dropout(0.5),
             nn.Linear(hidden, classes),
         )
+        _begin(self)
 
     def forward(self, rgb: Tensor) -> Tensor:
         return self.head(self.conv(rgb))
