@@ -1,4 +1,5 @@
-"""How long Table 1 takes over a test set in memory: the library beside a plain NumPy loop over images, in one run.
+"""How long figures take: Table 1 over a test set in memory beside a plain NumPy loop over images, and structural similarity
+with its gradient beside the convolutions that most code writes, each in one run.
 
 python benchmarks/metrics.py --images 654 --threads 2 --json metrics.json
 """
@@ -11,10 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from _report import begin, finish, parser
 
 from depthlib.metrics import table_1
 from depthlib.protocols import EIGEN14
+from depthlib.ssim import gaussian_window, ssim_map
 
 
 def plain_loop(predictions: np.ndarray, truths: np.ndarray) -> dict[str, float]:
@@ -43,6 +46,31 @@ def library(predictions: torch.Tensor, truths: torch.Tensor) -> dict[str, float]
     return {name: float(value) for name, value in metrics.compute().items()}
 
 
+def by_convolutions(first: torch.Tensor, second: torch.Tensor, data_range: float) -> torch.Tensor:
+    """Structural similarity as public code writes it: one channel convolved with a Gaussian, down and across."""
+    window = gaussian_window().to(first)
+
+    def blur(maps: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(F.conv2d(maps, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    a, b = blur(first), blur(second)
+    variances = blur(first * first) - a**2 + blur(second * second) - b**2
+    return (2 * a * b + c1) * (2 * (blur(first * second) - a * b) + c2) / ((a**2 + b**2 + c1) * (variances + c2))
+
+
+def learning(similarity: Callable[..., torch.Tensor], batch: int, repeats: int = 5) -> float:
+    """Milliseconds of the similarity of a batch of 240x320 and of its gradient."""
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(batch, 1, 240, 320, generator=generator) * 99 + 1
+    guess = (truth * 1.01).requires_grad_()
+    similarity(guess, truth, 100.0).sum().backward()
+    began = time.perf_counter()
+    for _ in range(repeats):
+        similarity(guess, truth, 100.0).sum().backward()
+    return 1000 * (time.perf_counter() - began) / repeats
+
+
 def timed(function: Callable[[], dict[str, float]]) -> tuple[float, dict[str, float]]:
     began = time.perf_counter()
     answer = function()
@@ -67,6 +95,7 @@ def main() -> None:
     report = {
         **about, "images": args.images, "size": [480, 640], "library_seconds": round(seconds, 2),
         "numpy_loop_seconds": round(loop_seconds, 2), "memory_grown_mb": round(grown / 1024, 1),
+        "ssim_ms": {"batch": 8, "products": round(learning(ssim_map, 8), 1), "convolutions": round(learning(by_convolutions, 8), 1)},
     }  # fmt: skip
     finish(args, report)
 

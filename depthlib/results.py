@@ -243,6 +243,8 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
     """
+    import jsonschema  # noqa: F401  what checks the results; where it is missing, now is better than after the training
+
     with torch.device("meta"):  # shapes only
         model = build_model(recipe.model.name, **recipe.model.options)
     make_loss(recipe.loss.name, **recipe.loss.options)

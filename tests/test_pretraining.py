@@ -1,5 +1,6 @@
 """Pretraining on pictures in folders: it learns, goes on, and the depth network begins with what it learned."""
 
+import dataclasses
 import json
 import shutil
 
@@ -11,7 +12,8 @@ from depthlib.cli import main
 from depthlib.errors import DepthError, Unfinished
 from depthlib.models import build_model
 from depthlib.pretraining import NAME, pretrain
-from depthlib.recipe import load_recipe
+from depthlib.recipe import DataSpec, load_recipe
+from depthlib.results import preflight
 from depthlib.training import make_model
 
 SMALL = {"width": 0.1, "batch": 4, "rate": 0.003, "workers": 0, "progress": False}
@@ -47,6 +49,7 @@ def test_it_learns_and_a_depth_network_begins_with_it(pictures, tmp_path, capsys
         a.equal(b)
         for a, b in zip(make_model(recipe).coarse.conv.parameters(), model.coarse.conv.parameters(), strict=True)
     )
+    preflight(dataclasses.replace(recipe, data=DataSpec("rooms", options={"count": 4}), evaluate=()))
     fresh = build_model("eigen", width=0.1)
     assert not model.coarse.conv.conv1.weight.equal(fresh.coarse.conv.conv1.weight)
     with pytest.raises(DepthError, match=r"conv1.bias is \(10,\), expected \(5,\). Pretrain at the same width"):

@@ -188,7 +188,7 @@ def main() -> int:
             continue
         command = filled(piece, args.profile, out)
         if piece.recipe and args.minutes:
-            command += ["--minutes", f"{max(0.1, left - 0.3):.2f}"]  # scoring needs a little, too
+            command += ["--minutes", f"{max(0.1, left - 1):.2f}"]  # scoring needs a little, too
         print(f"\n{piece.name}: {shlex.join(command)}", flush=True)
         began = time.monotonic()
         status = run(command, environment, max(5, 60 * left - 10) if args.minutes else None)

@@ -218,7 +218,8 @@ class Eigen(DepthModel):
                     f"{weights}: not the convolutions of this network: {key} is {have}, expected {want}. "
                     "Pretrain at the same width."
                 )
-        self.coarse.conv.load_state_dict(found)
+        if not self.coarse.full7.weight.is_meta:  # shapes only: the weights were checked, there is nothing to fill
+            self.coarse.conv.load_state_dict(found)
 
     def begin_phase(self, part: str) -> None:
         """Train ``"coarse"`` alone, or ``"fine"`` on top of the frozen coarse network; also what forward returns."""
