@@ -329,7 +329,7 @@ figure
 # | enlarge, depth divided | the same lens in a squeezed world, | $Z/s$ | right angles, |
 # | | or a longer lens in a dolls' house | | or the size of things |
 #
-# Two papers choose differently from this table. Eigen's takes all of it but the exchanged channels. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
+# Two papers choose differently from this table. Eigen's takes all of it but the exchanged channels and the enlargement that keeps the depth. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
 # corresponding ground-truth depth" {cite}`ghiorghiu_report`, the corners. A loss that masks what is not known, as [Eigen's](scale_invariant_loss) does, need not fear them. In a recipe the two are `augment: nyu` and `augment: densedepth`.
 #
 # ## Depth is not a colour

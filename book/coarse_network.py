@@ -584,7 +584,7 @@ for name, group in groups.items():
 # |---|---|---|---|
 # | images | 120,000 frames of video | 795 photographs | prepare the raw set; train on 795, 12,000 and 120,000 of it, all else equal |
 # | samples seen, both phases | 3.5 M {cite}`eigen2014` | {result}`eigen-nyu/cpu-0::samples_seen::,d` | the same recipe under the profile `gpu`: a first step of it below |
-# | first weights | ImageNet classifier | random, or rendered rooms | `depthlib pretrain` on a folder of ImageNet's pictures, then `eigen-nyu-paper` with its file as `-p model.options.weights=FILE` |
+# | first weights | ImageNet classifier | random, or rendered rooms | `depthlib pretrain` on a folder of ImageNet's pictures, then `eigen-nyu` with its file as `-p model.options.weights=FILE` |
 # | optimiser, its schedule, weight decay | gradient descent with momentum, decay (of which only their published configuration speaks) | Adam, a cosine, none | the recipe `eigen-nyu-paper` under the profile `cpu`, same samples |
 # | depths | raw, holes left out | filled by the authors of the set | the same recipe with `-p data.options.truth=raw` |
 #

@@ -115,8 +115,8 @@ for name, network in networks.items():
 # The published figure for DenseNet-169 is 42.6 M {cite}`alhashim2018`; a test of this library holds it to 42,657,689.
 #
 # Such a count is also how one checks a description. Three sentences of the report do not fit the network that it names: a transition is "a 1x1 convolutional layer with 32 filters, and a max pooling layer" {cite}`ghiorghiu_report`, where a real one halves the channels, whatever
-# they are, and averages; the decoder's first layer is to "match the number of channels in the original input image" {cite}`ghiorghiu_report`, which are three, where it keeps 1664; and Adam is "to optimize the weights of the decoder" {cite}`ghiorghiu_report`, where all 42.6 M learn. With any of the first two the count would be another. A
-# fourth leaves no trace in a count, for it has no weights: the LeakyReLU stands after each block but the last in the report, after both convolutions of all four in the authors' code. Here that is a switch, `leaky`.
+# they are, and averages; the decoder's first layer is to "match the number of channels in the original input image" {cite}`ghiorghiu_report`, which are three, where it keeps 1664; and Adam is "to optimize the weights of the decoder" {cite}`ghiorghiu_report`, where all 42.6 M learn. With either of the first two the count would be another. A
+# fourth leaves no trace in a count, for it has no weights: the LeakyReLU stands after each block but the last in the report, which describes the paper, and after both convolutions of all four in the authors' code. Here that is a switch, `leaky`.
 #
 # How long does a step take? This is an illustration from the machine that built this page, at a small size. The numbers that count are in
 # `results/benchmarks/train_step.json`, with memory and the share of what the processor can do at most.
@@ -148,7 +148,7 @@ for name in ("mobilenet_v2", "densenet121", "densenet169"):
 # | RMSE (m) | .5246 | .5023 | .4712 {cite}`ghiorghiu_report` | .465 {cite}`alhashim2018` |
 # | log₁₀ | .0614 | .0597 | .0551 {cite}`ghiorghiu_report` | .053 {cite}`alhashim2018` |
 #
-# The last two columns are a check that every report should make: score weights whose figures are known, before your own. But for the slip in δ < 1.25³ that [you know](evaluation), the report's evaluator comes within three per cent or so,
+# The last two columns are a check that every report should make: score weights whose figures are known, before your own. But for the slip in δ < 1.25³ that [you know](evaluation), the report's evaluator comes within four per cent,
 # a little on the bad side each time. Whether it is the evaluator or the nine pictures of the next paragraph cannot be told.
 #
 # The text holds something that matters more than any number. For each run, it says, "9 random images from the test set will be selected, so
@@ -205,7 +205,7 @@ for count in (1, 9, 50):
 # These two networks differ by much more than the two in the table do; for a difference of .0075 even all 654 are few, and
 # the seeds of the two trainings may move δ as much.
 #
-# So the table shows that both students' networks work, after five epochs where the paper had twenty (Adam at 1e-4, batches of 8, 50,688 frames in each). It does not show which is better. What would: both encoders, the same
+# So the table shows that both students' networks work, after five epochs where the paper had twenty, as we read its one million iterations (Adam at 1e-4, batches of 8, 50,688 frames in each). It does not show which is better. What would: both encoders, the same
 # samples, three seeds each, all 654 pictures, paired. The recipes are here: `densedepth169-nyu50k` and `densedepth121-nyu50k` on the paper's own frames, without the ending `50k` on the 795; they
 # need ImageNet weights and want a GPU, and they have not been run for this page. What was run on two processor cores, under `densedepth` (the
 # paper's own protocol, mirrored pictures averaged; true maps of half size, 240×320) and one seed:

@@ -158,7 +158,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 #   compares. But the paper does not print the rectangle that it scores; ours was chosen because it brings this row within 1 % of theirs. The check is that one
 #   rectangle fits all eight figures, and that it covers 86 % of what the network answers for, the share that a footnote of the paper gives {cite}`eigen2014`. Two
 #   things in the row are not theirs: our mean image is that of the 795 filled maps, theirs that of the raw training frames with their holes; and
-#   all our rows are scored against true maps of half size, 240×320, where they scored at 480×640. (That matters little: on six full-size frames the figures of one network moved by .0014 in RMSE and by .0005 at most in the others.) (They say that they tested on 694 images {cite}`eigen2014`; the official test part has 654.)
+#   all our rows are scored against true maps of half size, 240×320, where they scored at 480×640. (They say that they tested on 694 images {cite}`eigen2014`; the official test part has 654.)
 # - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row of a network. We trained from random weights on
 #   795 photographs: on two cores {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
 #   120 thousand frames {cite}`eigen2014`, and first weights from ImageNet. Nine times the samples close about three tenths of the distance to the paper in δ < 1.25, and
@@ -182,7 +182,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # Table 2 of the paper is about roads, seen from a car that carries a turning laser scanner. Nothing of ours has been trained on it: the drives are 175 GB under their own
 # terms. For anyone who has them, `data_scripts/prepare_kitti.py` prepares them and `depthlib run table:001-2` makes our rows.
 #
-# **Predict first.** On NYU the fine network improved three of the paper's figures and spoiled others. The laser measures no sharp edges, so there is less for the fine network to learn on KITTI. How many of the eight figures will it improve?
+# **Predict first.** On NYU the fine network improved four of the paper's figures and spoiled four. The laser measures no sharp edges, so there is less for the fine network to learn on KITTI. How many of the eight figures will it improve?
 #
 # | Table 2, KITTI, published {cite}`eigen2014` | δ < 1.25 | δ < 1.25² | δ < 1.25³ | AbsRel | SqRel | RMSE | RMSE log | scale-inv. |
 # |---|---|---|---|---|---|---|---|---|
@@ -191,7 +191,7 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # | coarse | .679 | .897 | .967 | .194 | 1.531 | 7.216 | .273 | .248 |
 # | coarse + fine | .692 | .899 | .967 | .190 | 1.515 | 7.156 | .270 | .246 |
 #
-# Seven of eight, the last one equal: a little everywhere, and edges have no part in it. A fine network corrects more than edges.
+# Seven of eight; δ < 1.25³ stays as it is. A little everywhere, then, although its sharper edges are "somewhat limited" {cite}`eigen2014` there: a fine network corrects more than edges.
 #
 # What the paper does otherwise than on NYU {cite}`eigen2014`, and what we do:
 #
@@ -290,7 +290,7 @@ plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"
 # | scale-invariant | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.4f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14_down.fine.scale_invariant_rmse::.4f` |
 # | pixels scored | {result}`eigen-nyu/cpu-0::scored.nyu-test/eigen14.fine.pixels::,d` | {result}`eigen-nyu/cpu-0::scored.nyu-test/eigen14_down.fine.pixels::,d` |
 #
-# It holds here, too. Both differences are in the third digit, theirs for the enlarged answer, ours for the smaller truth.
+# It holds here, too. Their differences are in the third digit and favour the enlarged answer, ours are in the fourth and favour the smaller truth.
 #
 # ## What does it look at?
 #

@@ -359,8 +359,8 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 #
 # **Predict first.** The claim holds in the rows of their network. What would you look at before you call it a virtue?
 #
-# The *level*. Their network is the steadiest and, but for Matterport3D, the worst: on SYNTHIA its error is five times that of interpolation. And a method is steadiest when its error comes from *elsewhere*: if shrinking and enlarging blur every
-# outline by several pixels, then where the samples sit makes no difference to that blur. (In relative error it is less steady, too: from .576 to .755 on SYNTHIA {cite}`korinevskaya2018`.) On Matterport3D it wins in every pattern, "due to noisy data" {cite}`korinevskaya2018`, as they say: a blur removes noise as well.
+# The *level*. Their network is the steadiest in RMSE, and far from the best: on SYNTHIA its error is three and a half to five times that of interpolation. And a method is steadiest when its error comes from *elsewhere*: if shrinking and enlarging blur every
+# outline by several pixels, then where the samples sit makes no difference to that blur. (In relative error it is not that steady: from .576 to .755 on SYNTHIA {cite}`korinevskaya2018`.) On Matterport3D it wins in every pattern, "due to noisy data" {cite}`korinevskaya2018`, as they say: a blur removes noise as well.
 #
 # Ours cannot decide it. Read down the columns of our table: the worst pattern has about two and a half times the RMSE of the best, for interpolation and for our networks. Our reading of *their* network goes from
 # {result}`interpolation-nyu/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` m for uniform samples to {result}`interpolation-nyu/cpu-0::metrics.nyu-test/grid-10pc/makarov18.all.rmse::.3f` m for a grid. But a plain mean with holes as zeros depends on how many pixels of a block were measured, which is
@@ -398,7 +398,7 @@ figure
 
 # %% [markdown]
 # Each specialist is the best on its own pattern, so patterns are not alike to a network either. The way from grid to outlines is by far the worse one: whoever has only met samples at even
-# distances takes a crowd of them on an outline for something else, and ends far behind plain triangles, which do not care. (The slides have it in print, in the third row above: five times the error along the gradient.) The other way round costs a fifth. The network that met all four is nowhere
+# distances takes a crowd of them on an outline for something else, and ends far behind plain triangles, which do not care. (Perhaps this is what the third row above shows, with five times the error along the gradient; what that network was trained on the slides do not say.) The other way round costs a fifth. The network that met all four is nowhere
 # the best and nowhere far from it. If the sensor is known, train for it; if not, mix. (One seed and short runs: differences in the third digit are luck; the large ones are not.)
 #
 # ## How few are enough?
@@ -492,7 +492,7 @@ figure
 # come from one run of `benchmarks/reconstruction.py` on two processor cores, real maps of NYU Depth v2, a tenth of the pixels; interpolation and the
 # networks had the same two threads.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A scatter plot of error against milliseconds a map, both logarithmic. The compiled network is at the lower left, interpolation far right, nearest left and higher, the published network left and highest, the colour-guided filling farthest right."}, "figure": {"name": "fig-speed-error", "caption": "Error and time of each method for one map after another of 240 × 320 on two cores. Blue: no network. Orange: networks, *published* being the paper's, trained here; *compiled* means translated for this processor once, before the first map."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A scatter plot of error against milliseconds a map, both logarithmic. The compiled network is at the lower left, interpolation far right, nearest left and higher, the slides' network left and highest, the colour-guided filling farthest right."}, "figure": {"name": "fig-speed-error", "caption": "Error and time of each method for one map after another of 240 × 320 on two cores. Blue: no network. Orange: networks, *published* being the slides', as read and trained here; *compiled* means translated for this processor once, before the first map."}}
 bench = gallery.report("benchmarks/reconstruction")
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.4), layout="constrained")
 for name, row in bench["sparse"].items():
@@ -516,7 +516,7 @@ figure
 # {result}`benchmarks/reconstruction::sparse.network.ms::.0f` ms when not; interpolation
 # {result}`benchmarks/reconstruction::sparse.linear (SciPy).ms::.0f` ms. That is
 # {result}`benchmarks/reconstruction::sparse.network, compiled.times_faster_than_linear::.0f` times as fast, and
-# {result}`benchmarks/reconstruction::sparse.network, compiled.maps_per_second::.0f` maps a second on two cores of a processor; the paper's 200 come without a word on the hardware. The paper's network takes
+# {result}`benchmarks/reconstruction::sparse.network, compiled.maps_per_second::.0f` maps a second on two cores of a processor; the slides' 200 come without a word on the hardware. Their network, as we read it, takes
 # {result}`benchmarks/reconstruction::sparse.published, compiled.ms::.1f` ms compiled; its error, {result}`benchmarks/reconstruction::sparse.published, compiled.rmse_m::.2f` m after its short training (on all 654 test maps, where the others' is on 32 of them), is the largest of all. Triangulating 7680 points is work that no interpolation on triangles can avoid. The network does the same
 # {result}`benchmarks/reconstruction::sparse.network, compiled.ms::.1f` ms of work whatever the samples are.
 # Beside its weights it takes {result}`benchmarks/reconstruction::sparse.network.memory_mb::.0f` MB of memory, interpolation {result}`benchmarks/reconstruction::sparse.linear (SciPy).memory_mb::.0f`

@@ -183,7 +183,7 @@ figure
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
-# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of a step, from the second epoch on, because a batch is a copy of bytes that are in
+# - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of a median step, from the second epoch on, because a batch is a copy of bytes that are in
 #   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-x4-guided.all.data_share::.1%`.)
 #
 # ## What each switch gains
@@ -517,7 +517,7 @@ figure
 #
 # Long trainings meet the end of a time slot, a full disk, a cable. What is needed is not that nothing happens, but that nothing is
 # lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. In one folder one process trains at a time: a second, from another window or from a sweep whose first half is still at work somewhere, is told so and harms nothing. On SIGTERM, the signal by which a system
-# asks a program to end before it kills it, or after the minutes of `depthlib train --minutes`, a run saves itself and ends with status 75, "try again". And since every
+# asks a program to end before it kills it, or after the minutes of `--minutes`, `depthlib train` saves the step it is at and ends with status 75, "try again". (A notebook of `depthlib run` ends at once, and a sweep with it: they go on from their last checkpoint.) And since every
 # random draw is keyed by seed, epoch and sample rather than taken from a running generator, the second half does not
 # depend on where the first one ended. A run that is cut, beside one that is not:
 

@@ -71,7 +71,8 @@ def save_checkpoint(
         if ema is not None:
             save_file(_contiguous(ema), partial / "ema.safetensors")
         (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
-        partial.chmod(0o755)  # who goes on or scores may be another user
+        os.umask(mask := os.umask(0))
+        partial.chmod(0o777 & ~mask)  # as any folder: who goes on or scores may be another user
         if target.exists():  # the same position, reached again by a resumed run: the same content
             shutil.rmtree(target)
         os.replace(partial, target)

@@ -101,7 +101,8 @@ def pretrain(args: argparse.Namespace) -> int:
     print(
         f"wrong at first {report['top1_error']:.1%}, not among five {report['top5_error']:.1%} (ten cut-outs a picture)"
     )
-    print(f"begin with them:  depthlib train eigen-nyu-paper -p model.options.weights={Path(args.out) / NAME}")
+    narrow = f" -p model.options.width={args.width:g}" if args.width != 1 else ""
+    print(f"begin with them:  depthlib train eigen-nyu-paper -p model.options.weights={Path(args.out) / NAME}{narrow}")
     return 0
 
 

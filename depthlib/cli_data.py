@@ -156,7 +156,8 @@ def verify(args: argparse.Namespace) -> int:
     from depthlib.data.shards import INDEX, Shards
     from depthlib.data.store import Store
 
-    data = Shards(args.folder) if (Path(args.folder) / INDEX).is_file() else Store(args.folder)
+    shards = "://" in args.folder or (Path(args.folder) / INDEX).is_file()
+    data = Shards(args.folder) if shards else Store(args.folder)
     data.verify()
     print(f"{args.folder}: {len(data)} samples, as they were written (fingerprint {data.fingerprint()})")
     return 0

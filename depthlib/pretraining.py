@@ -6,6 +6,7 @@ Chapter: `book/coarse_network.py`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -30,6 +32,7 @@ from depthlib.stopping import Stopping
 from depthlib.timing import machine
 
 NAME = "convolutions.safetensors"
+KEPT = "pretrain: stopped. Whole epochs are kept; the same command goes on from the last."
 
 
 def pretrain(
@@ -63,7 +66,7 @@ def pretrain(
     Raises:
         DepthError: folders that are not there or of other classes, a picture that cannot be read, numbers out of range, a loss
             that is not finite, another training in ``out``.
-        Unfinished: the minutes are over, or SIGTERM came; whole epochs are kept.
+        Unfinished: the minutes are over at an epoch's end, or SIGTERM came; whole epochs are kept.
 
     Source: Eigen, Puhrsch, Fergus 2014, §3.1.1 and footnote 1; rate and decay as in Krizhevsky et al. 2012.
 
@@ -74,13 +77,17 @@ def pretrain(
     for name, value in (("width", width), ("epochs", epochs), ("batch", batch), ("rate", rate)):
         if not value > 0:
             raise DepthError(f"pretrain: {name} is {value}; expected a number above 0.")
+    if width > 1 or workers < 0:
+        raise DepthError(f"pretrain: width {width}, workers {workers}; expected a width to 1, and 0 workers or more.")
     learned, scored = (_pictures(Path(root) / part, part == "train") for part in ("train", "val"))
     if learned.classes != scored.classes:
         odd = sorted(set(learned.classes) ^ set(scored.classes))
         raise DepthError(f"{root}: train and val hold different classes, such as {odd[0]}. Unpack both alike.")
     folder = writable_folder(out, "Choose another folder with --out.")
+    names = "".join(f"{Path(name).relative_to(root)}\n" for name, _ in learned.samples)
     settings = {
         "classes": len(learned.classes),
+        "pictures": hashlib.sha256(names.encode()).hexdigest()[:16],
         "width": width,
         "epochs": epochs,
         "batch": batch,
@@ -106,21 +113,22 @@ def pretrain(
             done, losses = int(state["epoch"]), list(state["losses"])
         for epoch in range(done, epochs):
             if stopping.wanted:
-                raise Unfinished(f"pretrain: stopped. {epoch} epochs are kept; the same command goes on from there.")
+                raise Unfinished(KEPT)
             for group in optimizer.param_groups:
                 group["lr"] = rate * 0.1 ** (3 * epoch // epochs)
             with enough_memory(f"a batch of {batch} pictures", "Lower --batch."):
-                losses.append(_epoch(network, optimizer, learned, batch, seed + epoch, workers, device, progress))
+                mean = _epoch(network, optimizer, learned, batch, seed + epoch, workers, device, progress, stopping)
+            losses.append(mean)
             state = {"epoch": epoch + 1, "losses": losses, "settings": settings}
             save_checkpoint(folder / f"checkpoint-{epoch + 1:08d}", network, state, optimizer)
             for old in sorted(folder.glob("checkpoint-*"))[:-1]:
                 shutil.rmtree(old)
+        weights = {key: value.detach().cpu().contiguous() for key, value in network.conv.state_dict().items()}
+        write_whole(folder / NAME, lambda partial: save_file(weights, partial))
         errors = _errors(network, scored, max(1, batch // 10), workers, device)
     report = {
         **settings, "images": len(learned), "loss": losses, "top1_error": errors[0], "top5_error": errors[1], **machine(),
     }  # fmt: skip
-    weights = {key: value.detach().cpu().contiguous() for key, value in network.conv.state_dict().items()}
-    write_whole(folder / NAME, lambda partial: save_file(weights, partial))
     write_whole(folder / "pretraining.json", lambda partial: partial.write_text(json.dumps(report, indent=1) + "\n"))
     return report
 
@@ -135,9 +143,19 @@ def _pictures(folder: Path, learning: bool) -> Any:
         )
     cut = [v2.RandomCrop(224), v2.RandomHorizontalFlip()] if learning else [v2.TenCrop(224), _stacked]
     try:
-        return ImageFolder(str(folder), v2.Compose([v2.Resize(256), v2.CenterCrop(256), v2.ToImage(), *cut]))
+        return ImageFolder(
+            str(folder), v2.Compose([v2.Resize(256), v2.CenterCrop(256), v2.ToImage(), *cut]), loader=_opened
+        )
     except FileNotFoundError as error:  # no class, or one without pictures
         raise DepthError(f"{folder}: {error}. Expected one folder a class with pictures in it.") from error
+
+
+def _opened(path: str) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes
+        raise DepthError(f"{path}: cannot be read as an image ({error}). Remove it, or copy it again.") from error
 
 
 def _stacked(pictures: tuple[Tensor, ...]) -> Tensor:
@@ -150,23 +168,23 @@ def _read(pictures: Any, batch: int, seed: int, workers: int, learning: bool) ->
     loader = DataLoader(pictures, batch, shuffle=learning, num_workers=workers, generator=key, drop_last=learning)
     try:
         yield from loader
-    except OSError as error:  # Pillow's for a damaged file, with its name or without
-        raise DepthError(
-            f"{pictures.root}: a picture cannot be read ({error}). Remove it, or copy it again."
-        ) from error
+    except DepthError as error:  # from a worker it comes with the whole of its traceback
+        raise DepthError(str(error).strip().splitlines()[-1].removeprefix("depthlib.errors.DepthError: ")) from error
 
 
 def _epoch(
     network: Classifier, optimizer: torch.optim.Optimizer, pictures: Any, batch: int, seed: int, workers: int,
-    device: torch.device, progress: bool,
+    device: torch.device, progress: bool, stopping: Stopping,
 ) -> float:  # fmt: skip
-    """The mean loss of an epoch."""
+    """The mean loss of an epoch; on SIGTERM nothing of it is kept, so it ends at once."""
     network.train()
     torch.manual_seed(seed)  # of dropout; without workers, of the cut-outs too
     total = torch.zeros((), device=device)
     steps = max(1, len(pictures) // batch)
     batches = _read(pictures, min(batch, len(pictures)), seed, workers, True)
     for rgb, label in tqdm(batches, "pretraining", steps, disable=not progress, file=sys.stderr, mininterval=2.0):
+        if stopping.told:
+            raise Unfinished(KEPT)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = network(rgb.to(device) / 255)
         loss = F.cross_entropy(logits.float(), label.to(device))
@@ -176,9 +194,7 @@ def _epoch(
         total += loss.detach()
     mean = total.item() / steps
     if not math.isfinite(mean):
-        raise DepthError(
-            f"pretrain: the loss is {mean}. Lower --rate; the same command goes on from the last whole epoch."
-        )
+        raise DepthError(f"pretrain: the loss is {mean}. Begin again in another folder with a lower --rate.")
     return mean
 
 

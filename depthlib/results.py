@@ -6,6 +6,7 @@ A run that did not finish writes none. The schema is in the package: ``results.s
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import itertools
 import json
 import math
@@ -243,8 +244,8 @@ def preflight(recipe: Recipe) -> None:
     Raises:
         DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
     """
-    import jsonschema  # noqa: F401  what checks the results; where it is missing, now is better than after the training
-
+    if importlib.util.find_spec("jsonschema") is None:
+        raise DepthError("jsonschema is not installed, by which results are checked; `pip install jsonschema`.")
     with torch.device("meta"):  # shapes only
         model = build_model(recipe.model.name, **recipe.model.options)
     make_loss(recipe.loss.name, **recipe.loss.options)

@@ -45,6 +45,11 @@ class Stopping:
         self._told = True
 
     @property
+    def told(self) -> bool:
+        """Whether SIGTERM came."""
+        return self._told
+
+    @property
     def wanted(self) -> bool:
         """Whether to stop after this step."""
         return self._told or (self._until is not None and time.monotonic() >= self._until)

@@ -178,10 +178,14 @@ def _run(
     Path(folder).mkdir(parents=True, exist_ok=True)
     with (Path(folder) / "run.log").open("w+") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        while (status := process.poll()) is None:
-            if stopping and stopping.wanted:
+        status = None
+        try:
+            while (status := process.poll()) is None and not (stopping and stopping.wanted):
+                time.sleep(0.1)
+        finally:
+            if status is None:
                 process.terminate()
-            time.sleep(0.1)
+                status = process.wait()
         log.seek(0)
         lines = [line for line in log.read().splitlines() if line.strip()]
     if status == 0:

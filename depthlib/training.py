@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,7 +69,7 @@ class Run:
             ``seconds``, ``data_seconds``, and ``validation`` where it was measured.
         folder: checkpoints and log.
         samples_seen, seconds, peak_memory_bytes: over the whole run, interruptions left out.
-        fingerprints: of the data of each phase that was begun, by its number.
+        fingerprints: of the data that were learned from, by the recipe's entry that asks for them, as JSON.
         machine: where it was trained, or its last part: see :func:`depthlib.timing.machine`.
     """
 
@@ -321,13 +321,13 @@ def _train_phase(
     layout = torch.channels_last if speed.channels_last else torch.contiguous_format
     dataset = open_once(phase.data or recipe.data, opened)
     validation = open_once(phase.validation, opened) if phase.validation else None
-    before, now = run.fingerprints.get(str(number)), dataset.fingerprint()
-    if checkpoint is not None and before not in (None, now):
+    asked = json.dumps(asdict(phase.data or recipe.data), sort_keys=True)
+    now = dataset.fingerprint()
+    if (before := run.fingerprints.setdefault(asked, now)) != now:
         raise DepthError(
-            f"{checkpoint}: phase {phase.train!r} began on data of {dataset.name} with the fingerprint {before}; now they have "
-            f"{now}. Put the old ones back, or train again in another folder."
+            f"{run.folder}: the run began on data of {dataset.name} with the fingerprint {before}; now they have {now}. Put the "
+            "old ones back, or train again in another folder."
         )
-    run.fingerprints[str(number)] = now
     loss_function = _make_loss(recipe).to(device)
     adversary = Adversary(loss_function) if getattr(loss_function, "critic", None) is not None else None
     if adversary and checkpoint is not None:

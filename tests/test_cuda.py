@@ -185,6 +185,7 @@ def test_a_densenet_learns_alike_compiled_and_recorded():
     for other in found[1:]:
         assert torch.nn.functional.cosine_similarity(other, found[0], dim=0) > 0.99
     assert counters["inductor"]["cudagraph_skips"] == 0
+    assert torch._inductor.cudagraph_trees.get_manager(create_if_none_exists=False) is not None
 
 
 def test_structure_is_exact_whatever_convolutions_may_round_to():

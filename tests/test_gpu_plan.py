@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,19 +64,36 @@ def test_the_plan_goes_on_and_a_piece_that_fails_harms_no_other(tmp_path):
     assert "done in" in call(*common, "--list").stdout
 
 
-def test_a_piece_that_takes_longer_than_there_is_time_is_cut_off_and_comes_last(tmp_path, monkeypatch, capsys):
+def test_a_piece_that_takes_longer_than_there_is_time_is_cut_off_and_comes_last(tmp_path, monkeypatch):
     slow, quick = (
         plan.Piece(name, ("-c", f"import time; time.sleep({seconds})"))
         for name, seconds in (("slow", 60), ("quick", 0))
     )
     monkeypatch.setattr(plan, "PLAN", (slow, quick))
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--profile", "smoke", "--out", str(tmp_path), "--minutes", "0.25"])
+    before = signal.getsignal(signal.SIGTERM)
     assert plan.main() == plan.AGAIN
     notes = json.loads((tmp_path / "runs/plan/smoke.json").read_text())
-    assert notes["slow"].startswith("cut off after ") and "quick" not in notes
-    capsys.readouterr()
-    assert plan.main() == plan.AGAIN
-    assert json.loads((tmp_path / "runs/plan/smoke.json").read_text())["quick"].startswith("done")
+    assert notes["slow"].startswith("cut off after ")
+    assert plan.main() == 1  # not for ever
+    notes = json.loads((tmp_path / "runs/plan/smoke.json").read_text())
+    assert list(notes) == ["slow", "quick"] and notes["quick"].startswith("done")
+    assert notes["slow"].startswith("failed: cut off twice")
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_what_a_piece_started_ends_with_it(tmp_path):
+    """Also what its leader leaves behind."""
+    child = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid, file=open(sys.argv[1], 'w'))"
+    assert plan.run(["-c", child, str(tmp_path / "pid")], dict(os.environ), None) == 0
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+        if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":  # ended; whose child it is now has not looked yet
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_what_cannot_be_is_told():

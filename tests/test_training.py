@@ -373,7 +373,7 @@ def test_a_run_does_not_go_on_with_other_data(tiny_recipe, tmp_path):
         train(recipe, tmp_path / "run", progress=False, minutes=1e-6)
     shutil.copy(root / "rgb" / "0000.png", root / "rgb" / "0009.png")
     shutil.copy(root / "depth" / "0000.png", root / "depth" / "0009.png")
-    with pytest.raises(DepthError, match="began on data of folder with the fingerprint .*; now they have"):
+    with pytest.raises(DepthError, match="the run began on data of folder with the fingerprint .*; now they have"):
         train(recipe, tmp_path / "run", progress=False)
     (root / "rgb" / "0009.png").unlink()
     (root / "depth" / "0009.png").unlink()

@@ -14,6 +14,7 @@ command is given again. The exit status is 75 if time is up and the same command
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -39,7 +40,7 @@ class Piece:
     Args:
         command: after the Python executable; what stands in braces is filled in.
         recipe: that it trains, in pieces of a few minutes; empty for other commands.
-        needs: minutes that it may take, if it cannot be interrupted.
+        needs: minutes that it may take, if it cannot be interrupted; else those without which it need not begin.
     """
 
     name: str
@@ -52,7 +53,9 @@ def training(recipe: str, *more: str, seed: int = 0, scenes: bool = False) -> Pi
     seeded = (*more, "-p", f"seed={seed}") if seed else more
     name = recipe if not seed else f"{recipe}-{seed}"
     command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "{out}/results", *seeded)
-    return Piece(name, (*command, "{scenes}") if scenes else command, recipe)
+    return Piece(
+        name, (*command, "{scenes}") if scenes else command, recipe, needs=2
+    )  # to compile, a few steps, to save
 
 
 def benchmark(name: str, *command: str, needs: float) -> Piece:
@@ -136,9 +139,10 @@ def run(command: list[str], environment: dict[str, str], seconds: float | None) 
     except subprocess.TimeoutExpired:
         return None
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for number, grace in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(grace)
 
 
 def main() -> int:
@@ -177,6 +181,7 @@ def main() -> int:
     # what was compiled once need not be again while this machine is held
     kernels = str(out / "runs" / "plan" / "kernels")
     environment = {"TORCHINDUCTOR_CACHE_DIR": kernels, **os.environ, "DEPTHLIB_RUNS": str(out / "runs")}
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(AGAIN))  # so that what is at work is ended, too
     failed = waits = False
     for piece in sorted(chosen, key=lambda piece: done.get(piece.name, "").startswith(("failed", "cut off"))):
         left = (until - time.monotonic()) / 60
@@ -196,7 +201,13 @@ def main() -> int:
         if status == AGAIN:
             return AGAIN
         if status is None:
-            done[piece.name] = f"cut off after {took}"
+            print(f"{piece.name}: cut off after {took}", flush=True)
+            if piece.recipe:  # it goes on from its last checkpoint, or only its scoring is left
+                return AGAIN
+            if done.get(piece.name, "").startswith("cut off"):
+                done[piece.name], status = f"failed: cut off twice, at last after {took}", 1
+            else:
+                done[piece.name] = f"cut off after {took}"
         else:
             done[piece.name] = f"done in {took}" if status == 0 else f"failed with status {status} after {took}"
         if status == 0 and piece.recipe:
