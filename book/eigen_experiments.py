@@ -162,7 +162,8 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 # - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row of a network. We trained from random weights on
 #   795 photographs: on two cores {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
 #   120 thousand frames {cite}`eigen2014`, and first weights from ImageNet. Nine times the samples close about three tenths of the distance to the paper in δ < 1.25, and
-#   the paper's 3.5 million are seven and a half times as many again. How much of the rest is theirs, and how much is for other pictures, other first weights or another optimiser, is not known: each of our pictures has been seen nearly six hundred times by then.
+#   the paper's 3.5 million are seven and a half times as many again. How much of the rest is theirs, and how much is for other pictures or other first weights, is not known: each of our pictures has been seen nearly six hundred times by then. The paper's optimiser alone is not the answer: with it, and as many samples as on two cores (recipe `eigen-nyu-paper`, one seed), the coarse network ends at
+#   {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` in place of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f`.
 # - **The same 795 photographs** taught the Make3D of this table {cite}`eigen2014`, whose features were made by hand. So that row, and not the paper's own, shows what the change from hand-made features to
 #   a network is worth with equal pictures. (Ladický et al. were shown the names of the things in the pictures as well.)
 # - **What a seed moves.** The ± are about as large as the distance between our coarse and fine rows. But each fine network stands on the coarse one of its own seed, so compare

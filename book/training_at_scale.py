@@ -184,7 +184,9 @@ figure
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
 #   the width). It does not shrink with the network. Whoever wants these two faster begins there.
 # - **Data** is nowhere more than {result}`benchmarks/recipes::recipes.eigen-roads.fine.data_share::.1%` of a median step, from the second epoch on, because a batch is a copy of bytes that are in
-#   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-x4-guided.all.data_share::.1%`.)
+#   memory already: colours travel as bytes and become floats where the network is. (In the recipes of [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution), which the figure leaves out, it is at most {result}`benchmarks/recipes::recipes.superres-base.all.data_share::.1%`.)
+# - **The loss** is counted with forward and backward, and can cost more than one thinks. Structural similarity of eight maps of 240 × 320, with its gradient, takes {result}`benchmarks/metrics::ssim_ms.convolutions::.0f` ms on two cores when its windows are convolutions of one channel, as most code has them, and
+#   {result}`benchmarks/metrics::ssim_ms.products::.0f` ms as two products with a banded matrix, which give the same numbers (`results/benchmarks/metrics.json`).
 #
 # ## What each switch gains
 #

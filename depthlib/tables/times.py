@@ -14,7 +14,7 @@ TRAININGS = {
     "eigen-nyu/gpu": "ten minutes on a data-centre GPU",
     "eigen-nyu-from-rooms": "half an hour, after eigen-rooms-wide",
     "eigen-nyu-log-rmse": "half an hour",
-    "eigen-nyu-paper": "not measured; as eigen-nyu, about an hour",
+    "eigen-nyu-paper": "an hour",
     "eigen-nyu-raw": "not measured; 428 GB and 3.5 M samples, for a GPU",
     "eigen-nyu-raw-paper": "not measured; 428 GB and 3.5 M samples, for a GPU",
     "eigen-nyu-report": "5 minutes",
