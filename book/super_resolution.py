@@ -330,6 +330,9 @@ print("kept:", ", ".join(f"{name.split(',')[0]} = {weight:g}" for name, weight i
 # depthlib sweep superres-search -p loss.options.perceptual=0,0.003,0.03,0.3
 # depthlib sweep superres-search -p loss.options.perceptual=0.003 -p loss.options.adversarial=0.001,0.01
 # depthlib sweep superres-search -p loss.options.perceptual=0.003 -p loss.options.adversarial=0.001 -p loss.options.variation=0.003,0.03
+# depthlib train superres-mse
+# depthlib train superres-published
+# depthlib train superres-gan
 # ```
 #
 # ### Two networks at play

@@ -288,12 +288,12 @@ for name, cost in costs.items():
 #
 # ## The loss, term by term
 #
-# With $e = y - y^*$, the error of the network's own numbers (here reciprocal metres), over the $n$ pixels, {cite:t}`alhashim2018` add three terms (this λ is a weight, not the λ of
+# With $e = y - y^*$, the error of the network's own numbers (here reciprocal metres), over the $n$ pixels, {cite:t}`alhashim2018` add three terms (this λ is a weight, 0.1, and not the λ of
 # [the other loss](scale_invariant_loss)):
 #
 # $$
 # L = \lambda\,\frac{1}{n}\sum |e| \;+\; \frac{1}{n}\sum \big(|\partial_x e| + |\partial_y e|\big) \;+\;
-# \frac{1 - \mathrm{SSIM}(y, y^*)}{2}, \qquad \lambda = 0.1 .
+# \frac{1 - \mathrm{SSIM}(y, y^*)}{2} .
 # $$ (densedepth-loss)
 #
 # The first asks for the right value. The second asks for the right *steps*: it is blind to a constant, and a step drawn in
@@ -326,7 +326,7 @@ with torch.enable_grad():
         guess = blurred.clone().requires_grad_()
         term(guess, truth, truth > 0)[0].sum().backward()
         pushes[name] = guess.grad[0, 0].sum(0)
-        print(f"{name:10s} strongest push {1000 * pushes[name].abs().max():6.3f} thousandths")
+        print(f"{name:10s} strongest push {1e3 * pushes[name].abs().max():6.3f} thousandths")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: a step from 2 to 5 and its blurred copy. Below: three rows with the gradient of the pixel, edge and structure terms along the step."}, "figure": {"caption": "A true step, a blurred prediction of it, and the gradient of each term of the loss with respect to the prediction, each on its own scale. Below zero: pushed up."}}
 figure, axes = plt.subplots(4, 1, figsize=(plots.WIDTH, 5.4), sharex=True, layout="constrained")

@@ -190,10 +190,6 @@ class Speed:
         )
 
 
-#: What a network is shown of the truth (a name of OBSERVATIONS, or nothing) → the task that this makes of it.
-TASKS = {"": "depth", "sparse": "sparse", "small": "superres"}
-
-
 @dataclass(frozen=True)
 class Recipe:
     """A whole run. See ``depthlib/recipes/*.yaml`` for examples."""
@@ -217,9 +213,6 @@ class Recipe:
             raise DepthError(f"seed is {self.seed}; expected 0 to {2**32 - 1}.")
         if not self.phases:
             raise DepthError("phases is empty; expected at least one stretch of training.")
-        if self.task != (shown := TASKS.get(self.observe.name if self.observe else "", self.task)):
-            given = f"gives {self.observe.name!r}" if self.observe else "is missing"
-            raise DepthError(f"task is {self.task!r}, but observe {given}; expected {shown!r}, or another observe.")
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, for results and checkpoints."""

@@ -281,6 +281,10 @@ def preflight(recipe: Recipe) -> None:
             open_spec(entry.baseline_data)
 
 
+#: The key of the batch that a network is shown of the truth → the task that this makes of it.
+TASKS = {"": "depth", "sparse": "sparse", "depth_lr": "superres"}
+
+
 def _shows(recipe: Recipe, model: DepthModel) -> None:
     """A network that is shown part of the truth needs a recipe that says which, and another does not."""
     for where, spec in (
@@ -295,6 +299,10 @@ def _shows(recipe: Recipe, model: DepthModel) -> None:
             raise DepthError(
                 f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}."
             )
+    if recipe.task != TASKS[model.shown]:
+        raise DepthError(
+            f"task is {recipe.task!r}, but what model {recipe.model.name!r} is shown makes it {TASKS[model.shown]!r}."
+        )
 
 
 def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:

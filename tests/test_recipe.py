@@ -7,6 +7,7 @@ import yaml
 
 from depthlib.errors import DepthError
 from depthlib.recipe import PROFILES, from_dict, load_recipe, recipe_names
+from depthlib.results import preflight
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -154,5 +155,5 @@ def test_the_task_is_what_the_network_is_shown(tmp_path):
     path = tmp_path / "mine.yaml"
     whole = load_recipe("eigen-rooms", "smoke").to_dict()
     path.write_text(yaml.safe_dump(json.loads(json.dumps({**whole, "task": "sparse"}))))
-    with pytest.raises(DepthError, match="task is 'sparse', but observe is missing; expected 'depth'"):
-        load_recipe(path)
+    with pytest.raises(DepthError, match="task is 'sparse', but what model 'eigen' is shown makes it 'depth'"):
+        preflight(load_recipe(path))
