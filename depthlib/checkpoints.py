@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.files import read_tensors, writable_folder
+from depthlib.files import one_at_a_time, read_tensors, writable_folder
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.recipe import from_dict
@@ -83,6 +84,23 @@ def save_checkpoint(
             f"{target}: checkpoint cannot be written ({error}). Free some space or choose another folder."
         ) from error
     return target
+
+
+def one_training(folder: Path) -> AbstractContextManager[None]:
+    """While it is held, no other process trains in the folder.
+
+    Raises:
+        DepthError: on entering, another one does.
+    """
+    busy = f"{folder}: another process trains there. Wait for it, end it, or choose another folder with --out."
+    return one_at_a_time(folder / ".training.lock", busy)
+
+
+def forget_others(kept: Path) -> None:
+    """Remove the other checkpoints of the folder that this one is in."""
+    for old in kept.parent.glob("checkpoint-*"):
+        if old != kept and old.is_dir():
+            shutil.rmtree(old)
 
 
 def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:

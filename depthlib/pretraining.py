@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +23,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
+from depthlib.checkpoints import (
+    forget_others,
+    latest_checkpoint,
+    load_optimizer,
+    load_weights,
+    one_training,
+    read_state,
+    save_checkpoint,
+)
 from depthlib.errors import DepthError, Unfinished, enough_memory
-from depthlib.files import one_at_a_time, writable_folder, write_whole
+from depthlib.files import writable_folder, write_whole
 from depthlib.models.eigen import Classifier
 from depthlib.stopping import Stopping
 from depthlib.timing import machine
@@ -94,13 +101,12 @@ def pretrain(
         "rate": rate,
         "seed": seed,
     }
-    busy = f"{folder}: another process trains there. Wait for it, end it, or choose another folder with --out."
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
     network = Classifier(len(learned.classes), width).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=5e-4)
     done, losses = 0, list[float]()
-    with one_at_a_time(folder / ".training.lock", busy), Stopping(minutes) as stopping:
+    with one_training(folder), Stopping(minutes) as stopping:
         checkpoint = latest_checkpoint(folder)
         if checkpoint is not None:
             state = read_state(checkpoint)
@@ -120,9 +126,7 @@ def pretrain(
                 mean = _epoch(network, optimizer, learned, batch, seed + epoch, workers, device, progress, stopping)
             losses.append(mean)
             state = {"epoch": epoch + 1, "losses": losses, "settings": settings}
-            save_checkpoint(folder / f"checkpoint-{epoch + 1:08d}", network, state, optimizer)
-            for old in sorted(folder.glob("checkpoint-*"))[:-1]:
-                shutil.rmtree(old)
+            forget_others(save_checkpoint(folder / f"checkpoint-{epoch + 1:08d}", network, state, optimizer))
         weights = {key: value.detach().cpu().contiguous() for key, value in network.conv.state_dict().items()}
         write_whole(folder / NAME, lambda partial: save_file(weights, partial))
         errors = _errors(network, scored, max(1, batch // 10), workers, device)

@@ -34,17 +34,19 @@ from depthlib.augment import CENTRE, NAMED
 from depthlib.batches import Batches, augmenting, to_device
 from depthlib.checkpoints import (
     POSITION,
+    forget_others,
     latest_checkpoint,
     load_critic,
     load_ema,
     load_optimizer,
     load_weights,
+    one_training,
     read_state,
     save_checkpoint,
 )
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError, enough_memory
-from depthlib.files import one_at_a_time, writable_folder, write_whole
+from depthlib.files import writable_folder, write_whole
 from depthlib.losses import Loss, make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
@@ -209,10 +211,9 @@ def train(
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
-    busy = f"{folder}: another process trains there. Wait for it, end it, or choose another folder with --out."
     # a finished run is only read, by as many as like
     writes = accelerator.is_main_process and not _finished(folder, recipe)
-    with one_at_a_time(folder / ".training.lock", busy) if writes else contextlib.nullcontext():
+    with one_training(folder) if writes else contextlib.nullcontext():
         run = _go_on(recipe, folder, accelerator, progress, watch, list(opened), stopping)
     if trackers:
         accelerator.end_training()
@@ -357,10 +358,7 @@ def _train_phase(
         }
         target = run.folder / f"checkpoint-{done_before + step:08d}"
         critic = (adversary.critic, adversary.optimizer) if adversary else None
-        save_checkpoint(target, plain, state, optimizer, ema, critic)
-        for old in run.folder.glob("checkpoint-*"):
-            if old != target and old.is_dir():
-                shutil.rmtree(old)
+        forget_others(save_checkpoint(target, plain, state, optimizer, ema, critic))
 
     bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
                disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip

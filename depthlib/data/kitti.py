@@ -98,6 +98,11 @@ def camera_from_scanner(
     return calibration[f"P{camera}"] @ rectify @ move
 
 
+def _check_conflicts(rule: str) -> None:
+    if rule not in ("nearest", "time"):
+        raise DepthError(f"KITTI: conflicts is {rule!r}; expected nearest or time.")
+
+
 def project_scan(
     points: NDArray[np.floating],
     matrix: NDArray[np.float64],
@@ -125,8 +130,7 @@ def project_scan(
     >>> depth[39, 49].item(), int((depth > 0).sum())
     (5.0, 1)
     """
-    if conflicts not in ("nearest", "time"):
-        raise DepthError(f"KITTI: conflicts is {conflicts!r}; expected nearest or time.")
+    _check_conflicts(conflicts)
     height, width = size
     ahead = points[points[:, 0] >= 0, :3]
     pixels = ahead @ matrix[:, :3].T + matrix[:, 3]
@@ -221,8 +225,7 @@ class KittiDrives:
         size: tuple[int, int] | None = None,
     ) -> None:
         self.root, self.truth, self.conflicts = Path(root), truth, conflicts
-        if conflicts not in ("nearest", "time"):
-            raise DepthError(f"KITTI: conflicts is {conflicts!r}; expected nearest or time.")
+        _check_conflicts(conflicts)
         self.name = "kitti" if truth == "scan" else f"kitti-{truth}"
         self.size = None if size is None else check_size(size, str(root))
         if truth not in ("scan", "annotated"):
