@@ -191,9 +191,13 @@ left = 0
 for name, (channels, h, w) in shapes.items():
     sheets, colour = round(math.log2(channels)) + 1, plots.PALETTE[int(name == "6")]
     for k in reversed(range(0, 4 * sheets, 4)):
-        axes.add_patch(plt.Rectangle((left + k, k - h / 2), w, h, fc=colour, ec="white"))
+        axes.add_patch(
+            plt.Rectangle((left + k, k - h / 2), w, h, fc=colour, ec="white")
+        )
     size = "4096 units" if name == "6" else f"{h}×{w}×{channels}"
-    axes.text(left + w / 2, -h / 2 - 9, f"{name}\n{size}", ha="center", va="top", size=8)
+    axes.text(
+        left + w / 2, -h / 2 - 9, f"{name}\n{size}", ha="center", va="top", size=8
+    )
     left += max(w + 4 * sheets, 75) + 40
 axes.set(xlim=(-10, left), ylim=(-165, 125), aspect="equal")
 axes.axis("off"), plt.close(figure)
@@ -213,10 +217,12 @@ figure
 
 # %% tags=["nbval-check-output"]
 net = model.coarse
-parts = {"convolutions 1-5": net.conv, "full 6": net.full6, "full 7": net.full7, "all": net}
-counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-for name, count in counts.items():
-    print(f"{name:17s} {count:11,d}   {count / counts['all']:6.1%}")
+everything = sum(p.numel() for p in net.parameters())
+parts = net.conv, net.full6, net.full7, net
+names = "convolutions 1-5", "full 6", "full 7", "all"
+for name, part in zip(names, parts, strict=True):
+    count = sum(p.numel() for p in part.parameters())
+    print(f"{name:17s} {count:11,d}   {count / everything:6.1%}")
 
 # %% [markdown]
 # A twentieth is closest. A convolution reuses its small window everywhere; layer 6 has one weight for each pair of a
@@ -337,7 +343,10 @@ plots.curves(coarse)
 # %%
 measured = [entry for entry in coarse if "validation" in entry]
 for e in measured[:: max(1, len(measured) // 6)]:
-    print(f"{e['samples']:6d} samples: training {e['loss']:.3f}, validation {e['validation']:.3f}")
+    print(
+        f"{e['samples']:6d} samples: training {e['loss']:.3f}, "
+        f"validation {e['validation']:.3f}"
+    )
 
 # %% [markdown]
 # Textbooks draw training below validation and call the gap overfitting. Here the order of the two curves says nothing,
@@ -450,13 +459,17 @@ print("a hundred times lower than at the start:", ratio < 1 / 100)
 # network beat the **mean depth image** of the training set? And how much do its answers differ **from room to room**?
 
 # %%
-from depthlib.evaluation import constant, evaluate, mean_depth_image
+from depthlib.baselines import constant, mean_depth_image
+from depthlib.evaluation import evaluate
 
 mean_map = mean_depth_image(rooms)
 who = {"mean depth image": constant(mean_map), "coarse network": run.model}
 for name, predictor in who.items():
     m = evaluate(predictor, unseen).metrics
-    print(f"{name:17s} AbsRel {m['abs_rel']:.3f}   scale-invariant {m['scale_invariant_rmse']:.3f}")
+    print(
+        f"{name:17s} AbsRel {m['abs_rel']:.3f}   "
+        f"scale-invariant {m['scale_invariant_rmse']:.3f}"
+    )
 
 # %%
 centred = augment.augment(test, run.model.input_size, augment.CENTRE)
@@ -491,7 +504,12 @@ plots.compare(test["rgb"][0], middle, test["depth"][0])
 # %%
 from depthlib.errors import DepthError
 
-wild = {"optimiser": "sgd", "rates": {"coarse": 100.0}, "samples": 80, "validate_every": 0}
+wild = {
+    "optimiser": "sgd",
+    "rates": {"coarse": 100.0},
+    "samples": 80,
+    "validate_every": 0,
+}
 wild = {f"phases.0.{key}": value for key, value in wild.items()}
 careless = load_recipe("eigen-rooms", "smoke", **wild)
 with tempfile.TemporaryDirectory() as folder:
@@ -624,7 +642,11 @@ for name, group in groups.items():
 
 # %% tags=["hide-cell", "nbval-check-output"]
 conv = Eigen("kitti", width=0.05).coarse.conv
-print(tuple(conv(torch.zeros(1, 3, 172, 576)).shape[2:]), "=", GEOMETRIES["kitti"].features)
+print(
+    tuple(conv(torch.zeros(1, 3, 172, 576)).shape[2:]),
+    "=",
+    GEOMETRIES["kitti"].features,
+)
 
 # %% [markdown]
 # ```{admonition} Exercise 2 (code)

@@ -131,7 +131,8 @@ for name in ("NYU, nine pictures", "roads"):
     known = np.asarray(depths[name])
     known = known[known > 0]
     print(
-        f"{name}: {((known > 1.5) & (known < 6)).mean():.0%} of the pixels lie within a factor of two of three metres,"
+        f"{name}: {((known > 1.5) & (known < 6)).mean():.0%} of "
+        "the pixels lie within a factor of two of three metres,"
     )
     print(f"  {((known > 6) & (known < 10)).mean():.0%} between six metres and ten")
 
@@ -153,8 +154,8 @@ plots.contact_sheet(pairs, columns=2)
 
 # %%
 holes = torch.stack([s["depth"] == 0 for s in faulty.__getitems__(range(COUNT))])
-print(f"missing on average {holes.float().mean():.0%}, per room from "
-      f"{holes.float().mean((1, 2, 3)).min():.0%} to {holes.float().mean((1, 2, 3)).max():.0%}")  # fmt: skip
+each = holes.float().mean((1, 2, 3))
+print(f"missing: {each.mean():.0%} on average, {each.min():.0%} to {each.max():.0%}")
 
 # %% [markdown]
 # Beside every near edge lies a *shadow*: the projector stands to one side, and what it cannot light has no dots. A window of dots that
@@ -166,13 +167,16 @@ print(f"missing on average {holes.float().mean():.0%}, per room from "
 # third of a frame of KITTI's own size, so that the gaps are as wide as they are there.
 
 # %% mystnb={"image": {"alt": "A rendered road and its depth: complete, and as sixty-four scan lines of a laser, which leave most pixels empty, and everything more than two degrees above the horizon."}, "figure": {"caption": "A rendered road: picture, complete depth, and what a scanner with 64 beams sees of it. Hatched is missing: the sky, and what lies beyond 80 m, in both."}}
-full = {faults: open_dataset("roads", "test", (375, 1242), count=1, faults=faults)[0] for faults in (False, True)}
+whole, laser = (
+    open_dataset("roads", "test", (375, 1242), count=1, faults=faults)[0]
+    for faults in (False, True)
+)
 third = np.s_[:, 150:, 400:800]
-panels = {"picture": full[False]["rgb"], "complete": full[False]["depth"], "laser": full[True]["depth"]}
+panels = {"picture": whole["rgb"], "complete": whole["depth"], "laser": laser["depth"]}
 plots.show({name: image[third] for name, image in panels.items()}, columns=1)
 
 # %%
-hit, there = ((full[faults]["depth"][third] > 0).float().mean().item() for faults in (True, False))
+hit, there = ((map["depth"][third] > 0).float().mean() for map in (laser, whole))
 print(f"of the pixels with a depth, the laser has {hit / there:.0%}")
 
 # %% [markdown]
@@ -217,7 +221,10 @@ figure
 for factor in (1000, 4):
     try:
         check_depth(sample["depth"] * factor, "my_pairs/depth/0001.png")
-        print(f"times {factor}: accepted, median {(sample['depth'] * factor).median():.1f} m")
+        print(
+            f"times {factor}: accepted, "
+            f"median {(sample['depth'] * factor).median():.1f} m"
+        )
     except DepthError as error:
         print(f"times {factor}: {error}")
 
@@ -243,7 +250,12 @@ for time, index in zip(depth_times, matched, strict=True):
     axes.plot(time, 1, "o", color="C3" if index is None else "C2", ms=5)
     if index is not None:
         axes.plot([time, picture_times[index]], [1, 0], color="0.6", lw=1)
-axes.set(yticks=[0, 1], yticklabels=["pictures", "depth"], xlabel="time (s)", ylim=(-0.4, 1.4))
+axes.set(
+    yticks=[0, 1],
+    yticklabels=["pictures", "depth"],
+    xlabel="time (s)",
+    ylim=(-0.4, 1.4),
+)
 plt.close(figure)
 figure
 
@@ -261,7 +273,10 @@ for metres in (0.8, 2.0, 5.0):
         alone = np.zeros((480, 640))
         alone[row, column] = metres
         (r,), (c,) = np.nonzero(align(alone))
-        print(f"{metres} m, pixel ({row}, {column}) moves by {r - row:+3d} rows, {c - column:+3d} columns")
+        print(
+            f"{metres} m, pixel ({row}, "
+            f"{column}) moves by {r - row:+3d} rows, {c - column:+3d} columns"
+        )
 
 # %% [markdown]
 # Sideways it does: everywhere the nearest lands 13 or 14 columns to the left of the farthest. That is a stereo pair,

@@ -79,7 +79,10 @@ def channels(blocks: tuple[int, ...], growth: int = 32) -> list[int]:
 
 
 with torch.device("meta"):  # shapes only: no memory, no weights
-    networks = {name: DenseDepth(name) for name in ("densenet121", "densenet169", "mobilenet_v2", "vgg16")}
+    networks = {
+        name: DenseDepth(name)
+        for name in ("densenet121", "densenet169", "mobilenet_v2", "vgg16")
+    }
 for name, blocks in (
     ("densenet121", (6, 12, 24, 16)),
     ("densenet169", (6, 12, 32, 32)),
@@ -101,7 +104,9 @@ for name, network in networks.items():
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, 480, 640, device="meta"))
     work = counter.get_total_flops() / 1e9
-    print(f"{name:13s} encoder {encoder / 1e6:5.2f} M, whole {whole / 1e6:5.2f} M", end="")
+    print(
+        f"{name:13s} encoder {encoder / 1e6:5.2f} M, whole {whole / 1e6:5.2f} M", end=""
+    )
     print(f", {work:4.0f} GFLOP for a picture of 480 × 640")
 
 # %% [markdown]
@@ -166,10 +171,14 @@ for name in ("mobilenet_v2", "densenet121", "densenet169"):
 # %%
 each = gallery.per_image("densedepth-mobilenet-nyu/all")["delta1"]
 draw = np.random.default_rng(0)
-nine = np.array([each[draw.choice(654, 9, replace=False)].mean() for _ in range(20_000)])
+nine = np.array(
+    [each[draw.choice(654, 9, replace=False)].mean() for _ in range(20_000)]
+)
 gaps = np.abs(nine[::2] - nine[1::2])
 print(f"δ1 of one picture: from {each.min():.2f} to {each.max():.2f}")
-print(f"two draws of nine differ by more than {np.median(gaps):.3f} in half of all cases")
+print(
+    f"two draws of nine differ by more than {np.median(gaps):.3f} in half of all cases"
+)
 print(f"by more than .0075 in {(gaps > 0.0075).mean():.0%}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A wide histogram of the mean over nine random pictures for one network, and a very narrow bar of width .0075 at its centre."}, "figure": {"caption": "δ < 1.25 of one network on 20,000 draws of nine test photographs. Orange: as wide as the difference between the two DenseNets in the report's table."}}
@@ -259,9 +268,17 @@ def lightness(name):
     return np.where(y > 0.008856, 116 * np.cbrt(y) - 16, 903.3 * y)
 
 
-figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 2.4), sharey=True, layout="constrained"
+)
 for place, name in zip(axes, ("jet", "viridis"), strict=True):
-    place.scatter(np.linspace(0, 1, 256), lightness(name), c=np.linspace(0, 1, 256), cmap=name, s=14)
+    place.scatter(
+        np.linspace(0, 1, 256),
+        lightness(name),
+        c=np.linspace(0, 1, 256),
+        cmap=name,
+        s=14,
+    )
     place.set(title=name, xlabel="value")
 axes[0].set_ylabel("lightness L*")
 plt.close(figure)
@@ -296,7 +313,9 @@ for name in ("jet", "viridis"):
 # %%
 sums = []
 for p in pictures:
-    answer, truth = (torch.from_numpy(d)[None, None] for d in (p.answers[network], p.truth))
+    answer, truth = (
+        torch.from_numpy(d)[None, None] for d in (p.answers[network], p.truth)
+    )
     sums.append(metrics.error_sums(answer / 3.75, truth, truth > 0))
 broken = torch.cat(sums)
 found = {
@@ -338,7 +357,10 @@ for name in ("nyu", "random"):
 ahead = drawn["nyu"] - drawn["random"]
 again = np.random.default_rng(0).integers(0, 9, (2000, 9))  # with replacement
 low, high = np.quantile(ahead[again].mean(1), (0.025, 0.975))
-print(f"nyu ahead by {ahead.mean():.0%} (95 %: {low:.0%} to {high:.0%}), on {(ahead > 0).sum()} of nine")
+print(
+    f"nyu ahead by {ahead.mean():.0%} (95 %: "
+    f"{low:.0%} to {high:.0%}), on {(ahead > 0).sum()} of nine"
+)
 
 # %% [markdown]
 # (A negative share means that edges are drawn the wrong way round, near where it is far; see [the fine network](fine_network). The share depends on the size of the maps: here they are small

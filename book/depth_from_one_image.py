@@ -29,7 +29,9 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("depthlib") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"])
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
+    )
 
 # %% [markdown]
 # ```{admonition} Every picture here is rendered

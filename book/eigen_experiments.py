@@ -51,7 +51,9 @@ import torch.nn.functional as F
 from depthlib import camera, gallery, plots, sweep
 from depthlib.checkpoints import load_model
 from depthlib.data.scenes import make_rooms, render
-from depthlib.evaluation import constant, from_model, paired_interval
+from depthlib.baselines import constant
+from depthlib.bootstrap import paired_interval
+from depthlib.predictors import from_model
 from depthlib.losses import make_loss, reduce
 from depthlib.metrics import PIXEL_METRICS, error_sums
 from depthlib.models import build_model
@@ -76,15 +78,22 @@ plt.rcParams.update(plots.STYLE)
 pictures = gallery.sorted_pictures()
 stages = ("eigen-nyu/coarse", "eigen-nyu/fine")
 errors = {name: gallery.per_image(name)["scale_invariant_rmse"] for name in stages}
-figure, axes = plt.subplots(len(pictures), 4, figsize=(plots.WIDTH, 9.6), layout="constrained")
+figure, axes = plt.subplots(
+    len(pictures), 4, figsize=(plots.WIDTH, 9.6), layout="constrained"
+)
 for row, p in zip(axes, pictures, strict=True):
     known = p.truth > 0
-    limits = {"vmin": p.truth[known].min(), "vmax": p.truth[known].max(), "cmap": "viridis_r"}
+    limits = {
+        "vmin": p.truth[known].min(),
+        "vmax": p.truth[known].max(),
+        "cmap": "viridis_r",
+    }
     row[0].imshow(p.rgb)
     row[1].imshow(np.where(known, p.truth, np.nan), **limits)
     for place, name in zip(row[2:], stages, strict=True):
         said = p.answers[name]
-        place.imshow(np.where(said > 0, said, np.nan), **limits)  # the networks say nothing of the rim
+        # the networks say nothing of the rim
+        place.imshow(np.where(said > 0, said, np.nan), **limits)
         plots.badge(place, f"{errors[name][p.index]:.2f}")
 plots.frameless(axes, ("photograph", "truth", "coarse", "fine"))
 plt.close(figure)
@@ -100,14 +109,18 @@ figure
 # same photographs, one by one.
 
 # %% mystnb={"image": {"alt": "A cloud of 654 points, the error of the mean depth image to the right, that of the fine network upwards; most points lie a little under the diagonal, and both errors grow together."}, "figure": {"caption": "Scale-invariant error of each of the 654 test photographs. Under the diagonal the network is better than the mean depth image. Orange: the seven photographs above."}}
-mean, fine = (gallery.per_image(f"eigen-nyu/{name}")["scale_invariant_rmse"] for name in ("mean", "fine"))
+mean, fine = (
+    gallery.per_image(f"eigen-nyu/{name}")["scale_invariant_rmse"]
+    for name in ("mean", "fine")
+)
 figure, axis = plt.subplots(figsize=(4.6, 4.2), layout="constrained")
 axis.scatter(mean, fine, s=7, color=plots.PALETTE[0], alpha=0.5)
 shown = [p.index for p in pictures]
 axis.scatter(mean[shown], fine[shown], s=34, color=plots.PALETTE[1], zorder=3)
 axis.axline((0, 0), slope=1, color="#999999", linestyle=":", zorder=0)
 reach = 1.05 * max(mean.max(), fine.max())
-axis.set(xlabel="mean depth image", ylabel="coarse + fine network", xlim=(0, reach), ylim=(0, reach), aspect="equal")
+axis.set(xlabel="mean depth image", ylabel="coarse + fine network", aspect="equal")
+axis.set(xlim=(0, reach), ylim=(0, reach))
 plt.close(figure)
 figure
 
@@ -117,7 +130,10 @@ print(f"the network is better on {(fine < mean).mean():.0%} of the photographs")
 print(f"mean difference {(fine - mean).mean():+.3f}, 95 %: {low:+.3f} to {high:+.3f}")
 print(f"correlation of the two errors: {np.corrcoef(mean, fine)[0, 1]:.2f}")
 better = gallery.per_image("densedepth-mobilenet-nyu/all")["scale_invariant_rmse"]
-print(f"of the mean image's and a much better network's: {np.corrcoef(mean, better)[0, 1]:.2f}")
+print(
+    "of the mean image's and a much better network's: "
+    f"{np.corrcoef(mean, better)[0, 1]:.2f}"
+)
 
 # %% [markdown]
 # On three photographs in four it is better, and for these two sets of maps the difference is certain. (This is a mean over images, not
@@ -225,9 +241,14 @@ print(f"of the mean image's and a much better network's: {np.corrcoef(mean, bett
 
 # %%
 for stage in ("coarse", "fine"):
-    half, none = (gallery.per_image(f"{name}/{stage}") for name in ("eigen-nyu", "eigen-nyu-log-rmse"))
+    half, none = (
+        gallery.per_image(f"{name}/{stage}")
+        for name in ("eigen-nyu", "eigen-nyu-log-rmse")
+    )
     for key in ("abs_rel", "rmse_log", "scale_invariant_rmse"):
-        low, high = paired_interval(torch.from_numpy(none[key]), torch.from_numpy(half[key]))
+        low, high = paired_interval(
+            torch.from_numpy(none[key]), torch.from_numpy(half[key])
+        )
         change = (none[key] - half[key]).mean()
         print(f"{stage:6s} {key:20s} {change:+.4f} ({low:+.4f} … {high:+.4f})")
 
@@ -313,7 +334,10 @@ recipe = load_recipe("eigen-rooms", PROFILE)
 run = train(recipe, out=run_folder(recipe, PROFILE), progress=False)
 run.model.begin_phase("coarse")
 torch.set_grad_enabled(False)
-networks = {"coarse": from_model(run.model.eval()), "encoder–decoder": from_model(load_model())}
+networks = {
+    "coarse": from_model(run.model.eval()),
+    "encoder–decoder": from_model(load_model()),
+}
 
 # %% tags=["hide-input"]
 rooms = make_rooms(5, range(COUNT))  # of a seed that no training used
@@ -327,16 +351,20 @@ def seen(scene, pose=None, **lights):
 
 
 def tilted(degrees, lower=0.0):
-    """The rooms' own cameras, tilted about the axis across and moved down (metres); y points down."""
+    """The rooms' own cameras, tilted about the axis across and moved down (m)."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    pose = rooms.pose @ torch.tensor([[1, 0, 0, 0], [0, c, -s, 0], [0, s, c, 0], [0, 0, 0, 1.0]])
+    pose = rooms.pose @ torch.tensor(
+        [[1, 0, 0, 0], [0, c, -s, 0], [0, s, c, 0], [0, 0, 0, 1.0]]
+    )
     pose[:, 1, 3] += lower
     return pose
 
 
 def bare(scene):
-    """Walls, floor and ceiling only: no furniture, doors, windows or pictures. The light stays."""
-    return type(scene)(**{**vars(scene), "kind": torch.where(scene.shell, scene.kind, 0)})
+    """Walls, floor and ceiling only: no furniture, doors, windows or pictures."""
+    return type(scene)(
+        **{**vars(scene), "kind": torch.where(scene.shell, scene.kind, 0)}
+    )
 
 
 # %%
@@ -380,26 +408,43 @@ def each_abs_rel(network, pictures, truths):
 
 answerers = {**networks, "mean depth": constant(depth.mean(0, keepdim=True))}
 found = {
-    label: {name: each_abs_rel(network, *case) for name, case in cases.items()} for label, network in answerers.items()
+    label: {name: each_abs_rel(network, *case) for name, case in cases.items()}
+    for label, network in answerers.items()
 }
 for label, each in found.items():
-    print(f"{label}: AbsRel {each['as it is'].mean():.3f}; with one thing changed, mean and 95 % interval of the rise")
+    print(
+        f"{label}: AbsRel {each['as it is'].mean():.3f}; "
+        "with one thing changed, mean and 95 % interval of the rise"
+    )
     for name, values in each.items():
         if name != "as it is":
             low, high = paired_interval(values, each["as it is"])
             certain = "*" if low > 0 or high < 0 else " "
-            print(f" {certain} {name:24s} {(values - each['as it is']).mean():+.3f}   {low:+.3f} … {high:+.3f}")
+            print(
+                f" {certain} {name:24s} {(values - each['as it is']).mean():+.3f} "
+                f"  {low:+.3f} … {high:+.3f}"
+            )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars for two networks and for the mean depth: the rise of AbsRel for each alteration. Upside down is the longest for both networks; textures and colour are among the shortest."}, "figure": {"caption": "How much AbsRel rises when one thing is changed, against the same rooms as they are. Lines: 95 % intervals of the paired difference. Grey: the mean depth, which cannot see the change."}}
-order = sorted((name for name in cases if name != "as it is"), key=lambda n: found["encoder–decoder"][n].mean())
+order = sorted(
+    (name for name in cases if name != "as it is"),
+    key=lambda n: found["encoder–decoder"][n].mean(),
+)
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 4.9), layout="constrained")
 for k, (label, each) in enumerate(found.items()):
     colour = "#aaaaaa" if label == "mean depth" else plots.PALETTE[k]
     for row, name in enumerate(order):
         y = row + 0.27 - 0.27 * k
         change = (each[name] - each["as it is"]).mean()
-        axis.barh(y, change, height=0.25, color=colour, label=label if row == 0 else None)
-        axis.plot(paired_interval(each[name], each["as it is"]), [y, y], color="black", linewidth=1)
+        axis.barh(
+            y, change, height=0.25, color=colour, label=label if row == 0 else None
+        )
+        axis.plot(
+            paired_interval(each[name], each["as it is"]),
+            [y, y],
+            color="black",
+            linewidth=1,
+        )
 axis.axvline(0, color="#666666", linewidth=0.8)
 axis.set(yticks=range(len(order)), yticklabels=order, xlabel="rise of AbsRel")
 axis.legend(loc="lower right")
@@ -431,17 +476,23 @@ figure
 # Where between the two, and which network nearer to the diagonal?
 
 # %% mystnb={"image": {"alt": "Two scatter plots of the median depth that is predicted against the true median depth of each room; the fitted lines are flatter than the diagonal, more so for the coarse network."}, "figure": {"caption": "Median depth of each room, true and predicted, on logarithmic axes. Line: least squares in the logarithm. Dotted: a perfect answer."}}
-figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey=True)
+figure, axes = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey=True
+)
 slopes = {}
 for axis, (label, network) in zip(axes, networks.items(), strict=True):
     answers = torch.cat([network(part) for part in rgb.split(8)])
     truly, said = (
-        torch.stack([m[a > 0].median() for m, a in zip(maps, answers, strict=True)]).log() for maps in (depth, answers)
+        torch.tensor(
+            [m[a > 0].median() for m, a in zip(maps, answers, strict=True)]
+        ).log()
+        for maps in (depth, answers)
     )
-    slope = float(((truly - truly.mean()) * (said - said.mean())).sum() / ((truly - truly.mean()) ** 2).sum())
-    slopes[label] = slope
+    aside = truly - truly.mean()
+    slopes[label] = slope = float((aside * said).sum() / (aside**2).sum())
     line = torch.linspace(truly.min(), truly.max(), 2)
-    axis.plot(line.exp(), (said.mean() + slope * (line - truly.mean())).exp(), color=plots.PALETTE[1])
+    fitted = said.mean() + slope * (line - truly.mean())
+    axis.plot(line.exp(), fitted.exp(), color=plots.PALETTE[1])
     axis.plot(line.exp(), line.exp(), color="#999999", linestyle=":")
     axis.scatter(truly.exp(), said.exp(), s=14, color=plots.PALETTE[0])
     axis.set(xlabel="true median (m)", title=label, xscale="log", yscale="log")
@@ -502,7 +553,7 @@ for label, slope in slopes.items():
 
 # %% tags=["hide-input"]
 class Kept:
-    """What PyTorch keeps of a tensor for the way back. A piece of memory that is kept several times counts once."""
+    """What PyTorch keeps of a tensor; memory that is kept several times counts once."""
 
     sizes, times = {}, Counter()  # by address
 
@@ -518,7 +569,14 @@ class Kept:
     @staticmethod
     def megabytes(without):
         known = {tensor.untyped_storage().data_ptr() for tensor in without}
-        return sum(size for place, size in Kept.sizes.items() if Kept.times[place] and place not in known) / 1e6
+        return (
+            sum(
+                size
+                for place, size in Kept.sizes.items()
+                if Kept.times[place] and place not in known
+            )
+            / 1e6
+        )
 
 
 # %%
@@ -541,15 +599,18 @@ def kept_after_each_epoch(epochs=4, batches=3, sums=False, validation=False):
             total = total + (loss if sums else loss.item())
         history.append(total)
         del loss, total
-        kept.append(round(Kept.megabytes(without=[picture, target, mask, *network.parameters()]), 1))
+        anyway = [picture, target, mask, *network.parameters()]
+        kept.append(round(Kept.megabytes(without=anyway), 1))
     return kept
 
 
-# from here on PyTorch hands whatever it wants to keep to `Kept`, and gets it back by `.tensor`
-with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+# PyTorch hands what it wants to keep to `Kept`, and gets it back by `.tensor`
+hooks = torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor)
+validating = {"sums": True, "validation": True}
+with torch.enable_grad(), hooks:
     print("clean                    ", kept_after_each_epoch(), "MB")
     print("sums of training losses  ", kept_after_each_epoch(sums=True), "MB")
-    print("sums of validation losses", kept_after_each_epoch(sums=True, validation=True), "MB")
+    print("sums of validation losses", kept_after_each_epoch(**validating), "MB")
 
 # %% [markdown]
 # Folklore blames the second loop. It is innocent: `backward()` frees what was kept. (Small objects that describe the way back
@@ -592,8 +653,12 @@ with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(Kept, lambda 
 def check(turn):
     picture, truth = turn(rgb[:2], depth[:2])
     assert picture.shape == rgb[:2].shape, "the shapes must stay"
-    assert picture[..., 0, 0].equal(rgb[:2, :, -1, -1]), "the first pixel must come from the last"
-    assert truth[..., 0, 0].equal(depth[:2, :, -1, -1]), "the depth must turn with the picture"
+    assert picture[..., 0, 0].equal(rgb[:2, :, -1, -1]), (
+        "the first pixel must come from the last"
+    )
+    assert truth[..., 0, 0].equal(depth[:2, :, -1, -1]), (
+        "the depth must turn with the picture"
+    )
     return "passes"
 
 

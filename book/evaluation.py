@@ -47,7 +47,8 @@ import torch.nn.functional as F
 
 from depthlib import metrics, plots
 from depthlib.data import open_dataset
-from depthlib.evaluation import bootstrap_difference, bootstrap_interval, evaluate
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval
+from depthlib.evaluation import evaluate
 from depthlib.prediction import predict
 from depthlib.protocols import PROTOCOLS, fitting, get_protocol
 from depthlib.recipe import default_profile, load_recipe, run_folder
@@ -108,13 +109,19 @@ for name, score in scores.items():
     print(f"{name:15s} δ₁ {a}   AbsRel {b}   RMSE {c}   {score.pixels:,} px")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars of AbsRel under each protocol, sorted; the protocols that align each map first are shortest."}, "figure": {"caption": "One set of predictions on rendered rooms under each protocol that reports AbsRel. Orange: protocols that fit each map to its truth before they score it. Lines: 95 % intervals over rooms."}}
-shown = sorted((s.metrics["abs_rel"], n) for n, s in scores.items() if "abs_rel" in s.metrics)
+shown = sorted(
+    (s.metrics["abs_rel"], n) for n, s in scores.items() if "abs_rel" in s.metrics
+)
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.8), layout="constrained")
 for row, (value, name) in enumerate(shown):
     aligned = get_protocol(name).alignment != "none"
     axis.barh(row, value, color=plots.PALETTE[int(aligned)], height=0.7)
-    axis.plot(bootstrap_interval(scores[name], "abs_rel", 500), [row, row], color="black")
-axis.set(yticks=range(len(shown)), yticklabels=[name for _, name in shown], xlabel="AbsRel")
+    axis.plot(
+        bootstrap_interval(scores[name], "abs_rel", 500), [row, row], color="black"
+    )
+axis.set(
+    yticks=range(len(shown)), yticklabels=[name for _, name in shown], xlabel="AbsRel"
+)
 axis.grid(visible=False, axis="y")
 plt.close(figure)
 figure

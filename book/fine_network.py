@@ -44,7 +44,8 @@ from depthlib.data import open_dataset
 from depthlib.models.eigen import GEOMETRIES, Eigen, Fine
 from depthlib.recipe import default_profile, load_recipe, run_folder
 from depthlib.sample import collate
-from depthlib.training import make_optimizer, train
+from depthlib.optimisers import make_optimizer
+from depthlib.training import train
 
 
 # %% tags=["hide-input"]
@@ -84,7 +85,9 @@ sizes = []
 
 
 def note(name):
-    return lambda layer, inputs, out: sizes.append((name, inputs[0].shape[1:], out.shape[1:]))
+    return lambda layer, inputs, out: sizes.append(
+        (name, inputs[0].shape[1:], out.shape[1:])
+    )
 
 
 for name, layer in model.fine.named_children():
@@ -203,7 +206,9 @@ for start in (True, False):
     answer = Fine("nyu", identity_start=start)(rgb, hint)
     both = torch.stack((answer.flatten(), hint.flatten()))
     likeness = torch.corrcoef(both)[0, 1].item()
-    print(f"identity_start={start}: correlation with the hint above 0.9: {likeness > 0.9}")
+    print(
+        f"identity_start={start}: correlation with the hint above 0.9: {likeness > 0.9}"
+    )
 
 # %% [markdown]
 # ## Two phases, one frozen network
@@ -217,7 +222,10 @@ for part in Eigen.PHASES:
     model.train()
     model.begin_phase(part)
     learning = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
-    print(f"phase {part}: learns {learning}, coarse dropout on: {model.coarse.dropout.training}")
+    print(
+        f"phase {part}: learns {learning}, "
+        f"coarse dropout on: {model.coarse.dropout.training}"
+    )
 
 # %% [markdown]
 # Each layer has its own learning rate in the paper: .001 for fine layers 1 and 3, .01 for layer 2, found "by
@@ -323,7 +331,10 @@ print(f"share of the edge drawn: {(q * t).sum() / t.square().sum():.2f}")
 # %%
 t = target.diff(dim=-1)
 edge, smooth = t.abs() > 0.2, t.abs() < 0.02
-print(f"edges: {edge.float().mean():.1%} of the pairs, smooth: {smooth.float().mean():.0%}")
+print(
+    f"edges: {edge.float().mean():.1%} of the pairs, "
+    f"smooth: {smooth.float().mean():.0%}"
+)
 flat = t[smooth].square().mean().sqrt()
 print(f"a map without slopes: false edges {flat:.4f}\n")
 print("        share  false edges  mean |d| at edges  elsewhere")
@@ -490,7 +501,9 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
     return 0  # your lines here
 
 
-assert receptive_field([(9, 2), (3, 2), (5, 1), (5, 1)]) == 45, "not yet: it should be 45"
+assert receptive_field([(9, 2), (3, 2), (5, 1), (5, 1)]) == 45, (
+    "not yet: it should be 45"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2

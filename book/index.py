@@ -25,11 +25,23 @@ figure, axes = plt.subplots(3, 4, figsize=(plots.WIDTH, 4.5), layout="constraine
 for column, p in zip(axes.T, gallery.front_pictures(), strict=True):
     near, far = p.truth[p.truth > 0].min(), p.truth.max()
     maps = (p.answers["densedepth-mobilenet-nyu/all"], p.truth)
-    for place, shown in zip(column, (p.rgb, *(plots.colorize(m[None], (near, far)) for m in maps)), strict=True):
+    for place, shown in zip(
+        column,
+        (p.rgb, *(plots.colorize(m[None], (near, far)) for m in maps)),
+        strict=True,
+    ):
         place.imshow(shown, interpolation="bilinear")
 plots.frameless(axes)
 for row, label in zip(axes, ("photograph", "network", "truth"), strict=True):
-    row[0].text(-0.04, 0.5, label, rotation=90, ha="right", va="center", transform=row[0].transAxes)
+    row[0].text(
+        -0.04,
+        0.5,
+        label,
+        rotation=90,
+        ha="right",
+        va="center",
+        transform=row[0].transAxes,
+    )
 plt.close(figure)
 figure
 
@@ -61,7 +73,9 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("depthlib") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"])
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
+    )
 
 # %% [markdown]
 # ## One picture, two networks
@@ -135,7 +149,8 @@ from depthlib.sample import valid
 
 for stage, answer in answers.items():
     inside = valid(answer) & valid(room["depth"])  # where both say something
-    sums = error_sums(answer[None], room["depth"][None], inside[None])  # [None]: a batch of one
+    # [None]: a batch of one
+    sums = error_sums(answer[None], room["depth"][None], inside[None])
     print(f"{stage:>6}: mean relative error {abs_rel(sums):.2f},", end=" ")
     print(f"{delta(sums, 1):.0%} of pixels within a factor of 1.25 of the truth")
 

@@ -32,7 +32,9 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("depthlib") is None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"])
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
+    )
 
 # %%
 import matplotlib.pyplot as plt
@@ -134,7 +136,9 @@ way = descend(rate=0.1, steps=100)
 # **Predict first.** Will the line turn first or rise first?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: three points and the fitted line after 0, 1, 3, 10 and 100 steps, approaching the points. Right: the loss on a logarithmic scale falls steeply and then steadily."}, "figure": {"caption": "A line learned by gradient descent, learning rate 0.1. Left: the line after some steps. Right: its loss."}}
-figure, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.7), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 2.7), layout="constrained"
+)
 left.plot(x, t, "o", color="black")
 for step, colour in zip((0, 1, 3, 10, 100), plots.PALETTE, strict=False):
     left.plot(x, way[step][0] * x + way[step][1], color=colour, label=f"{step} steps")
@@ -209,7 +213,9 @@ figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.1), layout="constraine
 axes[0].imshow(room["rgb"].permute(1, 2, 0))
 for axis, edge in zip(axes[1:], edges, strict=True):
     axis.imshow(edge, cmap=plots.ERROR_COLOURS, vmin=-1, vmax=1)
-for axis, title in zip(axes, ("room (rendered)", "upright edges", "level edges"), strict=True):
+for axis, title in zip(
+    axes, ("room (rendered)", "upright edges", "level edges"), strict=True
+):
     axis.set_title(title)
     axis.axis("off")
 
@@ -293,9 +299,13 @@ for axis, (name, values) in zip(axes, steps.items(), strict=True):
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two weight tables for a row of twelve inputs and twelve outputs: the fully connected one is filled with different colours, the convolution has only three diagonals, each of one colour."}, "figure": {"caption": "Weights from 12 inputs (columns) to 12 outputs (rows). A convolution is a fully connected layer with almost everything zero and the rest shared."}}
 torch.manual_seed(0)
 full = nn.Linear(12, 12).weight.detach() * 3
-slide = F.conv1d(torch.eye(12)[:, None], torch.tensor([[[-0.8, 0.3, 0.6]]]), padding=1)[:, 0].T
+slide = F.conv1d(torch.eye(12)[:, None], torch.tensor([[[-0.8, 0.3, 0.6]]]), padding=1)[
+    :, 0
+].T
 figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.7), layout="constrained")
-for axis, (name, table) in zip(axes, {"fully connected": full, "convolution": slide}.items(), strict=True):
+for axis, (name, table) in zip(
+    axes, {"fully connected": full, "convolution": slide}.items(), strict=True
+):
     axis.imshow(table, cmap=plots.ERROR_COLOURS, vmin=-1, vmax=1)
     axis.set(
         title=f"{name}\n{len(table[table != 0].unique())} different weights",
@@ -342,14 +352,30 @@ for degree in range(1, 12):
     scores.append((at_fitted, at_others))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Left: twelve points, a moderate curve that follows them and a wild one that goes through every point. Right: the training error falls to zero with the degree, the validation error falls and then rises steeply."}, "figure": {"caption": "Polynomials through 12 noisy depths of one image column. Left: two of the fits. Right: error on the 12 points and on the pixels kept aside."}}
-figure, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.8), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 2.8), layout="constrained"
+)
 for degree, colour in zip((4, 11), plots.PALETTE, strict=False):
     left.plot(place[2:-2], fits[degree][2:-2], color=colour, label=f"degree {degree}")
 left.plot(place[use], measured, "o", color="black", markersize=4)
-left.set(xlabel="place in the column (top to bottom)", ylabel="log depth", ylim=(0.5, 2.3))
+left.set(
+    xlabel="place in the column (top to bottom)", ylabel="log depth", ylim=(0.5, 2.3)
+)
 left.legend()
-right.plot(range(1, 12), [s[0] for s in scores], "o-", color=plots.PALETTE[0], label="12 fitted pixels")
-right.plot(range(1, 12), [s[1] for s in scores], "o-", color=plots.PALETTE[1], label="pixels kept aside")
+right.plot(
+    range(1, 12),
+    [s[0] for s in scores],
+    "o-",
+    color=plots.PALETTE[0],
+    label="12 fitted pixels",
+)
+right.plot(
+    range(1, 12),
+    [s[1] for s in scores],
+    "o-",
+    color=plots.PALETTE[1],
+    label="pixels kept aside",
+)
 right.set(xlabel="degree", ylabel="error (log depth)", ylim=(0, 0.4))
 _ = right.legend()
 
@@ -398,7 +424,9 @@ for _ in range(150):
 mean_map = (target.mean(0) - target_new).square().mean().item()
 figure, axis = plt.subplots(figsize=(5.4, 2.7))
 axis.axhline(mean_map, color="black", linestyle=":", linewidth=1)
-for name, values, colour in zip(("training", "validation"), zip(*history, strict=True), plots.PALETTE, strict=False):
+for name, values, colour in zip(
+    ("training", "validation"), zip(*history, strict=True), plots.PALETTE, strict=False
+):
     axis.semilogy(values, color=colour, label=name)
 axis.set(xlabel="step", ylabel="mean squared log error")
 _ = axis.legend()

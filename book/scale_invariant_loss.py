@@ -104,8 +104,18 @@ print(f"δ₁     {metrics.delta(sums, 1):.4f}       by hand {3 / 5:.4f}")
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two curves over the ratio of prediction to truth, from a quarter to four. The relative error is lopsided: it stays below one on the left and rises to three on the right. The log error is a symmetric V."}, "figure": {"caption": "The same ratio, priced twice: relative error and log error of one pixel."}}
 ratio = torch.logspace(-2, 2, 201, base=2)  # prediction / truth, from 1/4 to 4
 figure, axis = plt.subplots(figsize=(6, 2.8))
-axis.plot(ratio, (ratio - 1).abs(), color=plots.PALETTE[1], label="relative error $|y - y^*|/y^*$")
-axis.plot(ratio, ratio.log().abs(), color=plots.PALETTE[0], label="log error $|\\log y - \\log y^*|$")
+axis.plot(
+    ratio,
+    (ratio - 1).abs(),
+    color=plots.PALETTE[1],
+    label="relative error $|y - y^*|/y^*$",
+)
+axis.plot(
+    ratio,
+    ratio.log().abs(),
+    color=plots.PALETTE[0],
+    label="log error $|\\log y - \\log y^*|$",
+)
 axis.set_xscale("log", base=2)
 axis.set(xlabel="prediction / truth (each step doubles)", ylabel="error of one pixel")
 axis.axvline(1, color="black", linewidth=0.8, linestyle=":")
@@ -165,7 +175,9 @@ cost = (d[:, None] + alpha).square().mean(0)
 figure, axis = plt.subplots(figsize=(5, 2.7))
 axis.plot(alpha, cost, color=plots.PALETTE[0])
 axis.plot(alpha[cost.argmin()], cost.min(), "o", color=plots.PALETTE[1])
-axis.set(xlabel="shift α added to every pixel", ylabel="mean of $(d_i + α)^2$", ylim=(0, 24))
+axis.set(
+    xlabel="shift α added to every pixel", ylabel="mean of $(d_i + α)^2$", ylim=(0, 24)
+)
 print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}")
 
 # %% [markdown]
@@ -313,7 +325,9 @@ for count in (2, 3, 4, 5):
     equal = sympy.expand(form1 - form3) == 0
     half = sympy.expand(pairs / 2 - form3) == 0
     times = sympy.simplify(pairs / form3)
-    report.append(f"n = {count}: 1 = 3: {equal}, corrected 2 = 3: {half}, printed 2 = {times} D")
+    report.append(
+        f"n = {count}: 1 = 3: {equal}, corrected 2 = 3: {half}, printed 2 = {times} D"
+    )
 print("\n".join(report))
 
 # %% [markdown]
@@ -432,7 +446,8 @@ figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.6), sharey=True)
 for axis, lam in zip(axes, (0.0, 0.5, 1.0), strict=True):
     path = [d]
     for _ in range(60):
-        path.append(path[-1] - 0.1 * (path[-1] - lam * path[-1].mean()))  # against the gradient
+        here = path[-1]
+        path.append(here - 0.1 * (here - lam * here.mean()))  # against the gradient
     for pixel, colour in zip(torch.stack(path).T, plots.PALETTE, strict=False):
         axis.plot(pixel, color=colour)
     axis.axhline(0, color="black", linestyle=":", linewidth=1)
@@ -466,7 +481,14 @@ wall = torch.where(known, g.log().mean().exp().float(), 0.0)
 doll = room["depth"] / 2
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its true depth, the same depth halved, and a constant depth."}, "figure": {"caption": "Rendered room; depth on one scale. The dolls' house has every edge of the truth; the blank wall has none."}}
-plots.show({"photograph": room["rgb"], "truth": room["depth"], "dolls' house": doll, "blank wall": wall})
+plots.show(
+    {
+        "photograph": room["rgb"],
+        "truth": room["depth"],
+        "dolls' house": doll,
+        "blank wall": wall,
+    }
+)
 
 # %% [markdown]
 # **The question:** which of the two does the loss prefer, and from which λ on does it change its mind?
@@ -489,7 +511,9 @@ def bowl(shape, lam, colour):
     loss = D[shape] + (1 - lam) * math.log(s) ** 2
     line, dot = {"color": colour}, {"size": 12, "color": colour}
     yield go.Scatter(x=size.tolist(), y=curve.tolist(), name=shape, line=line)
-    yield go.Scatter(x=[s], y=[loss], name=f"{name}: {loss:.3f}", mode="markers", marker=dot)
+    yield go.Scatter(
+        x=[s], y=[loss], name=f"{name}: {loss:.3f}", mode="markers", marker=dot
+    )
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Move λ. The two dots are the two predictions; the legend tells their loss."}}
@@ -504,8 +528,10 @@ for tenth in range(11):
 axes = {"xaxis": {"type": "log", "title": "size s", "tickvals": [0.5, 1, 2]},
         "yaxis": {"title": "loss", "range": [0, 0.8]}}  # fmt: skip
 alt = (
-    "Loss against size for the true shape and a flat one: two bowls, a slider over λ. At λ = 0 the "
-    "blank wall is lower; as λ grows the bowls open, and the dolls' house becomes lower."
+    "Loss against size for the true shape and a flat one: "
+    "two bowls, a slider over λ. At λ = 0 the "
+    "blank wall is lower; as λ grows the bowls open, "
+    "and the dolls' house becomes lower."
 )
 plots.slider_figure(states, "λ", layout=axes, alt=alt)
 
@@ -536,13 +562,15 @@ print(f"it changes its mind at λ = {1 - D['flat shape'] / math.log(2) ** 2:.2f}
 
 # %%
 middle = g.log().mean().exp()
-bent = 1.3 * middle * (room["depth"] / middle).clamp_min(0.01) ** 0.6  # near farther, far nearer
+# near farther, far nearer
+bent = 1.3 * middle * (room["depth"] / middle).clamp_min(0.01) ** 0.6
 maps = {}
 for lam in (0, 1):
     x = bent.float().log()[None].requires_grad_()
     scale_invariant_log_loss(x, log_truth, known[None], lam).sum().backward()
     maps[lam] = -x.grad[0, 0] * known.sum()
-    print(f"λ = {lam}: mean pull {maps[lam][known[0]].mean().item():+.2f}".replace("-0.00", "+0.00"))
+    pull = round(maps[lam][known[0]].mean().item(), 2) + 0.0  # and not −0.00
+    print(f"λ = {lam}: mean pull {pull:+.2f}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two maps of minus the gradient over the same room. With lambda 0 most of the picture is blue; with lambda 1 near parts are blue and far parts red in balance."}, "figure": {"caption": "Minus the gradient of every pixel (rendered room), times the number of pixels. Left: almost everything should come nearer. Right: the two colours cancel."}}
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.9), layout="constrained")
@@ -663,7 +691,7 @@ for weighting in ("samples", "pixels"):
 # remove: a tenth, a third, a half?
 
 # %%
-from depthlib.evaluation import mean_depth_image
+from depthlib.baselines import mean_depth_image
 from depthlib.protocols import get_protocol
 from depthlib.sample import collate
 
@@ -675,7 +703,10 @@ guess = mean_depth_image(train).expand_as(truths)
 # %%
 log_guess, log_truth = guess.clamp_min(0.01).log(), truths.clamp_min(0.01).log()
 pixels = scored.sum((1, 2, 3), keepdim=True)
-alpha = torch.where(scored, log_truth - log_guess, 0.0).sum((1, 2, 3), keepdim=True) / pixels
+alpha = (
+    torch.where(scored, log_truth - log_guess, 0.0).sum((1, 2, 3), keepdim=True)
+    / pixels
+)
 oracle = guess * alpha.exp()  # now each guess has its room's mean log depth
 before, after = (metrics.error_sums(p, truths, scored) for p in (guess, oracle))
 plain, helped = (metrics.rmse_log(sums, "pixels").item() for sums in (before, after))
@@ -685,8 +716,9 @@ print(f"share of the squared error removed: {1 - (helped / plain) ** 2:.0%}")
 # %% tags=["nbval-check-output"]
 left_over = metrics.scale_invariant_rmse(before).item()
 again = metrics.scale_invariant_rmse(after).item()
+told = metrics.rmse_log(after).item()
 print("log RMSE with the oracle = scale-invariant RMSE without it:",
-      math.isclose(metrics.rmse_log(after).item(), left_over, rel_tol=1e-5))  # fmt: skip
+      math.isclose(told, left_over, rel_tol=1e-5))  # fmt: skip
 print("the oracle does not change the scale-invariant RMSE:",
       math.isclose(again, left_over, rel_tol=1e-5))  # fmt: skip
 
@@ -746,7 +778,10 @@ rough = 0.1 * torch.randn(truths.shape, generator=generator)
 made = (log_truth + factor + rough).exp()
 planted = metrics.error_sums(made, truths, scored)
 expected = (factor.square().mean() + 0.1**2).sqrt()
-found = metrics.rmse_log(planted, "pixels"), metrics.scale_invariant_rmse(planted, "pixels")
+found = (
+    metrics.rmse_log(planted, "pixels"),
+    metrics.scale_invariant_rmse(planted, "pixels"),
+)
 print(f"log RMSE        {found[0]:.3f}   planted {expected:.3f}")
 print(f"scale-invariant {found[1]:.3f}   planted 0.100")
 

@@ -36,7 +36,9 @@ if importlib.util.find_spec("depthlib") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
 
 # %% tags=["parameters"]
-MODELS = []  # depth models of Hugging Face, such as "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"; see the last figure
+# depth models of Hugging Face for the last figure, such as
+# "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"
+MODELS = []
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -73,12 +75,17 @@ axes[1].set_yscale("log")
 axes[1].set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
 for year, value, row in zip(years, wrong, ladder, strict=True):
     up = 7 if row.name == "DORN" else 2
-    axes[1].annotate(row.name, (year, value), xytext=(6, up), textcoords="offset points", fontsize=10)
+    axes[1].annotate(
+        row.name, (year, value), xytext=(6, up), textcoords="offset points", fontsize=10
+    )
 
 # %%
 for a, b in ((0, 7), (7, 10)):
     times = np.log2(wrong[a] / wrong[b])
-    print(f"{ladder[a].name} → {ladder[b].name}: the wrong pixels were halved {times:.1f} times")
+    print(
+        f"{ladder[a].name} → {ladder[b].name}: "
+        f"the wrong pixels were halved {times:.1f} times"
+    )
 
 # %% [markdown]
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
@@ -126,9 +133,15 @@ for a, b in ((0, 7), (7, 10)):
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A photograph of a room, the depth by the network that began with random weights, by the one that began with ImageNet's, and the truth."}, "figure": {"caption": "The same network after the same training, from random weights and from ImageNet's. Small copies, 72 × 96 pixels; one colour scale."}}
 picture = gallery.nine_pictures()[1]
-names = {"from random weights": "densedepth-mobilenet-random/all", "from ImageNet's": "densedepth-mobilenet-nyu/all"}
+names = {
+    "from random weights": "densedepth-mobilenet-random/all",
+    "from ImageNet's": "densedepth-mobilenet-nyu/all",
+}
 panels = {"photograph": torch.tensor(picture.rgb).permute(2, 0, 1) / 255}
-panels |= {label: torch.tensor(picture.answers[network])[None] for label, network in names.items()}
+panels |= {
+    label: torch.tensor(picture.answers[network])[None]
+    for label, network in names.items()
+}
 plots.show(panels | {"truth": torch.tensor(picture.truth)[None]}, columns=4)
 
 # %% [markdown]
@@ -146,8 +159,14 @@ depths, share = np.array([2.0, 5.0]), np.array([0.6, 0.4])
 answers = np.linspace(1, 6, 501)
 squared = ((answers[:, None] - depths) ** 2 @ share).argmin()
 absolute = (np.abs(answers[:, None] - depths) @ share).argmin()
-print(f"squared error: {answers[squared]:.2f} m, absolute error: {answers[absolute]:.2f} m")
-print(f"the interval at which one half is passed: {depths[(share.cumsum() >= 0.5).argmax()]:.2f} m")
+print(
+    f"squared error: {answers[squared]:.2f} m, "
+    f"absolute error: {answers[absolute]:.2f} m"
+)
+print(
+    "the interval at which one half is passed: "
+    f"{depths[(share.cumsum() >= 0.5).argmax()]:.2f} m"
+)
 
 # %% [markdown]
 # Squared error answers with the *mean*, which lies between chair and wall and on neither. In a point cloud such pixels hang in the air: the points between two surfaces of [chapter 12](super_resolution). Absolute error answers with the median, one of the two. A network
@@ -161,7 +180,10 @@ print(f"the interval at which one half is passed: {depths[(share.cumsum() >= 0.5
 low, high = 0.5, 10.0
 for count in (10, 40, 80, 256):
     ratio = (high / low) ** (1 / count)
-    print(f"{count:3d} intervals: each spans a factor of {ratio:.3f}, AbsRel at least {np.log(ratio) / 4:.4f}")
+    print(
+        f"{count:3d} intervals: each spans a factor of {ratio:.3f}, "
+        f"AbsRel at least {np.log(ratio) / 4:.4f}"
+    )
 
 # %% [markdown]
 # (Within an interval the answer is its middle. So the log error lies evenly between 0 and half the width, and its mean is a quarter of the width; a small log error is nearly a relative one.) With 80 intervals that floor is well below any network's error; with ten it would be larger
@@ -182,12 +204,18 @@ for count in (10, 40, 80, 256):
 scene = open_dataset("motorcycle", "test", (240, 320))[0]
 known = scene["depth"] > 0
 disparity = 1 / scene["depth"][known]
-heap = {"in metres": disparity, "no unit": 7.3 * disparity, "a film, zero moved": 7.3 * disparity - 0.9}
+heap = {
+    "in metres": disparity,
+    "no unit": 7.3 * disparity,
+    "a film, zero moved": 7.3 * disparity - 0.9,
+}
 for name, values in heap.items():
     s, t = disparity_scale_shift(values, scene["depth"][known])
-    fits = {"a scale": values * (disparity.median() / values.median()), "scale and shift": s * values + t}
-    left = {k: ((v - disparity).abs().mean() / disparity.mean()).item() for k, v in fits.items()}
-    print(f"{name:20s}" + "   ".join(f"left with {k}: {v:.3f}" for k, v in left.items()))
+    fits = values * (disparity.median() / values.median()), s * values + t
+    scaled, both = ((fit - disparity).abs().mean() / disparity.mean() for fit in fits)
+    print(
+        f"{name:20s}left with a scale: {scaled:.3f}, with scale and shift: {both:.3f}"
+    )
 
 # %% [markdown]
 # Only the film needs the shift, and films were worth it: they show people, animals and streets in the rain, which no data set of a sensor had. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; metres must be learned afterwards from fewer pictures, as
@@ -213,7 +241,10 @@ for name, depth in models.items():
     both = known & (depth > 0)
     aligned = depth * median_scale(depth[both], truth[both])
     panels[name] = aligned
-    print(f"{name}: AbsRel after median alignment {((aligned - truth).abs() / truth)[both].mean():.3f}")
+    print(
+        f"{name}: AbsRel after median alignment "
+        f"{((aligned - truth).abs() / truth)[both].mean():.3f}"
+    )
 plots.show(panels | {"truth": truth}, columns=3)
 
 # %% [markdown]
@@ -259,12 +290,16 @@ plots.show(panels | {"truth": truth}, columns=3)
 
 
 # %% tags=["raises-exception", "hide-output"]
-def in_intervals(depth: torch.Tensor, low: float, high: float, count: int) -> torch.Tensor:
+def in_intervals(
+    depth: torch.Tensor, low: float, high: float, count: int
+) -> torch.Tensor:
     return torch.zeros_like(depth, dtype=torch.long)  # your line here
 
 
 asked = torch.tensor([0.5, 1.1, 2.3, 4.7, 9.9, 20.0])
-assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], "not yet: equal in log depth"
+assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], (
+    "not yet: equal in log depth"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -274,7 +309,9 @@ assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], "not ye
 
 
 # %% tags=["hide-cell", "nbval-check-output"]
-def in_intervals(depth: torch.Tensor, low: float, high: float, count: int) -> torch.Tensor:
+def in_intervals(
+    depth: torch.Tensor, low: float, high: float, count: int
+) -> torch.Tensor:
     along = (depth / low).log() / np.log(high / low)
     return (along * count).floor().long().clamp(0, count - 1)
 

@@ -94,9 +94,13 @@ axes = axes.flatten()
 low, high = float(room.min()), float(room.max())
 axes[0].imshow(rooms[1]["rgb"].permute(1, 2, 0))
 axes[0].set_title("picture")
-for place, (name, depth) in zip(axes[1:], {"truth": room, **shown}.items(), strict=True):
+for place, (name, depth) in zip(
+    axes[1:], {"truth": room, **shown}.items(), strict=True
+):
     drawn = np.ma.masked_equal(depth[0, 0].numpy(), 0)
-    place.imshow(drawn, cmap=plots.DEPTH_COLOURS, vmin=low, vmax=high, interpolation="nearest")
+    place.imshow(
+        drawn, cmap=plots.DEPTH_COLOURS, vmin=low, vmax=high, interpolation="nearest"
+    )
     place.set_title(name)
 plots.frameless(axes)
 plt.close(figure)
@@ -150,7 +154,9 @@ axes[0].plot(u, v, ".", color="#d55e00", markersize=4)
 wrong = plots.log_ratio(plates, room[0])
 drawn = axes[1].imshow(wrong, cmap=plots.ERROR_COLOURS, vmin=-0.5, vmax=0.5)
 for place in axes:
-    place.set(xlim=(left, left + window), ylim=(top + window, top), xticks=[], yticks=[])
+    place.set(
+        xlim=(left, left + window), ylim=(top + window, top), xticks=[], yticks=[]
+    )
     place.grid(visible=False)
 figure.colorbar(drawn, ax=axes[1], label="log(prediction / truth)", fraction=0.046)
 plt.close(figure)
@@ -159,7 +165,11 @@ figure
 # %%
 edge = torch.from_numpy(np.abs(wrong) > 0.05)
 squares = (plates - room[0])[0].square()
-print(f"{edge.float().mean():.1%} of the pixels are off by more than 5 %; of the squared error they hold", end=" ")
+print(
+    f"{edge.float().mean():.1%} of the pixels are off by more than 5 %; "
+    "of the squared error they hold",
+    end=" ",
+)
 print(f"{squares[edge].sum() / squares.sum():.0%}")
 
 # %% [markdown]
@@ -187,7 +197,10 @@ window[0, 0, 0, 1], window[0, 0, 2, 2] = 3.0, 5.0
 mask = (window > 0).float()
 plain = F.avg_pool2d(window, 3)
 share = F.avg_pool2d(mask, 3)
-print(f"plain {plain.item():.2f} m, normalised {(plain / share).item():.2f} m, measured {share.item():.2f}")
+print(
+    f"plain {plain.item():.2f} m, "
+    f"normalised {(plain / share).item():.2f} m, measured {share.item():.2f}"
+)
 
 # %% [markdown]
 # ## The network of the slides
@@ -248,7 +261,9 @@ network = load_model("box/sparse")
 sparse = sparsify(truth, "uniform", 0.1)
 answer = complete(network, sparse)
 for factor in (0.001, 10, 1000):
-    same = torch.allclose(complete(network, factor * sparse), factor * answer, rtol=1e-3)
+    same = torch.allclose(
+        complete(network, factor * sparse), factor * answer, rtol=1e-3
+    )
     print(f"samples times {factor:g}: answer times {factor:g}: {same}")
 kept = sparse > 0
 print("measured pixels unchanged:", answer[kept].equal(sparse[kept]))
@@ -270,7 +285,8 @@ with torch.enable_grad():
     probe = SparseToDense(width=8)
     for parameter in probe.parameters():
         parameter.data.abs_().add_(1e-3)  # no paths that cancel, none that is dead
-    seen = torch.rand(1, 34, 128, 160, requires_grad=True)  # blocks, of a map of 512 × 640
+    # blocks, of a map of 512 × 640
+    seen = torch.rand(1, 34, 128, 160, requires_grad=True)
     probe.network(seen)[0, 0, 64, 80].backward()
 field = seen.grad.abs().sum((0, 1)) > 0
 rows, columns = (int(field.any(axis).sum()) * 4 for axis in (1, 0))
@@ -379,17 +395,36 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of five rows, the pattern that a network was trained on, and four columns, the pattern that it is shown, with the RMSE in each cell; cells off the diagonal are darker, the row of all patterns is pale throughout."}, "figure": {"name": "fig-patterns", "caption": "RMSE in metres of networks that were trained on one pattern (rows; the last on all four) and shown another (columns), on 75 held-out photographs of NYU Depth v2. Colour: times the smallest RMSE of the column. From `results/sweeps/sparse-nyu-patterns.json`."}}
 runs = gallery.report("sweeps/sparse-nyu-patterns")["runs"]
 scores = np.array(
-    [[run["metrics"][f"nyu-validation/{p}-10pc/makarov18"]["all"]["rmse"] for p in PATTERNS] for run in runs]
+    [
+        [
+            run["metrics"][f"nyu-validation/{p}-10pc/makarov18"]["all"]["rmse"]
+            for p in PATTERNS
+        ]
+        for run in runs
+    ]
 )
-met = ["all four" if len(m) == 4 else m[0] for m in (run["parameters"]["observe.options.patterns"] for run in runs)]
+met = [
+    "all four" if len(m) == 4 else m[0]
+    for m in (run["parameters"]["observe.options.patterns"] for run in runs)
+]
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.9), layout="constrained")
 drawn = axis.imshow(scores / scores.min(0), cmap="Blues", vmin=1, vmax=2, aspect="auto")
 for (i, j), value in np.ndenumerate(scores):
     axis.text(
-        j, i, f"{value:.4f}", ha="center", va="center", color="white" if value > 1.6 * scores[:, j].min() else "black"
+        j,
+        i,
+        f"{value:.4f}",
+        ha="center",
+        va="center",
+        color="white" if value > 1.6 * scores[:, j].min() else "black",
     )
 axis.set(
-    xticks=range(4), xticklabels=PATTERNS, yticks=range(len(met)), yticklabels=met, xlabel="shown", ylabel="trained on"
+    xticks=range(4),
+    xticklabels=PATTERNS,
+    yticks=range(len(met)),
+    yticklabels=met,
+    xlabel="shown",
+    ylabel="trained on",
 )
 axis.grid(visible=False)
 figure.colorbar(drawn, ax=axis, label="times the best", extend="max")
@@ -417,7 +452,9 @@ low, high = (float(torch.quantile(truth[truth > 0], q)) for q in (0.0, 0.99))
 
 
 def panel(depth, number, title):
-    values = np.where(depth[0].numpy() > 0, depth[0].numpy(), np.nan)[::2, ::2].astype(np.float32)
+    values = np.where(depth[0].numpy() > 0, depth[0].numpy(), np.nan)[::2, ::2].astype(
+        np.float32
+    )
     axis = "" if number == 0 else str(number + 1)
     return go.Heatmap(
         z=values, zmin=low, zmax=high, colorscale="Viridis_r", showscale=number == 2, name=title,
@@ -434,7 +471,12 @@ for percent, three in maps.items():
         f"linear, {rmse(three['linear'], truth[0]):.2f} m",
         f"network, {rmse(three['network'], truth[0]):.2f} m",
     )
-    drawn = [panel(d, i, t) for i, (d, t) in enumerate(zip((dots, *list(three.values())[1:]), titles, strict=True))]
+    drawn = [
+        panel(d, i, t)
+        for i, (d, t) in enumerate(
+            zip((dots, *list(three.values())[1:]), titles, strict=True)
+        )
+    ]
     words = [
         go.Scatter(x=[80], y=[-8], mode="text", text=[t], showlegend=False, hoverinfo="skip",
                    xaxis=d.xaxis, yaxis=d.yaxis) for d, t in zip(drawn, titles, strict=True)
@@ -448,7 +490,12 @@ for i in range(3):
         "constrain": "domain",
         "anchor": f"y{name}",
     }
-    layout[f"yaxis{name}"] = {"visible": False, "scaleanchor": f"x{name}", "range": [120, -16], "anchor": f"x{name}"}
+    layout[f"yaxis{name}"] = {
+        "visible": False,
+        "scaleanchor": f"x{name}",
+        "range": [120, -16],
+        "anchor": f"x{name}",
+    }
 plots.slider_figure(
     states, "samples", start=0, layout=layout,
     alt="Motorcycle: samples, linear interpolation and the network, at densities from ten to a tenth of a per cent; RMSE above each.",
@@ -457,9 +504,19 @@ plots.slider_figure(
 # %% tags=["hide-input"] mystnb={"image": {"alt": "RMSE against the share of measured pixels on logarithmic axes for nearest, linear and the network; the lines fall together, the network's lead is at the dense end."}, "figure": {"caption": "The same without a slider, for rendered rooms: RMSE (mean over rooms) against the share of pixels that is measured."}}
 errors = {name: [] for name in ("nearest", "linear", "network")}
 for percent in densities:
-    few = [sparsify(rooms[i]["depth"][None], "uniform", percent / 100, indices=[i])[0] for i in range(COUNT)]
+    few = [
+        sparsify(rooms[i]["depth"][None], "uniform", percent / 100, indices=[i])[0]
+        for i in range(COUNT)
+    ]
     for name, line in errors.items():
-        line.append(np.mean([rmse(fillings[name](s, None), rooms[i]["depth"]) for i, s in enumerate(few)]))
+        line.append(
+            np.mean(
+                [
+                    rmse(fillings[name](s, None), rooms[i]["depth"])
+                    for i, s in enumerate(few)
+                ]
+            )
+        )
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3), layout="constrained")
 for (name, line), colour in zip(errors.items(), plots.PALETTE, strict=False):
     axis.plot(densities, line, "o-", color=colour, label=name)
@@ -498,12 +555,24 @@ figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.4), layout="constrained")
 for name, row in bench["sparse"].items():
     if "rmse_m" in row:
         learned = "network" in name or "published" in name
-        axis.plot(row["ms"], row["rmse_m"], "o", color=plots.PALETTE[learned], markersize=7)
+        axis.plot(
+            row["ms"], row["rmse_m"], "o", color=plots.PALETTE[learned], markersize=7
+        )
         below = "compiled" in name
         axis.annotate(
-            name, (row["ms"], row["rmse_m"]), xytext=(6, -13 if below else 5), textcoords="offset points", fontsize=9
+            name,
+            (row["ms"], row["rmse_m"]),
+            xytext=(6, -13 if below else 5),
+            textcoords="offset points",
+            fontsize=9,
         )
-axis.set(xscale="log", yscale="log", xlabel="milliseconds a map", ylabel="RMSE (m)", xlim=(2, 2500))
+axis.set(
+    xscale="log",
+    yscale="log",
+    xlabel="milliseconds a map",
+    ylabel="RMSE (m)",
+    xlim=(2, 2500),
+)
 axis.set_yticks([0.05, 0.1, 0.2, 0.4], ["0.05", "0.1", "0.2", "0.4"])
 axis.set_xticks([3, 10, 30, 100, 300, 1000], ["3", "10", "30", "100", "300", "1000"])
 axis.minorticks_off()
@@ -545,22 +614,27 @@ corner = sparsify(room, "uniform", 0.1)
 corner[..., 120:, :] = 0
 corner[..., 160:] = 0
 noisy = sparsify(room, "uniform", 0.1)
-outliers = torch.rand(noisy.shape, generator=torch.Generator().manual_seed(0)) < 0.01
-noisy = torch.where(outliers, 0.7 * noisy, noisy)
+drawn = torch.rand(noisy.shape, generator=torch.Generator().manual_seed(0))
+noisy = torch.where(drawn < 0.01, 0.7 * noisy, noisy)
 few = sparsify(road, "uniform", 0.1)
 cases = {"one corner": (room, corner), "outliers": (room, noisy), "a road": (road, few)}
 figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.7), layout="constrained")
 for column, (name, (true, seen)) in zip(axes.T, cases.items(), strict=True):
     made = complete(network, seen)
-    scale = {"vmin": float(true[true > 0].min()), "vmax": float(true.max().clamp_max(30))}
+    low, high = float(true[true > 0].min()), float(true.max().clamp_max(30))
+    scale = {"vmin": low, "vmax": high, "cmap": plots.DEPTH_COLOURS}
     for place, depth in zip(column, (true, made), strict=True):
-        place.imshow(np.ma.masked_equal(depth[0, 0].numpy(), 0), cmap=plots.DEPTH_COLOURS, **scale)
+        place.imshow(np.ma.masked_equal(depth[0, 0].numpy(), 0), **scale)
     column[0].set_title(name)
     plates = fill_linear(seen[0])
-    print(f"{name:10s} RMSE: network {rmse(made, true):.2f} m, linear {rmse(plates[None], true):.2f} m")
+    print(
+        f"{name:10s} RMSE: network {rmse(made, true):.2f} m, "
+        f"linear {rmse(plates[None], true):.2f} m"
+    )
 plots.frameless(axes)
 for row, label in zip(axes, ("truth", "network"), strict=True):
-    row[0].text(-0.04, 0.5, label, rotation=90, ha="right", va="center", transform=row[0].transAxes)
+    turned = {"rotation": 90, "ha": "right", "va": "center"}
+    row[0].text(-0.04, 0.5, label, transform=row[0].transAxes, **turned)
 plt.close(figure)
 figure
 
@@ -625,7 +699,10 @@ def normalised(sparse: torch.Tensor) -> torch.Tensor:
 
 
 found = normalised(asked)[0, 0]
-print("right:", [round(found[i].item(), 3) for i in ((1, 2), (0, 0), (8, 8))] == [3.0, 2.0, 0.0])
+print(
+    "right:",
+    [round(found[i].item(), 3) for i in ((1, 2), (0, 0), (8, 8))] == [3.0, 2.0, 0.0],
+)
 
 # %% [markdown]
 # ```{admonition} Exercise 3 (code and words)

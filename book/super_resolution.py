@@ -76,11 +76,14 @@ plt.rcParams.update(plots.STYLE)
 # outline to the pixel, provided that both sides are known. The picked pixel says 2 or 5, and the outline may be anywhere in between.
 
 # %% tags=["nbval-check-output"]
-row = torch.tensor([2.0] * 13 + [5.0] * 11)  # three cells of eight; the outline is inside the second
+# three cells of eight; the outline is inside the second
+row = torch.tensor([2.0] * 13 + [5.0] * 11)
 left, mean, right = row.reshape(3, 8).mean(1).tolist()
 share = (mean - left) / (right - left)
 print(f"cells: {left:.3f}, {mean:.3f}, {right:.3f} m")
-print(f"{share:.3f} of the cell is right of the outline: after {8 - 8 * share:.0f} pixels")
+print(
+    f"{share:.3f} of the cell is right of the outline: after {8 - 8 * share:.0f} pixels"
+)
 
 # %% [markdown]
 # Bicubic enlargement, the usual answer, draws a smooth curve through the three numbers and uses none of this: it cannot know that there *is* an outline. That a
@@ -105,8 +108,18 @@ figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.6), layout="constrained")
 
 
 def square(x, y, number, channel):
-    axis.add_patch(plt.Rectangle((x, -y), 0.94, 0.94, color=plots.PALETTE[channel], alpha=0.8))
-    axis.text(x + 0.47, 0.47 - y, str(number), ha="center", va="center", color="white", fontsize=10)
+    axis.add_patch(
+        plt.Rectangle((x, -y), 0.94, 0.94, color=plots.PALETTE[channel], alpha=0.8)
+    )
+    axis.text(
+        x + 0.47,
+        0.47 - y,
+        str(number),
+        ha="center",
+        va="center",
+        color="white",
+        fontsize=10,
+    )
 
 
 for c in range(4):
@@ -114,10 +127,17 @@ for c in range(4):
         for j in range(2):
             square(2.5 * c + j, i, int(channels[0, c, i, j]), c)
     axis.text(2.5 * c + 1, 1.2, f"channel {c}", ha="center", fontsize=9)
-axis.annotate("", (12.2, 0), (10.4, 0), arrowprops={"arrowstyle": "->", "color": "#444"})
+axis.annotate(
+    "", (12.2, 0), (10.4, 0), arrowprops={"arrowstyle": "->", "color": "#444"}
+)
 for i in range(4):
     for j in range(4):
-        square(12.6 + j, i - 1, 4 * (2 * (i % 2) + j % 2) + 2 * (i // 2) + j // 2, 2 * (i % 2) + j % 2)
+        square(
+            12.6 + j,
+            i - 1,
+            4 * (2 * (i % 2) + j % 2) + 2 * (i // 2) + j // 2,
+            2 * (i % 2) + j % 2,
+        )
 axis.set(xlim=(-0.3, 17), ylim=(-2.3, 2.2), aspect="equal")
 axis.axis("off")
 plt.close(figure)
@@ -158,12 +178,14 @@ print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters")
 # **Predict first.** The motorcycle at 60 × 80 pixels. Which of its parts can come back?
 
 # %% mystnb={"image": {"alt": "The small blocky map of a motorcycle, its bicubic enlargement with soft outlines, the network's with crisp ones, and the truth with holes."}, "figure": {"caption": "Motorcycle {cite}`scharstein2014`, 60 × 80 pixels of depth enlarged to 480 × 640. Grey: no truth is known."}}
-rivals = {name: Enlargement(name, 8).of(scene) for name in ("nearest", "bicubic")}
-answers = {"small map": rivals["nearest"], "bicubic": rivals["bicubic"], "network": large}
+small, bicubic = (Enlargement(name, 8).of(scene) for name in ("nearest", "bicubic"))
+answers = {"small map": small, "bicubic": bicubic, "network": large}
 truth = scene["depth"]
-limits = tuple(float(torch.quantile(truth[truth > 0][::7], q)) for q in (0.005, 0.995))
+some = truth[truth > 0][::7]
+limits = tuple(float(torch.quantile(some, q)) for q in (0.005, 0.995))
 window = (0, slice(None), slice(70, 430), slice(90, 570))
-plots.show({name: d[window] for name, d in {**answers, "truth": truth}.items()}, columns=2, limits=limits)
+panels = {name: d[window] for name, d in {**answers, "truth": truth}.items()}
+plots.show(panels, columns=2, limits=limits)
 
 # %%
 known = truth > 0
@@ -188,7 +210,8 @@ with torch.enable_grad():
     probe.body(probe.stem(seen))[0, 0, 30, 40].backward()
 field = seen.grad.abs().sum((0, 1)) > 0
 print(
-    f"{int(field.any(1).sum())} × {int(field.any(0).sum())} small pixels, {int(field.any(1).sum()) * 8} large ones each way"
+    f"{int(field.any(1).sum())} × {int(field.any(0).sum())} small pixels, "
+    f"{int(field.any(1).sum()) * 8} large ones each way"
 )
 
 # %% [markdown]
@@ -211,7 +234,10 @@ print(
 
 # %% tags=["nbval-check-output"]
 for guess in (3.5, 2.0):
-    print(f"answer {guess} m: expected squared error {((guess - 2) ** 2 + (guess - 5) ** 2) / 2:.2f}")
+    print(
+        f"answer {guess} m: "
+        f"expected squared error {((guess - 2) ** 2 + (guess - 5) ** 2) / 2:.2f}"
+    )
 
 # %% [markdown]
 # **VGG** compares not pixels but what a classifier's third block (`conv3_1`) makes of them: edges, corners, stripes {cite}`johnson2016`. A slope and a step differ more
@@ -229,8 +255,13 @@ for guess in (3.5, 2.0):
 # minus it is a loss, without it something to maximise; read as a loss it would reward the critic for being fooled.)
 
 # %% tags=["nbval-check-output"]
-logit = lambda p: torch.tensor([math.log(p / (1 - p))])  # noqa: E731  the critic answers before the sigmoid
-print(f"unsure {caught(logit(0.5), logit(0.5)):.2f}, sharp {caught(logit(0.9), logit(0.2)):.2f}", end="; ")
+# the critic answers before the sigmoid
+logit = lambda p: torch.tensor([math.log(p / (1 - p))])  # noqa: E731
+print(
+    f"unsure {caught(logit(0.5), logit(0.5)):.2f}, "
+    f"sharp {caught(logit(0.9), logit(0.2)):.2f}",
+    end="; ",
+)
 print(f"the generator pays {believed(logit(0.2)).item():.2f}")
 
 # %% [markdown]
@@ -245,13 +276,12 @@ room = collate([rooms[3]])
 y = room["depth"]
 blurred = Enlargement("bicubic", 8).of(room)
 noise = 0.05 * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))
-ways = {"truth": y, "blurred": blurred, "a little noise": y + noise, "3 % too far": 1.03 * y}
-terms = {
-    "MSE": ReconstructionLoss(square=1.0), "TV": ReconstructionLoss(square=0.0, variation=1.0),
-}  # fmt: skip
+ways = {"truth": y, "blurred": blurred, "noise": y + noise, "3 % too far": 1.03 * y}
+mse = ReconstructionLoss(square=1.0)
+tv = ReconstructionLoss(square=0.0, variation=1.0)
 for name, made in ways.items():
-    values = [f"{term} {loss(made, y, y > 0)[0].item():.5f}" for term, loss in terms.items()]
-    print(f"{name:15s}", "  ".join(values))
+    square, variation = (loss(made, y, y > 0)[0].item() for loss in (mse, tv))
+    print(f"{name:15s} MSE {square:.5f}  TV {variation:.5f}")
 
 # %% [markdown]
 # MSE charges the noise less than the blur. TV charges the noise more than anything else here, and the blur less than the truth itself; a map that is 3 % too far it hardly notices. No term is a friend of the truth alone.
@@ -262,24 +292,40 @@ for name, made in ways.items():
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "An excerpt of Middlebury's Cones: picture, truth, bicubic enlargement, and what the generator of the slides, as read here, makes of the small map with the squared error alone, with features, with the critic, with total variation; then our network."}, "figure": {"caption": "An excerpt of Cones {cite}`scharstein2003`, eight times enlarged. Disparities in levels of 8 bits; near is bright. Four are one network, trained with one term more each time; the last one is ours, without a critic."}}
 cones = gallery.enlarged("cones")
-panels = {"truth": cones.truth, **{name: cones.answers[name] for name in cones.answers if name != "critic × 10"}}
+panels = {
+    "truth": cones.truth,
+    **{name: cones.answers[name] for name in cones.answers if name != "critic × 10"},
+}
 figure, axes = plt.subplots(2, 4, figsize=(plots.WIDTH, 3.3), layout="constrained")
 axes = axes.flatten()
 axes[0].imshow(cones.rgb)
 axes[0].set_title("picture")
 for place, (name, values) in zip(axes[1:], panels.items(), strict=False):
-    place.imshow(np.ma.masked_equal(values, 0), cmap=plots.DEPTH_COLOURS.removesuffix("_r"), vmin=70, vmax=210)
+    place.imshow(
+        np.ma.masked_equal(values, 0),
+        cmap=plots.DEPTH_COLOURS.removesuffix("_r"),
+        vmin=70,
+        vmax=210,
+    )
     place.set_title(name)
 plots.frameless(axes)
 plt.close(figure)
 figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one a term: SSIM and RMSE on held-out rooms against the weight of that term."}, "figure": {"caption": "The search: figures on 60 held-out rendered rooms for each weight that was tried, beside the best of the terms before. Dotted: without the term. Filled: what was kept. Orange: bicubic."}}
-searches = {"α, features": "superres-alpha", "β, critic": "superres-beta", "γ, variation": "superres-gamma"}
+searches = {
+    "α, features": "superres-alpha",
+    "β, critic": "superres-beta",
+    "γ, variation": "superres-gamma",
+}
 keys = ("loss.options.perceptual", "loss.options.adversarial", "loss.options.variation")
-figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey="row")
+figure, axes = plt.subplots(
+    2, 3, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey="row"
+)
 found, before = {}, None
-rival = next(iter(gallery.report("sweeps/superres-alpha")["runs"][0]["metrics"].values()))["bicubic"]
+rival = next(
+    iter(gallery.report("sweeps/superres-alpha")["runs"][0]["metrics"].values())
+)["bicubic"]
 for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=True):
     runs = [
         (run["parameters"][key], next(iter(run["metrics"].values()))["all"])
@@ -291,7 +337,13 @@ for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=Tru
     found[title] = best[0]
     for place, metric in zip(column, ("ssim", "rmse"), strict=True):
         place.axhline(before[metric], color="#999999", linestyle=":")
-        place.plot([w for w, _ in tried], [s[metric] for _, s in tried], "o-", mfc="white", color=plots.PALETTE[0])
+        place.plot(
+            [w for w, _ in tried],
+            [s[metric] for _, s in tried],
+            "o-",
+            mfc="white",
+            color=plots.PALETTE[0],
+        )
         place.plot(best[0], best[1][metric], "o", color=plots.PALETTE[0])
         place.axhline(rival[metric], color=plots.PALETTE[1], linewidth=1)
         place.set(xscale="log")
@@ -305,7 +357,10 @@ plt.close(figure)
 figure
 
 # %%
-print("kept:", ", ".join(f"{name.split(',')[0]} = {weight:g}" for name, weight in found.items()))
+print(
+    "kept:",
+    ", ".join(f"{name.split(',')[0]} = {weight:g}" for name, weight in found.items()),
+)
 
 # %% [markdown]
 # The picture and the figures say the same, and not what the paper hopes for. Features and the critic improve neither SSIM nor RMSE: the smallest weight that was tried costs a little, a larger one costs more, and in the picture they
@@ -342,9 +397,15 @@ print("kept:", ", ".join(f"{name.split(',')[0]} = {weight:g}" for name, weight i
 # **Predict first.** Does the generator win, so that the accuracy falls to a half?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "The critic's accuracy against training samples."}, "figure": {"caption": "The critic's accuracy while the recipe superres-gan trains (`results/superres-gan/cpu-0.json`). Dotted: guessing."}}
-curve = [entry for entry in gallery.loss_curve("superres-gan") if "critic_accuracy" in entry]
+curve = [
+    entry for entry in gallery.loss_curve("superres-gan") if "critic_accuracy" in entry
+]
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.5), layout="constrained")
-axis.plot([e["samples"] for e in curve], [e["critic_accuracy"] for e in curve], color=plots.PALETTE[1])
+axis.plot(
+    [e["samples"] for e in curve],
+    [e["critic_accuracy"] for e in curve],
+    color=plots.PALETTE[1],
+)
 axis.axhline(0.5, color="#999999", linestyle=":")
 axis.set(xlabel="samples", ylabel="critic's accuracy", ylim=(0.4, 1.02))
 plt.close(figure)
@@ -363,14 +424,29 @@ seen = gallery.enlarged("room")
 top, left = seen.corner
 height, width = seen.truth.shape
 K = crop(room["K"], torch.tensor([float(top)]), torch.tensor([float(left)]))[0]
-ours = enlarge(load_model("box/superres-x8"), SmallDepth(8).of(room))[0, 0, top : top + height, left : left + width]
+ours = enlarge(load_model("box/superres-x8"), SmallDepth(8).of(room))[
+    0, 0, top : top + height, left : left + width
+]
 last = "critic × 10"
-views = {"truth": seen.truth, f"slides', {last}": seen.answers[last], "ours": ours.numpy()}
-figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True, sharex=True)
+views = {
+    "truth": seen.truth,
+    f"slides', {last}": seen.answers[last],
+    "ours": ours.numpy(),
+}
+figure, axes = plt.subplots(
+    1, 3, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True, sharex=True
+)
 u = np.broadcast_to(np.arange(width), (height, width))
 for place, (name, depth) in zip(axes, views.items(), strict=True):
     x = (u - float(K[0, 2])) / float(K[0, 0]) * depth
-    place.plot(x[::2].ravel(), depth[::2].ravel(), ".", markersize=0.7, color=plots.PALETTE[0], rasterized=True)
+    place.plot(
+        x[::2].ravel(),
+        depth[::2].ravel(),
+        ".",
+        markersize=0.7,
+        color=plots.PALETTE[0],
+        rasterized=True,
+    )
     place.set(title=name, xlabel="right (m)", aspect="equal")
 axes[0].set_ylabel("depth (m)")
 plt.close(figure)
@@ -382,7 +458,13 @@ figure
 # %% tags=["hide-input"]
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
 said = "Points of a room with the critic: a rough floor, and a curtain of points between the near thing and the wall."
-plots.point_cloud(torch.from_numpy(seen.answers[last])[None], K, picture, title=f"the slides', {last}", alt=said)
+plots.point_cloud(
+    torch.from_numpy(seen.answers[last])[None],
+    K,
+    picture,
+    title=f"the slides', {last}",
+    alt=said,
+)
 
 # %% tags=["hide-input"]
 said = "Points of the same room without a critic: a floor in thin lines, a few points in the air beside outlines."
@@ -395,7 +477,10 @@ for name, depth in views.items():
     flat = torch.from_numpy(seen.truth)
     smooth = (flat[:, 2:] - 2 * flat[:, 1:-1] + flat[:, :-2]).abs() < 0.002
     off = (wave - flat).square().mean().sqrt()
-    print(f"{name:24s} bend where the truth is flat: {1000 * bend[smooth].mean():.2f} mm a pixel; RMSE {off:.3f} m")
+    print(
+        f"{name:24s} bend where the truth is flat: "
+        f"{1000 * bend[smooth].mean():.2f} mm a pixel; RMSE {off:.3f} m"
+    )
 for trained in gallery.report("sweeps/superres-beta")["runs"]:
     weight = trained["parameters"]["loss.options.adversarial"]
     rmse = trained["metrics"]["rooms-validation/x8/makarov18"]["all"]["rmse"]
@@ -485,11 +570,14 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 y = torch.cat([collate([rooms[i]])["depth"] for i in range(len(rooms))])
 averaged = F.avg_pool2d(y, 8)
 picked = y[..., 4::8, 4::8]
-shaky = averaged * (1 + 0.05 * torch.randn(averaged.shape, generator=torch.Generator().manual_seed(0)))
-for name, small in {"averaged": averaged, "picked": picked, "5 % noise": shaky}.items():
+noise = torch.randn(averaged.shape, generator=torch.Generator().manual_seed(0))
+shaky = averaged * (1 + 0.05 * noise)
+ways = {"averaged": averaged, "picked": picked, "5 % noise": shaky}
+for name, small in ways.items():
     bicubic = F.interpolate(small, scale_factor=8, mode="bicubic", align_corners=False)
-    errors = {"bicubic": bicubic, "network": enlarge(network, small)}
-    print(f"{name:10s}", "  ".join(f"{k} {(v - y).square().mean().sqrt():.3f} m" for k, v in errors.items()))
+    answers = (bicubic, enlarge(network, small))
+    plain, ours = ((answer - y).square().mean().sqrt() for answer in answers)
+    print(f"{name:10s} bicubic {plain:.3f} m  network {ours:.3f} m")
 
 # %% [markdown]
 # Noise is worse, and with either the network falls behind plain bicubic enlargement. It takes every number for the exact mean of its cell: a picked value "tells" it of an outline that is not there, and a wrong one, too. Whoever has such maps
@@ -531,7 +619,9 @@ def shuffle(x: torch.Tensor, r: int) -> torch.Tensor:
 
 
 asked = torch.randn(2, 18, 5, 7, generator=torch.Generator().manual_seed(0))
-assert shuffle(asked, 3).equal(F.pixel_shuffle(asked, 3)), "not yet: each place lays out nine numbers"
+assert shuffle(asked, 3).equal(F.pixel_shuffle(asked, 3)), (
+    "not yet: each place lays out nine numbers"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -544,7 +634,9 @@ assert shuffle(asked, 3).equal(F.pixel_shuffle(asked, 3)), "not yet: each place 
 def shuffle(x: torch.Tensor, r: int) -> torch.Tensor:
     batch, channels, height, width = x.shape
     parts = x.reshape(batch, channels // r**2, r, r, height, width)
-    return parts.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // r**2, height * r, width * r)
+    return parts.permute(0, 1, 4, 2, 5, 3).reshape(
+        batch, channels // r**2, height * r, width * r
+    )
 
 
 print("right:", shuffle(asked, 3).equal(F.pixel_shuffle(asked, 3)))

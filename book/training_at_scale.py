@@ -60,7 +60,7 @@ from depthlib.losses import make_loss, reduce, scale_invariant_log_loss
 from depthlib.models import build_model
 from depthlib.randomness import permutation
 from depthlib.recipe import load_recipe
-from depthlib.results import preflight
+from depthlib.preflight import preflight
 from depthlib.training import train
 
 plt.rcParams.update(plots.STYLE)
@@ -144,7 +144,7 @@ print(f"backward takes {ratio:.3f} times the work of forward")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
-    """(label, images a second, {part: share}) of each phase of the recipes of depth from one picture."""
+    """(label, images a second, {part: share}) of each phase, for depth from a picture."""
     rows = []
     for name, phases in report["recipes"].items():
         if not name.startswith(("eigen", "densedepth")):
@@ -152,26 +152,67 @@ def parts_of(report):
         for phase, figures in phases.items():
             label = name if len(phases) == 1 else f"{name}, {phase}"
             whole = sum(figures["ms"].values())
-            rows.append((label, figures["images_per_second"], {k: v / whole for k, v in figures["ms"].items()}))
+            rows.append(
+                (
+                    label,
+                    figures["images_per_second"],
+                    {k: v / whole for k, v in figures["ms"].items()},
+                )
+            )
     return rows
 
 
 recipes = gallery.report("benchmarks/recipes")
 rows = parts_of(recipes)
-colours = dict(zip(rows[0][2], ("#000000", *plots.PALETTE[4:6], *plots.PALETTE[:2], "#bbbbbb"), strict=True))
-figure, axis = plt.subplots(figsize=(plots.WIDTH, 0.28 * len(rows) + 1.2), layout="constrained")
+colours = dict(
+    zip(
+        rows[0][2],
+        ("#000000", *plots.PALETTE[4:6], *plots.PALETTE[:2], "#bbbbbb"),
+        strict=True,
+    )
+)
+figure, axis = plt.subplots(
+    figsize=(plots.WIDTH, 0.28 * len(rows) + 1.2), layout="constrained"
+)
 for y, (_, speed, shares) in enumerate(rows):
     left = 0.0
     for part, share in shares.items():
-        axis.barh(y, share, left=left, color=colours[part], height=0.7, label=part if y == 0 else None)
+        axis.barh(
+            y,
+            share,
+            left=left,
+            color=colours[part],
+            height=0.7,
+            label=part if y == 0 else None,
+        )
         left += share
-    axis.annotate(f"{1000 / speed:.0f}", (1.03, y), va="center", ha="center", fontsize=8, annotation_clip=False)
-axis.annotate("ms", (1.03, -1), va="center", ha="center", fontsize=8, annotation_clip=False)
-axis.set(yticks=range(len(rows)), xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="share of a step's time")
+    axis.annotate(
+        f"{1000 / speed:.0f}",
+        (1.03, y),
+        va="center",
+        ha="center",
+        fontsize=8,
+        annotation_clip=False,
+    )
+axis.annotate(
+    "ms", (1.03, -1), va="center", ha="center", fontsize=8, annotation_clip=False
+)
+axis.set(
+    yticks=range(len(rows)),
+    xlim=(0, 1),
+    ylim=(-0.6, len(rows) - 0.4),
+    xlabel="share of a step's time",
+)
 axis.set_yticklabels([label for label, _, _ in rows], fontsize=8)
 axis.invert_yaxis()
 axis.grid(visible=False)
-axis.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=6, handlelength=1, columnspacing=1)
+axis.legend(
+    loc="lower center",
+    bbox_to_anchor=(0.4, 1.0),
+    ncols=6,
+    handlelength=1,
+    columnspacing=1,
+)
 plt.close(figure)
 figure
 
@@ -209,20 +250,37 @@ figure
 
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others as the recipe has them (`compile` off); a bar left of the line is a loss. `all`: what the recipe has on against every switch off. `resident` and `cuda_graphs`, for GPUs, are not in it. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
-reports = [gallery.report(f"benchmarks/switches-{name}") for name in ("eigen-nyu", "densedepth-mobilenet-nyu")]
-figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True)
+reports = [
+    gallery.report(f"benchmarks/switches-{name}")
+    for name in ("eigen-nyu", "densedepth-mobilenet-nyu")
+]
+figure, axes = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True
+)
 names = list(reports[0]["switches"])
 for axis, each in zip(axes, reports, strict=True):
     phases = list(each["phases"])
     for k, phase in enumerate(phases):
         gains = [each["switches"][name]["phases"][phase]["gain"] for name in names]
         places = np.arange(len(names)) + (k - (len(phases) - 1) / 2) * 0.38
-        axis.barh(places, np.array(gains) - 1, 0.34, left=1, color=plots.PALETTE[k], label=phase)
+        axis.barh(
+            places,
+            np.array(gains) - 1,
+            0.34,
+            left=1,
+            color=plots.PALETTE[k],
+            label=phase,
+        )
         for place, gain in zip(places, gains, strict=True):
             axis.annotate(f"{gain:.2f}", (gain, place), xytext=(3 if gain >= 1 else -3, 0), textcoords="offset points",
                           va="center", ha="left" if gain >= 1 else "right", fontsize=8)  # fmt: skip
     axis.axvline(1, color="#666666", linewidth=0.8)
-    axis.set(title=each["recipe"], xlabel="times faster", yticks=range(len(names)), yticklabels=names)
+    axis.set(
+        title=each["recipe"],
+        xlabel="times faster",
+        yticks=range(len(names)),
+        yticklabels=names,
+    )
     axis.grid(visible=False, axis="y")
     axis.margins(x=0.18)
     if len(phases) > 1:
@@ -305,11 +363,21 @@ figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.0), layout="constrained")
 for k, dtype in enumerate((torch.bfloat16, torch.float16, torch.float32)):
     values = np.array([loss_in(dtype, float(offset)) for offset in offsets])
     wrong = np.abs(values - exact) / exact
-    axis.plot(offsets, wrong.clip(1e-7), color=plots.PALETTE[k], label=str(dtype).removeprefix("torch."))
+    axis.plot(
+        offsets,
+        wrong.clip(1e-7),
+        color=plots.PALETTE[k],
+        label=str(dtype).removeprefix("torch."),
+    )
     bad = values <= 0
     axis.plot(offsets[bad], wrong[bad], "x", color=plots.PALETTE[k])
 axis.axhline(1, color="#666666", linestyle=":")
-axis.set(xscale="log", yscale="log", xlabel="offset shared by all log differences", ylabel="relative error of the loss")
+axis.set(
+    xscale="log",
+    yscale="log",
+    xlabel="offset shared by all log differences",
+    ylabel="relative error of the loss",
+)
 axis.legend()
 plt.close(figure)
 figure
@@ -407,15 +475,14 @@ for frozen in (True, False):
 # the sum; in each step every process sends one piece. So each sends $2\,(n-1)/n$ times the size of the gradient (2 processes: once; 4: one and a half times; 8: one and three quarters), so never more than twice, however many they are. For eight:
 
 # %% tags=["nbval-check-output"]
-for name, options in {
-    "eigen": {},
-    "densedepth": {"encoder": "densenet169"},
-}.items():
+for name, options in {"eigen": {}, "densedepth": {"encoder": "densenet169"}}.items():
     with torch.device("meta"):
         network = build_model(name, **options)
     count = sum(p.numel() for p in network.parameters())
     sent = 2 * 7 / 8 * 4 * count
-    print(f"{name:10s} {count / 1e6:.1f} M weights, {sent / 1e6:.0f} MB a step:", end="")
+    print(
+        f"{name:10s} {count / 1e6:.1f} M weights, {sent / 1e6:.0f} MB a step:", end=""
+    )
     print(f" {sent / 1e6:.0f} ms at 1 GB/s, {sent / 1e8:.0f} ms at 100")
 
 # %% [markdown]
@@ -464,12 +531,18 @@ orders = {
     "free permutation": permutation(0, 0, 240, "order 0"),
     **{f"{n} lane{'s' * (n > 1)}": each.order(0, 0) for n, each in lanes.items()},
 }
-figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.7), layout="constrained", sharey=True)
+figure, axes = plt.subplots(
+    1, 3, figsize=(plots.WIDTH, 2.7), layout="constrained", sharey=True
+)
 for axis, (name, order) in zip(axes, orders.items(), strict=True):
     axis.axvspan(96, 112, color="#dddddd")
     axis.plot(order, ".", markersize=3.5, color=plots.PALETTE[0])
     in_batch = len({index // 20 for index in order[96:112]})
-    axis.set(title=f"{name}\nbatch of {in_batch} shards", xlabel="read as number …", yticks=range(0, 241, 60))
+    axis.set(
+        title=f"{name}\nbatch of {in_batch} shards",
+        xlabel="read as number …",
+        yticks=range(0, 241, 60),
+    )
 axes[0].set_ylabel("place in the store")
 plt.close(figure)
 figure
@@ -493,15 +566,30 @@ print("shards that both processes open:", len(mine[0] & mine[1]))
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is more than ten times ahead of the rest."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two threads (WebDataset: one process). `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
 reading = gallery.report("benchmarks/shards")
 words = {
-    "store": "store", "shards_folder": "shards, folder", "shards_server": "shards, server",
+    "store": "store", "shards_folder": "shards, "
+    "folder", "shards_server": "shards, server",
     "webdataset": "shards, WebDataset", "jpg_png_folder": "folder of jpg and png",
 }  # fmt: skip
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.2), layout="constrained")
 for y, key in enumerate(words):
     speed = reading["samples_per_second"][key]
-    axis.barh(y, speed, color=plots.PALETTE[0] if "store" in key or "shards" in key else "#aaaaaa", height=0.65)
-    axis.annotate(f"{speed:,.0f}", (speed, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
-axis.set(xlabel="samples a second", yticks=range(len(words)), yticklabels=words.values())
+    axis.barh(
+        y,
+        speed,
+        color=plots.PALETTE[0] if "store" in key or "shards" in key else "#aaaaaa",
+        height=0.65,
+    )
+    axis.annotate(
+        f"{speed:,.0f}",
+        (speed, y),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
+axis.set(
+    xlabel="samples a second", yticks=range(len(words)), yticklabels=words.values()
+)
 axis.invert_yaxis()
 axis.grid(visible=False, axis="y")
 axis.margins(x=0.15)
@@ -651,7 +739,9 @@ def check(loss):
     assert abs(float(loss(d, 0.5)) - right) < 1e-9, "λ = 0.5, double precision"
     for offset in (0.0, 0.3, 1.0, 3.0):
         got = float(loss((noise + offset).to(torch.bfloat16), 1.0))
-        assert abs(got - exact) < 0.1 * exact, f"offset {offset}: {got:.4f} instead of {exact:.4f}"
+        assert abs(got - exact) < 0.1 * exact, (
+            f"offset {offset}: {got:.4f} instead of {exact:.4f}"
+        )
     return "passes"
 
 

@@ -50,7 +50,8 @@ import torch.nn.functional as F
 from depthlib import gallery, plots
 from depthlib.checkpoints import load_model
 from depthlib.data import open_dataset
-from depthlib.evaluation import evaluate, paired_interval
+from depthlib.bootstrap import paired_interval
+from depthlib.evaluation import evaluate
 from depthlib.losses import DenseDepthLoss
 from depthlib.models.densedepth import DenseDepth, Up
 from depthlib.prediction import predict
@@ -142,16 +143,36 @@ figure, axis = plt.subplots(figsize=(plots.WIDTH, 4.2), layout="constrained")
 for x, column, colour in ((0, down, plots.PALETTE[0]), (3, up, plots.PALETTE[1])):
     for i, (c, h, w) in enumerate(column):
         half = 0.42 * (h / 96) ** 0.5
-        axis.add_patch(plt.Rectangle((x, -i - half), 0.5, 2 * half, color=colour, alpha=0.85))
+        axis.add_patch(
+            plt.Rectangle((x, -i - half), 0.5, 2 * half, color=colour, alpha=0.85)
+        )
         side = x + (-0.1 if x == 0 else 0.6)
-        axis.text(side, -i, f"{c} × {h} × {w}", va="center", ha="right" if x == 0 else "left", fontsize=9)
+        axis.text(
+            side,
+            -i,
+            f"{c} × {h} × {w}",
+            va="center",
+            ha="right" if x == 0 else "left",
+            fontsize=9,
+        )
         if i < 4:
-            axis.annotate("", (2.9, -i), (0.6, -i), arrowprops={"arrowstyle": "->", "color": "#444"})
-            axis.text(1.75, -i + 0.08, f"skip at 1/{2 ** (i + 1)}", ha="center", fontsize=9)
-axis.annotate("", (2.9, -4), (0.6, -4), arrowprops={"arrowstyle": "->", "color": "#444"})
+            axis.annotate(
+                "",
+                (2.9, -i),
+                (0.6, -i),
+                arrowprops={"arrowstyle": "->", "color": "#444"},
+            )
+            axis.text(
+                1.75, -i + 0.08, f"skip at 1/{2 ** (i + 1)}", ha="center", fontsize=9
+            )
+axis.annotate(
+    "", (2.9, -4), (0.6, -4), arrowprops={"arrowstyle": "->", "color": "#444"}
+)
 axis.text(1.75, -3.92, "1 × 1 convolution", ha="center", fontsize=9)
 axis.annotate("", (4.75, 0), (4.2, 0), arrowprops={"arrowstyle": "->", "color": "#444"})
-axis.add_patch(plt.Rectangle((4.8, -0.42), 0.5, 0.84, color=plots.PALETTE[2], alpha=0.85))
+axis.add_patch(
+    plt.Rectangle((4.8, -0.42), 0.5, 0.84, color=plots.PALETTE[2], alpha=0.85)
+)
 axis.text(5.05, -0.62, "1 × 96 × 128", ha="center", fontsize=9)
 axis.set(xlim=(-1.2, 5.6), ylim=(-4.6, 0.7))
 axis.axis("off")
@@ -218,7 +239,10 @@ names = ["all skips", *(f"without 1/{2**i}" for i in range(1, 5))]
 for cut, name in enumerate(names):
     rmse = evaluate(with_cut(cut), rooms, "eigen14").metrics["rmse"]
     shown[name] = with_cut(cut)(batch["rgb"])
-    small = (F.interpolate(d, (96, 128), mode="nearest-exact") for d in (shown[name], batch["depth"]))
+    small = (
+        F.interpolate(d, (96, 128), mode="nearest-exact")
+        for d in (shown[name], batch["depth"])
+    )
     share = edge_share(*small, mask=everywhere).nanmean()
     print(f"{name:13s} RMSE {rmse:.3f} m   edges drawn {share:5.1%}")
 
@@ -255,11 +279,15 @@ for d in (1.0, 2.0, 8.0):
 # **Predict first.** If every pixel of a room is wrong by 10 %, what share of each loss comes from pixels beyond 3 m?
 
 # %% mystnb={"image": {"alt": "Three curves of cost against depth for an error of ten per cent: rising for metres, flat for log metres, falling for reciprocal metres, above a histogram of the depths in rendered rooms."}, "figure": {"caption": "Top: what an absolute error charges for being 10 % too far, each target scaled to 1 at 3 m. Bottom: how often each depth occurs in rendered rooms."}}
-depths = torch.cat([rooms[i]["depth"][rooms[i]["depth"] > 0] for i in range(len(rooms))])
-costs = {"metres": lambda d: d / 3, "log metres": torch.ones_like, "reciprocal": lambda d: 3 / d}
-figure, (top, low) = plt.subplots(
-    2, 1, figsize=(plots.WIDTH, 4), sharex=True, layout="constrained", height_ratios=(2, 1)
-)
+truths = (rooms[i]["depth"] for i in range(len(rooms)))
+depths = torch.cat([truth[truth > 0] for truth in truths])
+costs = {
+    "metres": lambda d: d / 3,
+    "log metres": torch.ones_like,
+    "reciprocal": lambda d: 3 / d,
+}
+shape = {"figsize": (plots.WIDTH, 4), "layout": "constrained", "height_ratios": (2, 1)}
+figure, (top, low) = plt.subplots(2, 1, sharex=True, **shape)
 line = torch.linspace(0.5, 8, 200)
 for (name, cost), colour in zip(costs.items(), plots.PALETTE, strict=False):
     top.plot(line, cost(line), color=colour, label=name)
@@ -275,7 +303,10 @@ figure
 far = depths > 3
 for name, cost in costs.items():
     share = cost(depths)[far].sum() / cost(depths).sum()
-    print(f"{name:10s} {share:.0%} of the loss from beyond 3 m ({far.float().mean():.0%} of the pixels)")
+    print(
+        f"{name:10s} {share:.0%} of the loss from beyond "
+        f"3 m ({far.float().mean():.0%} of the pixels)"
+    )
 
 # %% [markdown]
 # Less than half of the pixels are far. In metres they make more than half of the loss, in reciprocal metres a quarter.
@@ -326,14 +357,21 @@ with torch.enable_grad():
         guess = blurred.clone().requires_grad_()
         term(guess, truth, truth > 0)[0].sum().backward()
         pushes[name] = guess.grad[0, 0].sum(0)
-        print(f"{name:10s} strongest push {1e3 * pushes[name].abs().max():6.3f} thousandths")
+        print(
+            f"{name:10s} strongest push "
+            f"{1e3 * pushes[name].abs().max():6.3f} thousandths"
+        )
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Top: a step from 2 to 5 and its blurred copy. Below: three rows with the gradient of the pixel, edge and structure terms along the step."}, "figure": {"caption": "A true step, a blurred prediction of it, and the gradient of each term of the loss with respect to the prediction, each on its own scale. Below zero: pushed up."}}
-figure, axes = plt.subplots(4, 1, figsize=(plots.WIDTH, 5.4), sharex=True, layout="constrained")
+figure, axes = plt.subplots(
+    4, 1, figsize=(plots.WIDTH, 5.4), sharex=True, layout="constrained"
+)
 axes[0].plot(truth[0, 0, 16], drawstyle="steps-mid", color="black", label="truth")
 axes[0].plot(blurred[0, 0, 16], color=plots.PALETTE[1], label="prediction")
 axes[0].legend()
-for place, (name, push), colour in zip(axes[1:], pushes.items(), plots.PALETTE, strict=False):
+for place, (name, push), colour in zip(
+    axes[1:], pushes.items(), plots.PALETTE, strict=False
+):
     place.bar(range(48), push / push.abs().max(), color=colour, width=0.8)
     place.set(ylabel=name, yticks=[])
     place.axhline(0, color="black", linewidth=0.8)
@@ -365,10 +403,18 @@ figure
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Training loss against samples seen for two runs: the one from ImageNet weights falls far below the one from random weights and stays there."}, "figure": {"caption": "Training loss (mean squared error of log metres, and a twentieth of that of metres) of the two runs on 795 photographs of NYU Depth v2, each point a mean over a sixtieth of the run. From the runs' results files."}}
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.2), layout="constrained")
-labels = {"densedepth-mobilenet-nyu": "ImageNet", "densedepth-mobilenet-random": "random weights"}
+labels = {
+    "densedepth-mobilenet-nyu": "ImageNet",
+    "densedepth-mobilenet-random": "random weights",
+}
 for (name, label), colour in zip(labels.items(), plots.PALETTE, strict=False):
     curve = gallery.loss_curve(name)
-    axis.plot([p["samples"] for p in curve], [p["loss"] for p in curve], color=colour, label=label)
+    axis.plot(
+        [p["samples"] for p in curve],
+        [p["loss"] for p in curve],
+        color=colour,
+        label=label,
+    )
 axis.set(yscale="log", xlabel="samples seen", ylabel="training loss")
 axis.legend()
 plt.close(figure)
@@ -395,7 +441,8 @@ figure
 # %%
 name = "densedepth-mobilenet-"
 error = {
-    r: torch.from_numpy(gallery.per_image(f"{name}{r}/all")["abs_rel"]) for r in ("random", "nyu", "nyu-from-rooms")
+    r: torch.from_numpy(gallery.per_image(f"{name}{r}/all")["abs_rel"])
+    for r in ("random", "nyu", "nyu-from-rooms")
 }
 for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
     low, high = paired_interval(error[first], error[second])
@@ -467,7 +514,9 @@ def to_reciprocal(depth: torch.Tensor) -> torch.Tensor:
 
 asked = torch.tensor([0.0, 0.05, 0.1, 1.0, 4.0, 20.0])
 wanted = torch.tensor([0.0, 100.0, 100.0, 10.0, 2.5, 1.0])
-assert torch.allclose(to_reciprocal(asked), wanted), "not yet: 10 at one metre, 1 at ten"
+assert torch.allclose(to_reciprocal(asked), wanted), (
+    "not yet: 10 at one metre, 1 at ten"
+)
 
 # %% [markdown]
 # ```{admonition} Solution 2

@@ -38,7 +38,8 @@ if importlib.util.find_spec("depthlib") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
 
 # %% tags=["parameters"]
-PHOTO = None  # the path of a picture, such as "kitchen.jpg"; None takes the real scene that comes with scikit-image
+# the path of a picture, such as "kitchen.jpg"; None: the real scene of scikit-image
+PHOTO = None
 
 # %% tags=["hide-input"]
 import importlib.util
@@ -74,7 +75,10 @@ network = load_model()
 answer = predict(network, rgb)
 depth = answer.full("bilinear")[0]
 known = depth[depth > 0]
-print(f"picture {rgb.shape[-2]} × {rgb.shape[-1]}, the network's own map {tuple(answer.depth.shape[-2:])}")
+print(
+    f"picture {rgb.shape[-2]} × {rgb.shape[-1]}, "
+    f"the network's own map {tuple(answer.depth.shape[-2:])}"
+)
 print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
 
 # %% [markdown]
@@ -153,12 +157,17 @@ for name, factor in {"wide": 0.75, "as in training": 1.0, "long": 1.5}.items():
     K = usual.clone()
     K[0, 0], K[1, 1] = factor * usual[0, 0], factor * usual[1, 1]
     seen = render(rooms, K, height=240, width=320)
-    said = torch.cat([predict(network, part).full("bilinear") for part in seen.rgb.split(8)])
-    valid = (said > 0) & (seen.depth > 0)
-    ratio = (said / seen.depth)[valid].median()
-    errors = [((scale * said - seen.depth).abs() / seen.depth.clamp_min(0.1))[valid].mean() for scale in (1, factor)]
+    parts = [predict(network, part).full("bilinear") for part in seen.rgb.split(8)]
+    valid = (torch.cat(parts) > 0) & (seen.depth > 0)
+    said, true = torch.cat(parts)[valid], seen.depth[valid]
+    ratio = (said / true).median()
+    errors = [((scale * said - true).abs() / true).mean() for scale in (1, factor)]
     rows[name] = [factor * trained, float(ratio), *(float(e) for e in errors)]
-    print(f"{name:15s} f {factor * trained:4.0f}: answer / truth {ratio:.2f}, AbsRel {errors[0]:.3f}", end="")
+    print(
+        f"{name:15s} f {factor * trained:4.0f}: "
+        f"answer / truth {ratio:.2f}, AbsRel {errors[0]:.3f}",
+        end="",
+    )
     print(f", corrected {errors[1]:.3f}")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two bars for each of three lenses: the error as answered and after correcting for the focal length. The correction lowers the error for the long lens and the wide one."}, "figure": {"caption": "AbsRel on the same rendered rooms through three lenses, as answered and multiplied by the ratio of focal lengths."}}
@@ -171,7 +180,9 @@ for k, label in enumerate(("as answered", "corrected")):
         color=plots.PALETTE[k],
         label=label,
     )
-axis.set_xticks([0.19, 1.19, 2.19], [f"{name}, f = {row[0]:.0f}" for name, row in rows.items()])
+axis.set_xticks(
+    [0.19, 1.19, 2.19], [f"{name}, f = {row[0]:.0f}" for name, row in rows.items()]
+)
 axis.set(ylabel="AbsRel")
 axis.legend()
 axis.grid(visible=False, axis="x")
@@ -186,9 +197,11 @@ figure
 
 # %%
 K = scene["K"]
-factor = float(K[0, 0]) * 320 / 640 / trained  # the scene is 640 wide, the network's world 320
-mask = (scene["depth"] > 0) & (depth > 0) if truth is not None else torch.zeros(1, dtype=torch.bool)
+# the scene is 640 wide, the network's world 320
+factor = float(K[0, 0]) * 320 / 640 / trained
+mask = torch.zeros(1, dtype=torch.bool)
 if truth is not None:
+    mask = (truth > 0) & (depth > 0)
     for name, scale in {"as answered": 1.0, f"times {factor:.2f}": factor}.items():
         error = ((scale * depth - truth).abs() / truth)[mask].mean()
         print(f"{name:12s} AbsRel {error:.3f}")
@@ -207,12 +220,15 @@ telephone = Image.new("RGB", (4000, 3000))
 telephone.getexif().get_ifd(0x8769)[0xA405] = 26  # the tag FocalLengthIn35mmFilm
 f = camera.focal_from_exif(telephone)
 print(f"f = {f:.0f} pixels; made 320 wide, {f * 320 / 4000:.0f}")
-print("a picture that says nothing:", camera.focal_from_exif(Image.new("RGB", (400, 300))))
+print(
+    "a picture that says nothing:", camera.focal_from_exif(Image.new("RGB", (400, 300)))
+)
 
 # %%
 if PHOTO is not None:
     height, width = rgb.shape[-2:]
-    f = camera.focal_from_exif(PHOTO) or width / 320 * trained  # nothing is said: assume the training's lens
+    # nothing is said: assume the training's lens
+    f = camera.focal_from_exif(PHOTO) or width / 320 * trained
     K = camera.intrinsics(f, f, (width - 1) / 2, (height - 1) / 2)
 print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 
@@ -226,7 +242,11 @@ print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 
 # %%
 plots.point_cloud(
-    depth, K, rgb[0], max_points=12_000, alt="The picture's pixels in space, each at its predicted depth."
+    depth,
+    K,
+    rgb[0],
+    max_points=12_000,
+    alt="The picture's pixels in space, each at its predicted depth.",
 )
 
 # %% [markdown]
@@ -242,17 +262,28 @@ step = torch.full((1, 4, 6), 2.0)
 step[..., 3:] = 3.0
 grey = torch.zeros(3, 4, 6)
 flat = camera.from_field_of_view(4, 6, 60)
-print("triangles joined:", len(surface(step, flat, grey, tear=1.0)[2]), "torn:", len(surface(step, flat, grey)[2]))
+print(
+    "triangles joined:",
+    len(surface(step, flat, grey, tear=1.0)[2]),
+    "torn:",
+    len(surface(step, flat, grey)[2]),
+)
 
 # %%
 maps = {"predicted": depth} if truth is None else {"predicted": depth, "true": truth}
 for name, values in maps.items():
     whole, torn = (len(surface(values, K, rgb[0], tear)[2]) for tear in (1e9, 0.1))
-    print(f"{name:10s} {whole - torn} of {whole} triangles are torn ({1 - torn / whole:.1%})")
+    print(
+        f"{name:10s} {whole - torn} of {whole} "
+        f"triangles are torn ({1 - torn / whole:.1%})"
+    )
 
 # %%
 plots.surface(
-    depth if truth is None else truth, K, rgb[0], title="the true map as a surface" if truth is not None else ""
+    depth if truth is None else truth,
+    K,
+    rgb[0],
+    title="the true map as a surface" if truth is not None else "",
 )
 
 # %% tags=["hide-input"]
@@ -270,7 +301,10 @@ with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "scene.ply"
     points, colours, triangles = surface(depth, K, rgb[0])
     write_ply(file, points, colours, triangles)
-    print(f"{len(points)} points, {len(triangles)} triangles, {file.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"{len(points)} points, {len(triangles)} triangles, "
+        f"{file.stat().st_size / 1e6:.1f} MB"
+    )
 
 # %% [markdown]
 # ## Without PyTorch
@@ -306,7 +340,9 @@ else:
 mirrored = predict(network, rgb.flip(-1)).full("bilinear")[0].flip(-1)
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), layout="constrained")
 axes[0].imshow(rgb[0].permute(1, 2, 0))
-drawn = axes[1].imshow(plots.log_ratio(mirrored, depth), cmap=plots.ERROR_COLOURS, vmin=-0.2, vmax=0.2)
+drawn = axes[1].imshow(
+    plots.log_ratio(mirrored, depth), cmap=plots.ERROR_COLOURS, vmin=-0.2, vmax=0.2
+)
 figure.colorbar(drawn, ax=axes[1], label="log(mirrored / plain)", fraction=0.04)
 plots.frameless(axes)
 plt.close(figure)
@@ -315,7 +351,10 @@ figure
 # %%
 both = (mirrored > 0) & (depth > 0)
 gap = (mirrored[both] / depth[both]).log().abs()
-print(f"half of the pixels differ by less than {gap.median():.1%}, a tenth by more than {gap.quantile(0.9):.1%}")
+print(
+    f"half of the pixels differ by less than {gap.median():.1%}, "
+    f"a tenth by more than {gap.quantile(0.9):.1%}"
+)
 if truth is not None:
     mask = both & (truth > 0)
     gap, error = (
@@ -323,7 +362,10 @@ if truth is not None:
         (depth * median_scale(depth[mask], truth[mask]) / truth).log().abs()[mask],
     )
     parts = error[gap.argsort()].chunk(4)
-    print("error of the quarters, from most to least agreement:", "  ".join(f"{part.mean():.3f}" for part in parts))
+    print(
+        "error of the quarters, from most to least agreement:",
+        "  ".join(f"{part.mean():.3f}" for part in parts),
+    )
 
 # %% [markdown]
 # It disagrees about the engine, the headlamp and the right-hand border, and agrees about the floor: there is only one way for a floor to be. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
@@ -357,7 +399,9 @@ if truth is not None:
 
 
 # %% tags=["raises-exception", "hide-output"]
-def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> torch.Tensor:
+def one_measurement(
+    relative: torch.Tensor, v: int, u: int, metres: float
+) -> torch.Tensor:
     return relative  # your line here
 
 
@@ -374,13 +418,17 @@ assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]],
 
 
 # %% tags=["hide-cell", "nbval-check-output"]
-def one_measurement(relative: torch.Tensor, v: int, u: int, metres: float) -> torch.Tensor:
+def one_measurement(
+    relative: torch.Tensor, v: int, u: int, metres: float
+) -> torch.Tensor:
     if not relative[0, v, u] > 0:
         raise ValueError("the network says nothing about this pixel")
     return relative * (metres / relative[0, v, u])
 
 
-print("right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]])
+print(
+    "right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]]
+)
 
 # %% [markdown]
 # ```{admonition} Exercise 3 (open)

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from depthlib.errors import DepthError
-from depthlib.evaluation import Informed, Predictor
 from depthlib.export import LEAST, METADATA, MULTIPLE, read_view
 from depthlib.observations import Observation, SmallDepth
+from depthlib.predictors import Informed, Predictor
 from depthlib.sample import Batch
 
 

@@ -23,6 +23,7 @@ from depthlib import camera
 from depthlib.errors import DepthError
 from depthlib.randomness import keys, uniform
 from depthlib.sample import MAPS, Batch, valid
+from depthlib.typed import nearest
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,22 @@ NAMED = {
     "mirror": MIRROR,
     "any_unit": ANY_UNIT,
 }
+
+
+def get_augmentation(name: str) -> Augmentation:
+    """An augmentation by the name that recipes call it.
+
+    Raises:
+        DepthError: an unknown name.
+
+    >>> get_augmentation("nyu") == NYU
+    True
+    """
+    if name not in NAMED:
+        raise DepthError(
+            f"augmentation {name!r} is unknown{nearest(name, list(NAMED))}; expected one of {', '.join(NAMED)}."
+        )
+    return NAMED[name]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from depthlib.data.store import InMemory
 from depthlib.errors import DepthError
 from depthlib.losses import make_loss, reduce
 from depthlib.observations import make_observation
+from depthlib.preflight import preflight
 from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
-from depthlib.results import preflight
 from depthlib.sample import RGBD
 from depthlib.timing import PARTS, Stopwatch, device_name, now
 from depthlib.training import make_model, open_spec, peak_memory, train

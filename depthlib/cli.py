@@ -125,7 +125,7 @@ def train(args: argparse.Namespace) -> int:
     """Train and score a recipe without the notebook."""
     recipe, profile, parameters, out = _settings(args)
     from depthlib import processes
-    from depthlib.results import run_and_score
+    from depthlib.runs import run_and_score
 
     run_and_score(
         recipe, profile, out, parameters, trackers=tuple(args.tracker), command=_command(args, recipe, profile),
@@ -136,7 +136,8 @@ def train(args: argparse.Namespace) -> int:
 
 def _report(out: Path, keep: str | None) -> int:
     from depthlib.checkpoints import latest_checkpoint
-    from depthlib.results import read_results, results_path, table, write_results
+    from depthlib.reporting import table
+    from depthlib.results import read_results, results_path, write_results
 
     results = read_results(out / "results.json")
     for where, entry in results["metrics"].items():
@@ -203,9 +204,10 @@ BASELINES = ("fill:", "enlarge:")
 def _baseline(given: str) -> Any:
     """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR[:average|pick]``; instead of a method, the folder of a run."""
     from depthlib.adapters import reconstruction_from_onnx
-    from depthlib.baselines import Completion, Enlargement, Shown
+    from depthlib.baselines import Completion, Enlargement
     from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
     from depthlib.observations import Observation, SmallDepth, SparseDepth
+    from depthlib.predictors import Shown
 
     kind, method, *rest = given.split(":")
 
@@ -234,7 +236,7 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
     """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk."""
     from depthlib import adapters
     from depthlib.checkpoints import latest_checkpoint, load_model
-    from depthlib.evaluation import from_model
+    from depthlib.predictors import from_model
     from depthlib.stored import StoredPredictions
 
     predictor: Any

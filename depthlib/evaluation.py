@@ -1,14 +1,11 @@
-"""Scoring a predictor on a data set under named protocols, and comparing two of them fairly."""
+"""Scoring a predictor on a data set under named protocols."""
 
 from __future__ import annotations
 
 import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -19,24 +16,12 @@ from depthlib.batches import to_device
 from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, DepthMetric
 from depthlib.models.base import DepthModel
-from depthlib.prediction import predict
+from depthlib.plausibility import Plausibility
+from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, Batch, collate, valid
+from depthlib.sample import RGBD, Batch, collate
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
-
-#: From rgb [B, 3, H, W] in [0, 1] to metres [B, 1, H, W] over the whole frame, 0 where nothing is said; or to
-#: disparity, any value, if it is declared as such.
-Predictor = Callable[[Tensor], Tensor]
-Kind = Literal["depth", "disparity"]
-
-
-class Informed(ABC):
-    """A rival that is shown part of the truth, such as those of :mod:`depthlib.baselines`."""
-
-    @abstractmethod
-    def of(self, samples: Batch) -> Tensor:
-        """Metres [B, 1, H, W] for a batch with its truth."""
 
 
 @dataclass(frozen=True)
@@ -191,13 +176,13 @@ class _Scoring:
         self.skipped: list[str] = []
         self.names: list[str] = []
         self.index: list[int] = []
-        self.looks = _Looks()
+        self.looks = Plausibility()
         self.size = (0, 0)
 
     def add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
         rules, truth = self.rules, samples["depth"]
         if rules.flip and mirrored is not None:
-            prediction = _mean_of(rules.clamped(prediction), rules.clamped(mirrored))
+            prediction = mean_of_both(rules.clamped(prediction), rules.clamped(mirrored))
         if self.kind == "disparity":
             prediction = 1 / prediction
         self.size = max(self.size, (truth.shape[-2], truth.shape[-1]))
@@ -234,7 +219,7 @@ class _Scoring:
         return Score(
             rules, dataset.name, max(sizes), {name: float(values[name]) for name in rules.figures},
             int((together[:, 0] > 0).sum()), pixels, [name for part in skipped for name in part],
-            _Looks.merged(looks).warnings(self.kind, rules.alignment != "none"), [named[i] for i in order], together, each,
+            Plausibility.merged(looks).warnings(self.kind, rules.alignment != "none"), [named[i] for i in order], together, each,
         )  # fmt: skip
 
 
@@ -253,209 +238,3 @@ def _answers(
         return predictor.of(samples), None
     answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
     return answer(samples["rgb"]).cpu(), answer(samples["rgb"].flip(-1)).cpu().flip(-1) if mirror else None
-
-
-def _mean_of(plain: Tensor, mirrored: Tensor) -> Tensor:
-    return torch.where((plain == 0) | (mirrored == 0), 0.0, (plain + mirrored) / 2)
-
-
-class _Looks:
-    """Notices predictions that are constant, grow where the truth shrinks, or are in another unit.
-
-    It looks before any alignment, which would hide all three, on a few thousand pixels an image.
-    """
-
-    def __init__(self) -> None:
-        self.correlations: list[float] = []
-        self.ratios: list[float] = []
-        self.constant = self.count = 0
-
-    @staticmethod
-    def merged(parts: Sequence[_Looks]) -> _Looks:
-        """What several processes have noticed."""
-        all_ = _Looks()
-        for part in parts:
-            all_.correlations += part.correlations
-            all_.ratios += part.ratios
-            all_.constant += part.constant
-            all_.count += part.count
-        return all_
-
-    def at(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
-        if prediction.ndim != 4 or prediction.shape[:2] != truth.shape[:2]:
-            return  # the protocol says what is wrong
-        prediction = rules.resample(prediction, (truth.shape[-2], truth.shape[-1]))
-        for p, g, m in zip(prediction, truth, rules.mask(truth), strict=True):
-            scored = m & p.isfinite()
-            x, y = p[scored], g[scored]
-            # a stride that is odd does not fall on one column of a regular grid again and again
-            step = len(x) // 4096 | 1
-            x, y = x[::step].double(), y[::step].double()
-            if len(x) < 2:
-                continue
-            self.count += 1
-            self.ratios.append(float((x / y).median()))
-            x, y = x - x.mean(), y - y.mean()
-            if x.abs().max() <= 1e-6 * float(p[p.isfinite()].abs().max()):
-                self.constant += 1
-            elif y.abs().max() > 0:
-                self.correlations.append(float((x * y).sum() / (x.norm() * y.norm())))
-
-    def warnings(self, kind: Kind, aligned: bool) -> list[str]:
-        found = []
-        far_off = sum(not 1 / 20 < ratio < 20 for ratio in self.ratios)
-        if not aligned and far_off > self.count / 2:
-            typical = float(np.median(self.ratios))
-            found.append(
-                f"{far_off} of {self.count} predictions are {typical:.3g} times the truth: metres, or another unit? "
-                "Give its units in a metre with --scale."
-            )
-        if self.constant:
-            found.append(f"{self.constant} of {self.count} predictions are constant.")
-        against = sum(r < -0.3 for r in self.correlations)
-        if against > len(self.correlations) / 2:
-            other = "disparity" if kind == "depth" else "depth"
-            found.append(
-                f"{against} of {self.count} predictions grow where the truth shrinks (correlation below −0.3): "
-                f"they were declared as {kind}; are they {other}?"
-            )
-        return found
-
-
-def from_model(model: DepthModel) -> Predictor:
-    """A model as a predictor: full-frame metres, enlarged as the model's paper does it."""
-    return lambda rgb: predict(model, rgb).full(model.upsampling)
-
-
-def mirror_averaged(predictor: Predictor) -> Predictor:
-    """A predictor averaged with its answer to the mirrored picture; 0 where either says nothing.
-
-    >>> ramp = mirror_averaged(lambda rgb: rgb[:, :1].cumsum(-1))
-    >>> ramp(torch.ones(1, 3, 1, 3)).flatten()  # 1, 2, 3 and 3, 2, 1
-    tensor([2., 2., 2.])
-    """
-
-    def answer(rgb: Tensor) -> Tensor:
-        return _mean_of(predictor(rgb), predictor(rgb.flip(-1)).flip(-1))
-
-    return answer
-
-
-def mean_depth_image(dataset: RGBD, batch: int = 32) -> Tensor:
-    """The mean of a data set's depth maps over their valid pixels: metres, float32 [1, 1, H, W].
-
-    The baseline that sees no picture at all (Eigen et al. 2014, §4.3). A pixel that is never valid (sky) gets the
-    mean of all others, so that the baseline answers everywhere.
-    """
-    total = count = torch.zeros(())
-    for start in range(0, len(dataset), batch):
-        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"].cpu()
-        known = valid(depth)
-        total = total + torch.where(known, depth, 0.0).double().sum(0, keepdim=True)
-        count = count + known.sum(0, keepdim=True)
-    everywhere = total.sum() / count.sum().clamp_min(1)
-    return torch.where(count > 0, total / count.clamp_min(1), everywhere).float()
-
-
-def median_depth_image(dataset: RGBD, batch: int = 32, levels: int = 512) -> Tensor:
-    """The median of a data set's depth maps over their valid pixels: metres, float32 [1, 1, H, W].
-
-    The answer without a picture whose mean absolute error is smallest at each pixel, where :func:`mean_depth_image` has the smallest
-    mean square. Counted in ``levels`` bins of equal ratio from 0.1 to 100 m, so that memory does not grow with the data: the
-    result is within half a bin, 0.7 %. A pixel that is never valid gets the median of all others.
-    """
-    edges = torch.logspace(-1, 2, levels + 1)
-    counts = torch.zeros(0, levels, dtype=torch.int32)
-    shape = torch.Size((1, 1))
-    for start in range(0, len(dataset), batch):
-        depth = collate(dataset.__getitems__(range(start, min(start + batch, len(dataset)))))["depth"].cpu()
-        if not len(counts):
-            shape = depth.shape[-2:]
-            counts = torch.zeros(shape.numel(), levels, dtype=torch.int32)
-        bins = torch.bucketize(depth.flatten(1), edges).sub(1).clamp(0, levels - 1)
-        counts.scatter_add_(1, bins.T, valid(depth).flatten(1).T.to(torch.int32))
-    everywhere = counts.sum(0, keepdim=True)
-    medians = []
-    for part in counts.split(8192):  # the running sums of all pixels at once would be twice the counts
-        below = torch.where(part.any(1, keepdim=True), part, everywhere).cumsum(1)
-        half = (2 * below >= below[:, -1:]).to(torch.int8).argmax(1)
-        medians.append((edges[half] * edges[half + 1]).sqrt())
-    return torch.cat(medians).reshape(1, 1, *shape)
-
-
-def constant(image: Tensor) -> Predictor:
-    """A predictor that answers the same map [1, 1, H, W] for every picture."""
-    return lambda rgb: image.expand(len(rgb), -1, -1, -1)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired comparison of two predictors in one figure: first minus second, with a 95 % interval."""
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    first_is_better: bool
-
-    @property
-    def certain(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
-
-
-def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 2000, seed: int = 0) -> Difference:
-    """How much two predictors differ in one figure, with a paired bootstrap over images.
-
-    Args:
-        first, second: scores on the same images under the same protocol.
-        metric: a figure of the protocol.
-        draws: resamples; each draws the images anew, the same for both.
-
-    Raises:
-        DepthError: different images or protocols, or an unknown figure.
-    """
-    same = first.protocol == second.protocol and first.dataset == second.dataset and first.names == second.names
-    if not same or first.sums[:, 0].ne(second.sums[:, 0]).any():
-        raise DepthError(
-            f"bootstrap: {first.images} images of {first.dataset} under {first.protocol.name} against {second.images} of "
-            f"{second.dataset} under {second.protocol.name}; a paired comparison needs the same images, pixels and "
-            "protocol."
-        )
-    picks = _picks(len(first.sums), draws, seed)
-    differences = torch.cat([first.figure(metric, pick) - second.figure(metric, pick) for pick in picks])
-    low, high = np.quantile(differences.numpy(), [0.025, 0.975])
-    value = first.metrics[metric] - second.metrics[metric]
-    better = value != 0 and (value > 0) == higher_is_better(metric)
-    return Difference(metric, value, float(low), float(high), better)
-
-
-def paired_interval(first: Tensor, second: Tensor, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the mean of first − second, two figures of the same N images, by a bootstrap over images.
-
-    >>> figures = torch.linspace(0, 1, 100)
-    >>> [round(end, 6) for end in paired_interval(figures + 0.5, figures)]  # what is hard for both cancels
-    [0.5, 0.5]
-    """
-    differences = first.double() - second.double()
-    means = torch.cat([differences[pick].mean(-1) for pick in _picks(len(differences), draws, seed)])
-    low, high = np.quantile(means.numpy(), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def bootstrap_interval(score: Score, metric: str, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of one figure, by a bootstrap over images.
-
-    Raises:
-        DepthError: an unknown figure.
-    """
-    values = torch.cat([score.figure(metric, pick) for pick in _picks(len(score.sums), draws, seed)])
-    low, high = np.nanquantile(values.numpy(), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _picks(count: int, draws: int, seed: int) -> list[Tensor]:
-    """Images drawn with replacement, in pieces that bound the memory: 250 draws of 654 images are 18 MB."""
-    generator = np.random.default_rng(seed)
-    sizes = [min(250, draws - start) for start in range(0, draws, 250)]
-    return [torch.from_numpy(generator.integers(0, count, (size, count))) for size in sizes]

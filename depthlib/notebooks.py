@@ -12,6 +12,10 @@ from depthlib.errors import DepthError
 from depthlib.files import writable_folder, write_whole
 from depthlib.typed import nearest
 
+START = (
+    300  # seconds in which a kernel is to answer; on a machine with much else to do it takes more than papermill's 60
+)
+
 
 def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], parameters: dict[str, Any]) -> Path:
     """Execute a notebook with parameters and keep the executed copy.
@@ -26,7 +30,7 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
         parameters: values for names of the parameters cell.
 
     Raises:
-        DepthError: the notebooks extra is not installed, an unknown parameter, or a failing cell.
+        DepthError: the notebooks extra is not installed, an unknown parameter, a kernel that does not start, or a failing cell.
     """
     try:
         import jupytext
@@ -53,7 +57,9 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
         executed = Path(scratch) / "executed.ipynb"
         writable_folder(target.parent)
         try:
-            papermill.execute_notebook(str(notebook), str(executed), parameters=parameters, progress_bar=False)
+            papermill.execute_notebook(
+                str(notebook), str(executed), parameters=parameters, progress_bar=False, start_timeout=START
+            )
         except (PapermillExecutionError, DeadKernelError) as error:
             failed = target.with_suffix(".failed.ipynb")
             write_whole(failed, lambda partial: shutil.copyfile(executed, partial))
@@ -63,6 +69,10 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
                 else "its process was ended from outside, most often for want of memory."
             )
             raise DepthError(f"{source.name}: {what} The cells up to there: {failed}") from error
+        except RuntimeError as error:  # nothing has run yet; the ports that it chose may have been taken meanwhile
+            raise DepthError(
+                f"{source.name}: its kernel did not start ({error}). The same command tries again."
+            ) from error
         write_whole(target, lambda partial: shutil.copyfile(executed, partial))
     target.with_suffix(".failed.ipynb").unlink(missing_ok=True)
     return target

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from depthlib.evaluation import Score, bootstrap_difference, bootstrap_interval, higher_is_better
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval
+from depthlib.evaluation import Score, higher_is_better
+from depthlib.markdown import markdown_table
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.structure import MAP_METRICS
 
@@ -21,10 +23,23 @@ TITLES = {
 LATEX = {"δ₁": r"$\delta_1$", "δ₂": r"$\delta_2$", "δ₃": r"$\delta_3$"}
 
 
-def columns(scores: Sequence[Score]) -> list[str]:
-    """The figures that any of the scores has, in one fixed order."""
-    there = {name for score in scores for name in score.metrics}
+def columns(rows: Iterable[Mapping[str, float]]) -> list[str]:
+    """The figures that any of the rows has, in one fixed order."""
+    there = {name for row in rows for name in row}
     return [name for name in (*PIXEL_METRICS, *MAP_METRICS) if name in there]
+
+
+def table(entry: Mapping[str, Mapping[str, float]]) -> str:
+    """Figures of several predictors as a Markdown table, as a run's results have them.
+
+    >>> print(table({"mean": {"delta1": 0.418, "rmse": 1.244}}))
+    |  | delta1 | rmse |
+    |---|---|---|
+    | mean | 0.418 | 1.244 |
+    """
+    names = columns(entry.values())
+    rows = [[label, *(f"{row[n]:.3f}" if n in row else "–" for n in names)] for label, row in entry.items()]
+    return markdown_table(["", *names], rows)
 
 
 def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
@@ -86,17 +101,17 @@ def _cell(score: Score, name: str, draws: int) -> tuple[str, str]:
 
 def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """A Markdown table, a row a score: figures with 95 % intervals; what a protocol does not report stays empty."""
-    names = columns(list(scores.values()))
-    lines = ["| | " + " | ".join(TITLES[n] for n in names) + " | images |", "|---" * (len(names) + 2) + "|"]
-    for label, score in scores.items():
-        cells = [" ".join(_cell(score, n, draws)).strip() for n in names]
-        lines.append(f"| {label} | " + " | ".join(cells) + f" | {score.images} |")
-    return "\n".join(lines)
+    names = columns(score.metrics for score in scores.values())
+    rows = [
+        [label, *(" ".join(_cell(score, n, draws)).strip() for n in names), str(score.images)]
+        for label, score in scores.items()
+    ]
+    return markdown_table(["", *(TITLES[n] for n in names), "images"], rows)
 
 
 def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """A LaTeX tabular (booktabs), a row a score: figures, and under each its 95 % interval in small type."""
-    names = columns(list(scores.values()))
+    names = columns(score.metrics for score in scores.values())
     titles = [LATEX.get(TITLES[n], TITLES[n].replace("%", r"\%")) for n in names]
     lines = [
         rf"\begin{{tabular}}{{l{'r' * (len(names) + 1)}}}", r"\toprule", " & ".join(["", *titles, "images"]) + r" \\", r"\midrule",

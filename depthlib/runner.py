@@ -28,11 +28,13 @@ command = ""  # how this run was started; kept with its results
 from IPython.display import Markdown, display
 
 from depthlib import plots
-from depthlib.baselines import Shown
 from depthlib.prediction import predict
+from depthlib.predictors import Shown
 from depthlib.recipe import load_recipe
-from depthlib.results import observed, run_and_score, table
+from depthlib.reporting import table
+from depthlib.runs import run_and_score
 from depthlib.sample import collate
+from depthlib.scoring import observed
 from depthlib.training import open_spec
 
 settings = load_recipe(recipe, profile, **parameters)

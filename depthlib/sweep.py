@@ -25,8 +25,10 @@ from joblib import Parallel, delayed
 from depthlib.cluster import workers_of
 from depthlib.errors import DepthError, Unfinished
 from depthlib.files import one_at_a_time, writable_folder, write_whole
+from depthlib.markdown import markdown_table
+from depthlib.preflight import preflight
 from depthlib.recipe import Recipe, load_recipe
-from depthlib.results import preflight, read_results
+from depthlib.results import read_results
 from depthlib.stopping import Stopping
 from depthlib.typed import read_yaml
 
@@ -188,6 +190,8 @@ def _run(
                 status = process.wait()
         log.seek(0)
         lines = [line for line in log.read().splitlines() if line.strip()]
+        # libraries may print as the process ends, after the sentence that says what was wrong
+        lines = [line for line in lines if line.startswith("depthlib: ")] or lines
     if status == 0:
         return ""
     killed = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
@@ -239,7 +243,7 @@ def summary(content: dict[str, Any], where: str | None = None, predictor: str | 
 
 
 def _figures(run: dict[str, Any], where: str | None, predictor: str | None) -> dict[str, float]:
-    from depthlib.results import BASELINES
+    from depthlib.baselines import BASELINES
 
     metrics = run["metrics"]
     place = where or next(iter(metrics), None)
@@ -256,11 +260,11 @@ def as_markdown(content: dict[str, Any], where: str | None = None, predictor: st
     """A sweep as a table: a line a combination, mean ± standard deviation over seeds."""
     lines = summary(content, where, predictor)
     keys, figures = list(lines[0].parameters), list(lines[0].mean)
-    rows = ["| " + " | ".join([*keys, "seeds", *figures]) + " |", "|---" * (len(keys) + 1 + len(figures)) + "|"]
+    rows = []
     for line in lines:
         cells = [_short(line.parameters[key]) for key in keys] + [str(line.seeds)]
         for name in figures:
             spread = line.spread[name]
             cells.append(f"{line.mean[name]:.3f}" + ("" if spread is None else f" ± {spread:.3f}"))
-        rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        rows.append(cells)
+    return markdown_table([*keys, "seeds", *figures], rows)

@@ -14,10 +14,10 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import torch
 from accelerate import Accelerator
@@ -26,12 +26,12 @@ from accelerate.utils import LoggerType, set_seed
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from depthlib.adversary import Adversary
-from depthlib.augment import CENTRE, NAMED
-from depthlib.batches import Batches, augmenting, to_device
+from depthlib.augment import CENTRE, get_augmentation
+from depthlib.averaging import Average
+from depthlib.batches import Batches, Pieces, augmenting, to_device
 from depthlib.checkpoints import (
     POSITION,
     forget_others,
@@ -51,9 +51,10 @@ from depthlib.losses import Loss, make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
+from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, from_dict, recipe_names
-from depthlib.sample import RGBD, collate
+from depthlib.sample import RGBD, Batch, collate
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, Unwatched, machine
 
@@ -119,51 +120,6 @@ def make_model(recipe: Recipe) -> DepthModel:
             )
         load_weights(start, model)
     return model
-
-
-def rate_factor(phase: Phase, step: int, steps: int) -> float:
-    """What all learning rates are multiplied by at a step: warm-up, then the schedule.
-
-    >>> rate_factor(Phase("coarse", 320, schedule="linear"), 5, 10)
-    0.5
-    """
-    if step < phase.warmup:
-        return (step + 1) / (phase.warmup + 1)
-    done = (step - phase.warmup) / max(1, steps - phase.warmup)
-    if phase.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * done))
-    return 1 - done if phase.schedule == "linear" else 1.0
-
-
-def make_optimizer(model: nn.Module, phase: Phase, fused: bool = True) -> torch.optim.Optimizer:
-    """The phase's optimiser over the parameters that learn, with a rate and a decay for each name prefix.
-
-    Args:
-        fused: one pass over all weights; 0.06 s a step of Eigen's on two cores, not 0.35.
-
-    Raises:
-        DepthError: a prefix that fits no learning parameter, or a parameter that no prefix fits.
-    """
-    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for table in (phase.rates, phase.weight_decay):
-        for prefix in table:
-            if not any(name.startswith(prefix) for name in learning):
-                names = ", ".join(sorted({name.rpartition(".")[0] for name in learning}))
-                raise DepthError(f"phase {phase.train!r}: {prefix!r} fits no learning parameter; there are {names}.")
-    for name, parameter in learning.items():
-        fits = [prefix for prefix in phase.rates if name.startswith(prefix)]
-        if not fits:
-            raise DepthError(f"phase {phase.train!r}: no learning rate for {name}; add one under `rates`.")
-        rate = phase.rates[max(fits, key=len)]
-        decays = [prefix for prefix in phase.weight_decay if name.startswith(prefix)]
-        decay = phase.weight_decay[max(decays, key=len)] if decays else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    listed = [{"params": ps, "lr": rate, "weight_decay": decay} for (rate, decay), ps in groups.items()]
-    if phase.optimiser == "sgd":
-        return torch.optim.SGD(listed, lr=1.0, momentum=phase.momentum, fused=fused)
-    kind = torch.optim.Adam if phase.optimiser == "adam" else torch.optim.AdamW
-    return kind(listed, lr=1.0, fused=fused)
 
 
 def train(
@@ -271,10 +227,9 @@ def _go_on(
                 f"Lower phases.{number}.batch, raise phases.{number}.accumulate (the same numbers in more pieces), use "
                 "precision bf16, or a smaller model.options.size.",
             ):
-                _train_phase(
-                    recipe, number, phase, run, accelerator, at_step if resumed else 0, resumed, progress, opened,
-                    stopping, watch or Unwatched(),
-                )  # fmt: skip
+                _Loop(recipe, number, run, accelerator, resumed, opened, watch or Unwatched()).go(
+                    at_step if resumed else 0, stopping, progress
+                )
             accelerator.free_memory()  # it would hold this phase's optimiser through the next
     accelerator.wait_for_everyone()  # the first process writes what all read now
     last = latest_checkpoint(folder)
@@ -287,177 +242,209 @@ def _go_on(
     return run
 
 
-def _train_phase(
-    recipe: Recipe,
-    number: int,
-    phase: Phase,
-    run: Run,
-    accelerator: Accelerator,
-    start: int,
-    checkpoint: Path | None,
-    progress: bool,
-    opened: list[tuple[DataSpec, RGBD]],
-    stopping: Stopping,
-    watch: Stopwatch | Unwatched,
-) -> None:
-    """One phase from step ``start``; appends to ``run`` and leaves a checkpoint that points behind the phase."""
-    plain, device = run.model, accelerator.device
-    speed = recipe.speed.on(device.type)
-    _has_bf16(number, phase, device)
-    plain.begin_phase(phase.train)
-    plain.train()
-    optimizer = make_optimizer(plain, phase, speed.fused)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    ema: dict[str, Tensor] | None = None
-    if phase.ema:
-        ema = load_ema(checkpoint) if checkpoint else {k: v.detach().clone() for k, v in plain.state_dict().items()}
-        # laid out as the weights, so that all are averaged at once
-        ema = {key: torch.empty_like(value).copy_(ema[key]) for key, value in plain.state_dict().items()}
-    if checkpoint is not None:
-        load_optimizer(checkpoint, optimizer)
-    model, optimizer = accelerator.prepare(plain, optimizer)
-    # recorded kernels write each step's gradients to the same places, so nothing may be added up there
-    recorded = speed.cuda_graphs and device.type == "cuda" and phase.accumulate == accelerator.num_processes == 1
-    network = torch.compile(model, mode="reduce-overhead" if recorded else None) if speed.compile else model
-    layout = torch.channels_last if speed.channels_last else torch.contiguous_format
-    dataset = open_once(phase.data or recipe.data, opened)
-    validation = open_once(phase.validation, opened) if phase.validation else None
-    asked = json.dumps(asdict(phase.data or recipe.data), sort_keys=True)
-    now = dataset.fingerprint()
-    if (before := run.fingerprints.setdefault(asked, now)) != now:
-        raise DepthError(
-            f"{run.folder}: the run began on data of {dataset.name} with the fingerprint {before}; now they have {now}. Put the "
-            "old ones back, or train again in another folder."
-        )
-    loss_function = _make_loss(recipe).to(device)
-    adversary = Adversary(loss_function) if getattr(loss_function, "critic", None) is not None else None
-    if adversary and checkpoint is not None:
-        load_critic(checkpoint, adversary.critic, adversary.optimizer)
-    world, rank = accelerator.num_processes, accelerator.process_index
-    steps = math.ceil(phase.samples / phase.batch)
-    done_before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
-    observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
-    change = augmenting(plain.input_size, _lookup(NAMED, phase.augment, "augmentation"), recipe.seed, observation)
-    by_readers = speed.augment_on == "processor"
-    half = torch.bfloat16 if phase.precision == "bf16" else None
-    drops = any(isinstance(module, Dropout) for module in plain.modules())
+class _Piece(NamedTuple):
+    """Part of a batch, as the network and the loss take it."""
 
-    def save(step: int) -> None:
-        if not accelerator.is_main_process:
+    inputs: tuple[Tensor, ...]
+    target: Tensor
+    mask: Tensor
+    names: list[str]
+    epochs: list[int]
+    indices: list[int]
+
+
+class _Loop:
+    """One phase of a run: all that its steps use, and the steps."""
+
+    def __init__(
+        self, recipe: Recipe, number: int, run: Run, accelerator: Accelerator, checkpoint: Path | None,
+        opened: list[tuple[DataSpec, RGBD]], watch: Stopwatch | Unwatched,
+    ) -> None:  # fmt: skip
+        phase, plain, device = recipe.phases[number], run.model, accelerator.device
+        speed = recipe.speed.on(device.type)
+        self.recipe, self.number, self.phase, self.run, self.accelerator = recipe, number, phase, run, accelerator
+        self.plain, self.device, self.watch = plain, device, watch
+        _has_bf16(number, phase, device)
+        plain.begin_phase(phase.train)
+        plain.train()
+        optimizer = make_optimizer(plain, phase, speed.fused)
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.average = Average(plain, phase.ema, load_ema(checkpoint) if checkpoint else None) if phase.ema else None
+        if checkpoint is not None:
+            load_optimizer(checkpoint, optimizer)
+        self.model, self.optimizer = accelerator.prepare(plain, optimizer)
+        # recorded kernels write each step's gradients to the same places, so nothing may be added up there
+        recorded = speed.cuda_graphs and device.type == "cuda" and phase.accumulate == accelerator.num_processes == 1
+        mode = "reduce-overhead" if recorded else None
+        self.network = torch.compile(self.model, mode=mode) if speed.compile else self.model
+        self.layout = torch.channels_last if speed.channels_last else torch.contiguous_format
+        self.half = torch.bfloat16 if phase.precision == "bf16" else None
+        self.drops = any(isinstance(module, Dropout) for module in plain.modules())
+
+        dataset = open_once(phase.data or recipe.data, opened)
+        self.validation = open_once(phase.validation, opened) if phase.validation else None
+        _same_data(run, phase.data or recipe.data, dataset)
+        self.loss = _make_loss(recipe).to(device)
+        self.adversary = Adversary(self.loss) if getattr(self.loss, "critic", None) is not None else None
+        if self.adversary and checkpoint is not None:
+            load_critic(checkpoint, self.adversary.critic, self.adversary.optimizer)
+        self.steps = math.ceil(phase.samples / phase.batch)
+        self.before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
+        self.observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
+        self.change = augmenting(plain.input_size, get_augmentation(phase.augment), recipe.seed, self.observation)
+        self.by_readers = speed.augment_on == "processor"
+        self.feed = Batches(
+            dataset, phase.batch, phase.accumulate, recipe.seed, number, accelerator.process_index,
+            accelerator.num_processes, device, speed.readers or 0, self.change if self.by_readers else None,
+            bool(speed.resident),
+        )  # fmt: skip
+
+    def go(self, start: int, stopping: Stopping, progress: bool) -> None:
+        """The steps from ``start``; appends to the run and leaves a checkpoint that points behind the phase."""
+        phase, run, watch = self.phase, self.run, self.watch
+        bar = tqdm(total=self.steps, initial=start, desc=f"{self.recipe.name} · {phase.train}", unit="step", file=sys.stderr,
+                   disable=not (progress and self.accelerator.is_main_process), mininterval=2.0)  # fmt: skip
+        written = run.folder / LOG if self.accelerator.is_main_process else Path(os.devnull)
+        with self.feed, written.open("a") as log, bar:
+            for step in range(start, self.steps):
+                watch.begin()
+                began = time.perf_counter()
+                read = self._read(step, any_done=step > start)
+                waited = time.perf_counter() - began
+                watch.lap("data")
+                factor = rate_factor(phase, step, self.steps)
+                for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                    group["lr"] = rate * factor
+                pieces = [self._piece(batch, epochs) for batch, epochs in read]
+                value, stop = self._backward(pieces, stopping.wanted)
+                if not math.isfinite(value):
+                    raise _not_finite(value, self.before + step, pieces, run.folder, self.plain.shown)
+                watch.lap("rest")
+                judged = self._update(step)
+                watch.lap("optimiser")
+                run.samples_seen += phase.batch
+                entry: dict[str, Any] = {
+                    "phase": phase.train, "step": self.before + step, "samples": run.samples_seen, "loss": value,
+                    "rate": factor, "data_seconds": round(waited, 4), **judged,
+                }  # fmt: skip
+                if self.validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
+                    entry["validation"] = validation_loss(
+                        self.plain, self.validation, self.loss, phase.batch, self.device, self.observation
+                    )
+                entry["seconds"] = round(time.perf_counter() - began, 4)
+                run.seconds += entry["seconds"]
+                run.history.append(entry)
+                _write_line(log, entry)
+                self.accelerator.log({f"{phase.train}/loss": value}, step=self.before + step)
+                bar.update()
+                bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+                if self.average is not None and step + 1 == self.steps:
+                    self.average.settle(self._last_inputs())
+                if (step + 1) % phase.checkpoint_every == 0 or step + 1 == self.steps or stop:
+                    self._save(step + 1)
+                if stop:
+                    raise stopping.unfinished(self.before + step + 1)
+                watch.lap("rest")
+
+    def _read(self, step: int, any_done: bool) -> Pieces:
+        """A step's samples; what was trained is saved if they cannot be had."""
+        try:
+            return self.feed.take(step, self.steps - 1)
+        except DepthError as error:
+            if not any_done:
+                raise
+            self._save(step)
+            raise DepthError(
+                f"{error} What was trained is saved: once this is put right, the same command goes on at step "
+                f"{self.before + step}."
+            ) from error
+
+    def _piece(self, batch: Batch, epochs: list[int]) -> _Piece:
+        moved = batch if self.by_readers else self.change(batch, epochs)
+        target, mask = self.plain.target(moved["depth"])
+        return _Piece(self.plain.inputs(moved), target, mask, batch["name"], epochs, batch["index"])
+
+    def _backward(self, pieces: list[_Piece], stop: bool) -> tuple[float, bool]:
+        """The gradient of the loss of the global batch; returns that loss, and whether any process is to stop."""
+        accelerator, world = self.accelerator, self.accelerator.num_processes
+        zero = torch.zeros((), device=self.device)
+        # the weights of the whole global batch, so that pieces and processes add up to its gradient
+        normaliser = sum((self.loss.weigh(piece.mask).sum() for piece in pieces), zero)
+        normaliser = accelerator.reduce(normaliser, "sum")
+        total = torch.zeros((), device=self.device)
+        self.watch.lap("augment")
+        for i, piece in enumerate(pieces):
+            if self.drops:
+                drawn = keys(self.recipe.seed, piece.epochs, piece.indices, f"dropout {self.number}")
+                set_dropout_keys(self.plain, drawn.to(self.device))
+            gather_later = accelerator.no_sync(self.model) if i + 1 < len(pieces) else contextlib.nullcontext()
+            with gather_later:
+                with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
+                    output = self.network(*(seen.contiguous(memory_format=self.layout) for seen in piece.inputs))
+                    values, weights = self.loss(output, piece.target, piece.mask)
+                loss = reduce(values, weights, normaliser)
+                total += loss.detach()
+                self.watch.lap("forward")
+                # distributed training averages gradients over processes; the normaliser is global already
+                accelerator.backward(loss * world)
+                if self.adversary:
+                    self.adversary.see(output, piece.target, piece.mask)
+                self.watch.lap("backward")
+        if self.drops:
+            set_dropout_keys(self.plain, None)
+        # all processes must agree on when to stop, or some would wait for the others for ever
+        both = torch.stack((total, torch.full_like(total, float(stop))))
+        value, asked = accelerator.reduce(both, "sum").tolist()
+        return value, bool(asked)
+
+    def _update(self, step: int) -> dict[str, float]:
+        """The optimiser's step, the critic's and the average's; returns what the critic says of itself."""
+        if self.phase.clip:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.phase.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        judged = self.adversary.learn(self.accelerator, self.half) if self.adversary else {}
+        if self.average is not None:
+            self.average.add(step)
+        return judged
+
+    def _last_inputs(self) -> Iterator[tuple[Tensor, ...]]:
+        """What the network was shown in the last steps of the phase."""
+        for step in range(max(0, self.steps - SETTLE), self.steps):
+            for batch, epochs in self.feed.take(step, step):
+                yield self.plain.inputs(batch if self.by_readers else self.change(batch, epochs))
+
+    def _save(self, step: int) -> None:
+        """A checkpoint after ``step`` steps of the phase; those before it go."""
+        if not self.accelerator.is_main_process:
             return
+        run, ended = self.run, step == self.steps
         state = {
-            "phase": number if step < steps else number + 1,
-            "step": step if step < steps else 0,
-            "total_steps": done_before + step,
+            "phase": self.number + ended,
+            "step": 0 if ended else step,
+            "total_steps": self.before + step,
             "samples_seen": run.samples_seen,
             "seconds": run.seconds,
             "peak_memory_bytes": max(run.peak_memory_bytes, peak_memory()),
             "machine": run.machine,
             "data": run.fingerprints,
-            "recipe": recipe.to_dict(),
+            "recipe": self.recipe.to_dict(),
         }
-        target = run.folder / f"checkpoint-{done_before + step:08d}"
-        critic = (adversary.critic, adversary.optimizer) if adversary else None
-        forget_others(save_checkpoint(target, plain, state, optimizer, ema, critic))
+        target = run.folder / f"checkpoint-{self.before + step:08d}"
+        critic = (self.adversary.critic, self.adversary.optimizer) if self.adversary else None
+        averaged = self.average.state if self.average else None
+        forget_others(save_checkpoint(target, self.plain, state, self.optimizer, averaged, critic))
 
-    bar = tqdm(total=steps, initial=start, desc=f"{recipe.name} · {phase.train}", unit="step", file=sys.stderr,
-               disable=not (progress and accelerator.is_main_process), mininterval=2.0)  # fmt: skip
-    feed = Batches(
-        dataset, phase.batch, phase.accumulate, recipe.seed, number, rank, world, device, speed.readers or 0,
-        change if by_readers else None, bool(speed.resident),
-    )  # fmt: skip
-    written = run.folder / LOG if accelerator.is_main_process else Path(os.devnull)
-    with feed, written.open("a") as log, bar:
-        for step in range(start, steps):
-            watch.begin()
-            began = time.perf_counter()
-            try:
-                pieces = feed.take(step, steps - 1)
-            except DepthError as error:
-                if step == start:
-                    raise
-                save(step)
-                raise DepthError(
-                    f"{error} What was trained is saved: once this is put right, the same command goes on at step "
-                    f"{done_before + step}."
-                ) from error
-            waited = time.perf_counter() - began
-            watch.lap("data")
-            factor = rate_factor(phase, step, steps)
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            ready = []
-            for batch, epochs in pieces:
-                names, indices = batch["name"], batch["index"]
-                moved = batch if by_readers else change(batch, epochs)
-                target, mask = plain.target(moved["depth"])
-                ready.append((plain.inputs(moved), target, mask, names, epochs, indices))
-            zero = torch.zeros((), device=device)
-            # the weights of the whole global batch, so that pieces and processes add up to its gradient
-            normaliser = sum((loss_function.weigh(mask).sum() for _, _, mask, *_ in ready), zero)
-            normaliser = accelerator.reduce(normaliser, "sum")
-            total = torch.zeros((), device=device)
-            watch.lap("augment")
-            for i, (inputs, target, mask, _, epochs, indices) in enumerate(ready):
-                if drops:
-                    set_dropout_keys(plain, keys(recipe.seed, epochs, indices, f"dropout {number}").to(device))
-                gather_later = accelerator.no_sync(model) if i + 1 < len(ready) else contextlib.nullcontext()
-                with gather_later:
-                    with torch.autocast(device.type, half, enabled=half is not None):
-                        output = network(*(seen.contiguous(memory_format=layout) for seen in inputs))
-                        values, weights = loss_function(output, target, mask)
-                    loss = reduce(values, weights, normaliser)
-                    total += loss.detach()
-                    watch.lap("forward")
-                    # distributed training averages gradients over processes; the normaliser is global already
-                    accelerator.backward(loss * world)
-                    if adversary:
-                        adversary.see(output, target, mask)
-                    watch.lap("backward")
-            if drops:
-                set_dropout_keys(plain, None)
-            # all processes must agree on when to stop, or some would wait for the others for ever
-            both = torch.stack((total, torch.full_like(total, float(stopping.wanted))))
-            value, stop = accelerator.reduce(both, "sum").tolist()
-            if not math.isfinite(value):
-                raise _not_finite(value, done_before + step, ready, run.folder, plain.shown)
-            watch.lap("rest")
-            if phase.clip:
-                accelerator.clip_grad_norm_(model.parameters(), phase.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            judged = adversary.learn(accelerator, half) if adversary else {}
-            if ema is not None:
-                # at first the mean of few steps: else a short run would answer with the weights that it began with
-                _average(ema, plain.state_dict(), min(phase.ema, (1 + step) / (10 + step)))
-            watch.lap("optimiser")
-            run.samples_seen += phase.batch
-            entry = {
-                "phase": phase.train, "step": done_before + step, "samples": run.samples_seen, "loss": value,
-                "rate": factor, "data_seconds": round(waited, 4), **judged,
-            }  # fmt: skip
-            if validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
-                entry["validation"] = validation_loss(
-                    plain, validation, loss_function, phase.batch, device, observation
-                )
-            entry["seconds"] = round(time.perf_counter() - began, 4)
-            run.seconds += entry["seconds"]
-            run.history.append(entry)
-            _write_line(log, entry)
-            accelerator.log({f"{phase.train}/loss": value}, step=done_before + step)
-            bar.update()
-            bar.set_postfix(loss=f"{value:.4f}", refresh=False)
-            if ema is not None and step + 1 == steps:
-                last = range(max(0, steps - SETTLE), steps)
-                pieces_ = (
-                    (batch if by_readers else change(batch, epochs)) for s in last for batch, epochs in feed.take(s, s)
-                )
-                _settle_statistics(plain, ema, (plain.inputs(piece) for piece in pieces_))
-            if (step + 1) % phase.checkpoint_every == 0 or step + 1 == steps or stop:
-                save(step + 1)
-            if stop:
-                raise stopping.unfinished(done_before + step + 1)
-            watch.lap("rest")
+
+def _same_data(run: Run, spec: DataSpec, dataset: RGBD) -> None:
+    """A run goes on with the data that it began on."""
+    asked, now = json.dumps(asdict(spec), sort_keys=True), dataset.fingerprint()
+    before = run.fingerprints.setdefault(asked, now)
+    if before != now:
+        raise DepthError(
+            f"{run.folder}: the run began on data of {dataset.name} with the fingerprint {before}; now they have {now}. Put the "
+            "old ones back, or train again in another folder."
+        )
 
 
 def _make_loss(recipe: Recipe) -> Loss:
@@ -514,39 +501,6 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _average(ema: dict[str, Tensor], state: dict[str, Tensor], decay: float) -> None:
-    for key, value in state.items():
-        if not value.is_floating_point():
-            ema[key].copy_(value)
-    real = [key for key, value in state.items() if value.is_floating_point()]
-    get_ema_multi_avg_fn(decay)([ema[key] for key in real], [state[key].detach() for key in real], None)
-
-
-@torch.no_grad()
-def _settle_statistics(model: nn.Module, ema: dict[str, Tensor], shown: Iterable[tuple[Tensor, ...]]) -> None:
-    """Give averaged weights the batch-norm statistics of their own activations.
-
-    The average of the statistics that the weights had on their way is not theirs: a network that learns from random
-    weights can be worse than useless with it. Frozen statistics stay.
-    """
-    layers = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
-    if not layers:
-        return
-    kept = {key: value.clone() for key, value in model.state_dict().items()}
-    momenta = [layer.momentum for layer in layers]
-    model.load_state_dict(ema)
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # a plain mean over the batches
-    for inputs in shown:
-        model(*(seen.contiguous(memory_format=torch.channels_last) for seen in inputs))
-    for key, value in model.state_dict().items():
-        ema[key].copy_(value)
-    model.load_state_dict(kept)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
-
-
 def _known(recipe: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
     """The recipe in a checkpoint, with what recipes have had only since then."""
     try:
@@ -559,12 +513,6 @@ def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
     """The part of a recipe that decides the weights; a run may go on at another speed and be scored in another way."""
     plain = json.loads(json.dumps(recipe))  # a tuple is a list there
     return {key: value for key, value in plain.items() if key not in ("evaluate", "description", "speed")}
-
-
-def _lookup(table: dict[str, Any], name: str, what: str) -> Any:
-    if name not in table:
-        raise DepthError(f"{what} {name!r} is unknown; expected one of {', '.join(table)}.")
-    return table[name]
 
 
 def _read_log(path: Path, steps: int) -> list[dict[str, Any]]:
@@ -590,14 +538,14 @@ def _write_line(log: TextIO, entry: dict[str, Any]) -> None:
         ) from error
 
 
-def _not_finite(value: float, step: int, ready: list[Any], folder: Path, shown: str) -> DepthError:
+def _not_finite(value: float, step: int, pieces: list[_Piece], folder: Path, shown: str) -> DepthError:
     inputs = (shown, "rgb") if shown else ("rgb",)
     path = folder / "nonfinite-batch.safetensors"
-    names = [name for piece in ready for name in piece[3]]
+    names = [name for piece in pieces for name in piece.names]
     tensors = {
-        **{name: torch.cat(seen) for name, *seen in zip(inputs, *(piece[0] for piece in ready), strict=False)},
-        "target": torch.cat([piece[1] for piece in ready]),
-        "mask": torch.cat([piece[2] for piece in ready]),
+        **{name: torch.cat(seen) for name, *seen in zip(inputs, *(piece.inputs for piece in pieces), strict=False)},
+        "target": torch.cat([piece.target for piece in pieces]),
+        "mask": torch.cat([piece.mask for piece in pieces]),
     }
     try:
         content = {k: v.contiguous().cpu() for k, v in tensors.items()}

@@ -15,8 +15,9 @@ from depthlib.errors import DepthError, Unfinished
 from depthlib.losses import make_loss
 from depthlib.models.superres import Critic, believed, caught
 from depthlib.perceptual import VGGFeatures
+from depthlib.preflight import preflight
 from depthlib.recipe import load_recipe
-from depthlib.results import loss_curve, preflight
+from depthlib.runs import loss_curve
 from depthlib.training import train
 
 

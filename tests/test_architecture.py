@@ -22,8 +22,9 @@ LEAVES = {
     "stopping",
     "pretrained",
     "perceptual",
+    "markdown",
 }
-ROOMS = {"data", "augment", "models", "losses", "metrics", "structure", "alignment", "protocols"}
+ROOMS = {"data", "augment", "models", "losses", "metrics", "structure", "alignment", "protocols", "averaging"}
 
 
 def imports(path: Path) -> set[str]:
@@ -57,8 +58,10 @@ def test_arrows(path):
     if mine in ROOMS:
         allowed = LEAVES | ({"metrics", "structure", "alignment"} if mine == "protocols" else set())
         assert known <= allowed, f"{mine} imports {known - allowed}; rooms do not know each other"
-    if mine in ("training", "evaluation", "prediction", "checkpoints"):
-        assert not known & {"cli", "runner", "results", "notebooks", "plots"}
+    if mine in ("training", "evaluation", "prediction", "predictors", "checkpoints"):
+        assert not known & {"cli", "runner", "runs", "scoring", "preflight", "results", "notebooks", "plots"}
+    if mine in ("evaluation", "results"):
+        assert "training" not in known, "scores and results are read without what trains"
     assert not named(path) & {"tests", "conftest", "made", "book", "tools", "benchmarks"}
 
 

@@ -8,20 +8,15 @@ import torch
 from made import Samples, truth_maps
 
 from depthlib import metrics
+from depthlib.baselines import constant, mean_depth_image, median_depth_image
+from depthlib.bootstrap import bootstrap_difference, paired_interval
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
-from depthlib.evaluation import (
-    bootstrap_difference,
-    constant,
-    evaluate,
-    mean_depth_image,
-    median_depth_image,
-    mirror_averaged,
-    paired_interval,
-)
+from depthlib.evaluation import evaluate
 from depthlib.metrics import TABLE_1, error_sums, table_1
 from depthlib.models import build_model
 from depthlib.prediction import predict, to_rgb
+from depthlib.predictors import mirror_averaged
 from depthlib.protocols import EIGEN14, Protocol, get_protocol
 from depthlib.structure import edge_share
 

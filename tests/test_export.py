@@ -10,7 +10,6 @@ import torch
 from onnx import TensorProto, helper
 
 from depthlib.adapters import from_huggingface, from_onnx, reconstruction_from_onnx
-from depthlib.baselines import Shown
 from depthlib.checkpoints import save_checkpoint
 from depthlib.cli import main
 from depthlib.data.folder import Folder
@@ -20,6 +19,7 @@ from depthlib.export import METADATA, export_onnx
 from depthlib.models import build_model
 from depthlib.observations import SmallDepth, SparseDepth
 from depthlib.prediction import predict
+from depthlib.predictors import Shown
 
 
 @pytest.fixture(scope="module")

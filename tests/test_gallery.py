@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from depthlib import gallery
-from depthlib.baselines import Completion, Enlargement, Shown
+from depthlib.baselines import Completion, Enlargement, constant
+from depthlib.bootstrap import bootstrap_difference
 from depthlib.checkpoints import BOX, BOXES, load_model, read_state
 from depthlib.data import open_dataset
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, constant, evaluate
+from depthlib.evaluation import evaluate
 from depthlib.observations import SmallDepth, SparseDepth
-from depthlib.results import read_results, table
+from depthlib.predictors import Shown
+from depthlib.reporting import table
+from depthlib.results import read_results
 from depthlib.sample import collate
 
 ROOT = Path(__file__).parent.parent

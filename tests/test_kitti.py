@@ -10,13 +10,14 @@ from made import packed, script
 from PIL import Image
 
 from depthlib import tables
+from depthlib.baselines import constant
 from depthlib.cli import main
 from depthlib.data import kitti, open_dataset, sources
 from depthlib.data.formats import read_velodyne
 from depthlib.errors import DepthError
-from depthlib.evaluation import constant, evaluate
+from depthlib.evaluation import evaluate
 from depthlib.recipe import load_recipe
-from depthlib.results import run_and_score
+from depthlib.runs import run_and_score
 
 DAY = "2011_09_26"
 TRAIN, TEST = f"{DAY}_drive_0001_sync", f"{DAY}_drive_0002_sync"

@@ -11,9 +11,9 @@ from PIL import Image
 from depthlib.cli import main
 from depthlib.errors import DepthError, Unfinished
 from depthlib.models import build_model
+from depthlib.preflight import preflight
 from depthlib.pretraining import NAME, pretrain
 from depthlib.recipe import DataSpec, load_recipe
-from depthlib.results import preflight
 from depthlib.training import make_model
 
 SMALL = {"width": 0.1, "batch": 4, "rate": 0.003, "workers": 0, "progress": False}

@@ -15,11 +15,13 @@ from scipy.ndimage import zoom
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from depthlib import alignment, metrics, structure
+from depthlib.baselines import constant
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval
 from depthlib.cli import main
 from depthlib.data import open_dataset
 from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
 from depthlib.errors import DepthError
-from depthlib.evaluation import bootstrap_difference, bootstrap_interval, constant, evaluate, evaluate_many
+from depthlib.evaluation import evaluate, evaluate_many
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from depthlib.errors import DepthError
+from depthlib.preflight import preflight
 from depthlib.recipe import PROFILES, from_dict, load_recipe, recipe_names
-from depthlib.results import preflight
 
 
 @pytest.mark.parametrize("name", recipe_names())

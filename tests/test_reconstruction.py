@@ -9,7 +9,7 @@ import torch
 from made import Samples, make_pairs
 from torch._dynamo.utils import counters
 
-from depthlib.baselines import Completion, Enlargement, Shown
+from depthlib.baselines import Completion, Enlargement
 from depthlib.batches import Batches
 from depthlib.checkpoints import load_model
 from depthlib.cli import main
@@ -23,9 +23,14 @@ from depthlib.models import build_model
 from depthlib.models.sparse_to_dense import rough_map
 from depthlib.observations import SmallDepth, SparseDepth, make_observation
 from depthlib.prediction import predict
+from depthlib.predictors import Shown
+from depthlib.preflight import preflight
 from depthlib.recipe import load_recipe
 from depthlib.reconstruction import complete, enlarge, quick
-from depthlib.results import baseline, make_results, preflight, score_run, table, write_results
+from depthlib.reporting import table
+from depthlib.results import write_results
+from depthlib.runs import make_results
+from depthlib.scoring import baseline, score_run
 from depthlib.training import train
 
 

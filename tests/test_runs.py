@@ -215,6 +215,17 @@ def test_predict_writes_roads_beyond_65_metres(tmp_path, capsys, monkeypatch):
     assert 65.535 < farthest < 256 and f"to {farthest:.2f} m" in said
 
 
+def test_a_kernel_that_does_not_start_is_told(tmp_path, monkeypatch):
+    spec = {"argv": [sys.executable, "-c", "raise SystemExit(1)"], "display_name": "ends at once", "language": "python"}
+    (tmp_path / "kernels" / "python3").mkdir(parents=True)
+    (tmp_path / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (tmp_path / "ok.py").write_text('# %% tags=["parameters"]\nvalue = 1\n')
+    with pytest.raises(DepthError, match="ok.py: its kernel did not start .* tries again"):
+        execute(tmp_path / "ok.py", tmp_path / "done.ipynb", {})
+    assert not (tmp_path / "done.ipynb").exists()
+
+
 def test_a_failing_notebook_leaves_its_cells_and_no_result(tmp_path):
     (tmp_path / "bad.py").write_text('# %% tags=["parameters"]\nvalue = 1\n# %%\nraise RuntimeError(f"no {value}")\n')
     with pytest.raises(DepthError, match="RuntimeError: no 2"):

@@ -117,6 +117,19 @@ def test_sigterm_ends_the_runs_too_and_says_try_again(recipe_file, tmp_path):
     assert len(list(out.glob("*/run.log"))) == 2 and not list(out.glob("*/results.json"))
 
 
+def test_the_words_of_a_failed_run_are_those_that_name_its_fault(tmp_path, monkeypatch):
+    """Not what a library says as the process ends."""
+    fails = (
+        "import sys; print('depthlib: the fault.'); print('Exception ignored in: <_io>', file=sys.stderr); sys.exit(2)"
+    )
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        "depthlib.sweep.subprocess.Popen", lambda command, **given: start([sys.executable, "-c", fails], **given)
+    )
+    words = sweep._run("eigen-rooms", "smoke", {}, str(tmp_path), 1, None)
+    assert words.startswith("depthlib: the fault. (exit status 2")
+
+
 def test_two_sweeps_do_not_share_a_folder(recipe_file, tmp_path):
     with FileLock(tmp_path / ".sweep.lock"), pytest.raises(DepthError, match="another sweep is at work there"):
         sweep.sweep(recipe_file, "cpu", {"lam": [0, 1]}, tmp_path)

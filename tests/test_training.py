@@ -21,8 +21,9 @@ from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights
 from depthlib.errors import DepthError, Unfinished, enough_memory
 from depthlib.losses import make_loss
 from depthlib.models import build_model
+from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.recipe import DataSpec, Phase, load_recipe
-from depthlib.training import LOG, make_model, make_optimizer, rate_factor, train, validation_loss
+from depthlib.training import LOG, make_model, train, validation_loss
 
 
 def weights(folder) -> dict[str, torch.Tensor]:

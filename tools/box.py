@@ -15,7 +15,8 @@ from pathlib import Path
 from safetensors.torch import load
 
 from depthlib.checkpoints import halved
-from depthlib.results import read_results, table
+from depthlib.reporting import table
+from depthlib.results import read_results
 
 BOX = Path(__file__).resolve().parent.parent / "depthlib" / "box"
 LIMIT, SMALL = 10_000_000, 3_000_000  # bytes: of the network for pictures, and of the others

@@ -20,13 +20,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from depthlib.baselines import Enlargement, Shown
+from depthlib.baselines import Enlargement, constant, mean_depth_image
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
-from depthlib.evaluation import Informed, Predictor, constant, evaluate, from_model, mean_depth_image
+from depthlib.evaluation import evaluate
 from depthlib.gallery import CURVES, FIGURES, KEPT, LARGER, NINE, REPORTS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.observations import SmallDepth
+from depthlib.predictors import Informed, Predictor, Shown, from_model
 from depthlib.results import read_results, results_path
 from depthlib.sample import RGBD, collate
 

@@ -94,7 +94,7 @@ def test(extra: list[str]) -> int:
         "OMP_NUM_THREADS": str(cores // processes),
     }
     faults = 0
-    for name, arguments in (("ruff", ["check", "."]), ("mypy", [])):
+    for name, arguments in (("ruff", ["check", "."]), ("ruff", ["format", "--check", "."]), ("mypy", [])):
         print(name, flush=True)
         if subprocess.run([sys.executable, "-m", name, *arguments], cwd=ROOT).returncode:
             print(f"make: {name} found faults; the tests run nevertheless", file=sys.stderr, flush=True)

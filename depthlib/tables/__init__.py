@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from depthlib.errors import DepthError
+from depthlib.markdown import markdown_table
 from depthlib.tables.times import expected
 from depthlib.typed import build, nearest, read_yaml
 
@@ -189,20 +190,11 @@ def as_markdown(name: str, results: Path) -> str:
 
     table = load_table(name)
     where = table.where.replace("{column}", "SCENE")
-    lines = [
-        f"### {name}: {table.title}",
-        "",
-        f"{table.source}." + (f" Ours: {where}." if where else ""),
-        "",
-    ]
-    lines += [
-        "| | | " + " | ".join(TITLES.get(c, c) for c in table.columns) + " |",
-        "|---" * (len(table.columns) + 2) + "|",
-    ]
+    lines: list[list[str]] = []
     remarks = []
     for row in table.rows:
-        name = f"{row.name} ({row.year})" if row.year else row.name
-        lines.append(_line(name, "published", [_number(value) for value in row.published]))
+        title = f"{row.name} ({row.year})" if row.year else row.name
+        lines.append([title, "published", *map(_number, row.published)])
         if row.note:
             remarks.append(f"- {row.name}: {row.note}.")
         for ours in row.ours:
@@ -211,31 +203,31 @@ def as_markdown(name: str, results: Path) -> str:
             if found is None:
                 time = expected(ours.recipe, ours.profile, ours.command)
                 how = "measured by" if ours.command else "not run yet"
-                lines.append(_line("", f"{how}: `{command(ours)}` ({time})", ["" for _ in table.columns]))
+                lines.append(["", f"{how}: `{command(ours)}` ({time})", *("" for _ in table.columns)])
                 continue
             seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
             cells = [
                 _number(m) + (f" ± {s:.3f}" if s is not None else "")
                 for m, s in zip(found.mean, found.spread, strict=True)
             ]
-            lines.append(_line("", f"ours: {label} ({found.profile}, {seeds})", cells))
+            lines.append(["", f"ours: {label} ({found.profile}, {seeds})", *cells])
             gaps = [
                 f"{m - p:+.3f}" if m is not None and p is not None else ""
                 for m, p in zip(found.mean, row.published, strict=True)
             ]
             if any(gaps):
-                lines.append(_line("", "difference", gaps))
+                lines.append(["", "difference", *gaps])
             if ours.why:
                 remarks.append(f"- {row.name}, {label} ({found.profile}): {ours.why}.")
-    if table.note:
-        lines += ["", " ".join(table.note.split())]
-    return "\n".join([*lines, *([""] if remarks else []), *remarks])
+    parts = [
+        f"### {name}: {table.title}",
+        f"{table.source}." + (f" Ours: {where}." if where else ""),
+        markdown_table(["", "", *(TITLES.get(c, c) for c in table.columns)], lines),
+        " ".join(table.note.split()),
+        "\n".join(remarks),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _line(*cells: Any) -> str:
-    first, second, rest = cells
-    return f"| {first} | {second} | " + " | ".join(rest) + " |"

@@ -1,0 +1,87 @@
+"""What can be scored: any callable from pictures to depth, and rivals that are shown part of the truth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from depthlib.errors import DepthError
+from depthlib.models.base import DepthModel
+from depthlib.observations import Observation
+from depthlib.prediction import predict
+from depthlib.sample import Batch
+
+#: From rgb [B, 3, H, W] in [0, 1] to metres [B, 1, H, W] over the whole frame, 0 where nothing is said; or to
+#: disparity, any value, if it is declared as such.
+Predictor = Callable[[Tensor], Tensor]
+#: What it answers: metres, or disparity of unknown scale and shift.
+Kind = Literal["depth", "disparity"]
+
+
+class Informed(ABC):
+    """A predictor that is shown part of the truth, such as the fillings of :mod:`depthlib.baselines`."""
+
+    @abstractmethod
+    def of(self, samples: Batch) -> Tensor:
+        """Metres [B, 1, H, W] for a batch with its truth."""
+
+
+def from_model(model: DepthModel) -> Predictor:
+    """A model as a predictor: full-frame metres, enlarged as the model's paper does it."""
+    return lambda rgb: predict(model, rgb).full(model.upsampling)
+
+
+@dataclass(frozen=True)
+class Shown(Informed):
+    """A network that starts from part of the truth, as a predictor.
+
+    Args:
+        model: such as :class:`depthlib.models.sparse_to_dense.SparseToDense`.
+        observation: what it is shown.
+
+    Raises:
+        DepthError: a network that is shown something else.
+    """
+
+    model: DepthModel
+    observation: Observation
+
+    def __post_init__(self) -> None:
+        if self.model.shown != self.observation.key:
+            raise DepthError(
+                f"the network is shown {self.model.shown or 'a picture only'!r}, not {self.observation.key!r}."
+            )
+
+    @torch.no_grad()
+    def of(self, samples: Batch) -> Tensor:
+        """Metres [B, 1, H, W] for a batch with its truth."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        inputs = self.model.inputs(self.observation(samples))
+        height, width = samples["depth"].shape[-2:]
+        answer = self.model.to_depth(self.model(*(seen.to(device) for seen in inputs)))
+        return answer[..., :height, :width].float().cpu()
+
+
+def mirror_averaged(predictor: Predictor) -> Predictor:
+    """A predictor averaged with its answer to the mirrored picture; 0 where either says nothing.
+
+    >>> ramp = mirror_averaged(lambda rgb: rgb[:, :1].cumsum(-1))
+    >>> ramp(torch.ones(1, 3, 1, 3)).flatten()  # 1, 2, 3 and 3, 2, 1
+    tensor([2., 2., 2.])
+    """
+
+    def answer(rgb: Tensor) -> Tensor:
+        return mean_of_both(predictor(rgb), predictor(rgb.flip(-1)).flip(-1))
+
+    return answer
+
+
+def mean_of_both(plain: Tensor, mirrored: Tensor) -> Tensor:
+    """The mean of two answers; 0 where either says nothing."""
+    return torch.where((plain == 0) | (mirrored == 0), 0.0, (plain + mirrored) / 2)
