@@ -155,7 +155,8 @@ plots.contact_sheet(pairs, columns=2)
 # %%
 holes = torch.stack([s["depth"] == 0 for s in faulty.__getitems__(range(COUNT))])
 each = holes.float().mean((1, 2, 3))
-print(f"missing: {each.mean():.0%} on average, {each.min():.0%} to {each.max():.0%}")
+print(f"missing on average {each.mean():.0%}, ", end="")
+print(f"per room from {each.min():.0%} to {each.max():.0%}")
 
 # %% [markdown]
 # Beside every near edge lies a *shadow*: the projector stands to one side, and what it cannot light has no dots. A window of dots that

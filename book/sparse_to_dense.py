@@ -457,8 +457,9 @@ def panel(depth, number, title):
     )
     axis = "" if number == 0 else str(number + 1)
     return go.Heatmap(
-        z=values, zmin=low, zmax=high, colorscale="Viridis_r", showscale=number == 2, name=title,
-        xaxis=f"x{axis}", yaxis=f"y{axis}", colorbar={"title": "m"}, hovertemplate="%{z:.2f} m<extra></extra>",
+        z=values, zmin=low, zmax=high, colorscale="Viridis_r", name=title,
+        showscale=number == 2, colorbar={"title": "m"},
+        xaxis=f"x{axis}", yaxis=f"y{axis}", hovertemplate="%{z:.2f} m<extra></extra>",
     )  # fmt: skip
 
 
@@ -478,8 +479,11 @@ for percent, three in maps.items():
         )
     ]
     words = [
-        go.Scatter(x=[80], y=[-8], mode="text", text=[t], showlegend=False, hoverinfo="skip",
-                   xaxis=d.xaxis, yaxis=d.yaxis) for d, t in zip(drawn, titles, strict=True)
+        go.Scatter(
+            x=[80], y=[-8], mode="text", text=[t], xaxis=d.xaxis, yaxis=d.yaxis,
+            showlegend=False, hoverinfo="skip",
+        )
+        for d, t in zip(drawn, titles, strict=True)
     ]  # fmt: skip
     states[f"{percent:g} %"] = drawn + words
 for i in range(3):
@@ -498,7 +502,8 @@ for i in range(3):
     }
 plots.slider_figure(
     states, "samples", start=0, layout=layout,
-    alt="Motorcycle: samples, linear interpolation and the network, at densities from ten to a tenth of a per cent; RMSE above each.",
+    alt="Motorcycle: samples, linear interpolation and the network, at densities from "
+    "ten to a tenth of a per cent; RMSE above each.",
 )  # fmt: skip
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "RMSE against the share of measured pixels on logarithmic axes for nearest, linear and the network; the lines fall together, the network's lead is at the dense end."}, "figure": {"caption": "The same without a slider, for rendered rooms: RMSE (mean over rooms) against the share of pixels that is measured."}}
@@ -614,15 +619,15 @@ corner = sparsify(room, "uniform", 0.1)
 corner[..., 120:, :] = 0
 corner[..., 160:] = 0
 noisy = sparsify(room, "uniform", 0.1)
-drawn = torch.rand(noisy.shape, generator=torch.Generator().manual_seed(0))
-noisy = torch.where(drawn < 0.01, 0.7 * noisy, noisy)
+dice = torch.rand(noisy.shape, generator=torch.Generator().manual_seed(0))
+noisy = torch.where(dice < 0.01, 0.7 * noisy, noisy)
 few = sparsify(road, "uniform", 0.1)
 cases = {"one corner": (room, corner), "outliers": (room, noisy), "a road": (road, few)}
 figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.7), layout="constrained")
 for column, (name, (true, seen)) in zip(axes.T, cases.items(), strict=True):
     made = complete(network, seen)
-    low, high = float(true[true > 0].min()), float(true.max().clamp_max(30))
-    scale = {"vmin": low, "vmax": high, "cmap": plots.DEPTH_COLOURS}
+    near, far = float(true[true > 0].min()), float(true.max().clamp_max(30))
+    scale = {"vmin": near, "vmax": far, "cmap": plots.DEPTH_COLOURS}
     for place, depth in zip(column, (true, made), strict=True):
         place.imshow(np.ma.masked_equal(depth[0, 0].numpy(), 0), **scale)
     column[0].set_title(name)

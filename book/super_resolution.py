@@ -178,8 +178,8 @@ print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters")
 # **Predict first.** The motorcycle at 60 × 80 pixels. Which of its parts can come back?
 
 # %% mystnb={"image": {"alt": "The small blocky map of a motorcycle, its bicubic enlargement with soft outlines, the network's with crisp ones, and the truth with holes."}, "figure": {"caption": "Motorcycle {cite}`scharstein2014`, 60 × 80 pixels of depth enlarged to 480 × 640. Grey: no truth is known."}}
-small, bicubic = (Enlargement(name, 8).of(scene) for name in ("nearest", "bicubic"))
-answers = {"small map": small, "bicubic": bicubic, "network": large}
+blocky, bicubic = (Enlargement(name, 8).of(scene) for name in ("nearest", "bicubic"))
+answers = {"small map": blocky, "bicubic": bicubic, "network": large}
 truth = scene["depth"]
 some = truth[truth > 0][::7]
 limits = tuple(float(torch.quantile(some, q)) for q in (0.005, 0.995))
@@ -280,8 +280,8 @@ ways = {"truth": y, "blurred": blurred, "noise": y + noise, "3 % too far": 1.03 
 mse = ReconstructionLoss(square=1.0)
 tv = ReconstructionLoss(square=0.0, variation=1.0)
 for name, made in ways.items():
-    square, variation = (loss(made, y, y > 0)[0].item() for loss in (mse, tv))
-    print(f"{name:15s} MSE {square:.5f}  TV {variation:.5f}")
+    error, variation = (loss(made, y, y > 0)[0].item() for loss in (mse, tv))
+    print(f"{name:15s} MSE {error:.5f}  TV {variation:.5f}")
 
 # %% [markdown]
 # MSE charges the noise less than the blur. TV charges the noise more than anything else here, and the blur less than the truth itself; a map that is 3 % too far it hardly notices. No term is a friend of the truth alone.
@@ -457,7 +457,10 @@ figure
 
 # %% tags=["hide-input"]
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
-said = "Points of a room with the critic: a rough floor, and a curtain of points between the near thing and the wall."
+said = (
+    "Points of a room with the critic: a rough floor, and a curtain of points between "
+    "the near thing and the wall."
+)
 plots.point_cloud(
     torch.from_numpy(seen.answers[last])[None],
     K,
@@ -467,7 +470,10 @@ plots.point_cloud(
 )
 
 # %% tags=["hide-input"]
-said = "Points of the same room without a critic: a floor in thin lines, a few points in the air beside outlines."
+said = (
+    "Points of the same room without a critic: a floor in thin lines, a few points in "
+    "the air beside outlines."
+)
 plots.point_cloud(ours[None], K, picture, title="without a critic", alt=said)
 
 # %%
@@ -575,9 +581,9 @@ shaky = averaged * (1 + 0.05 * noise)
 ways = {"averaged": averaged, "picked": picked, "5 % noise": shaky}
 for name, small in ways.items():
     bicubic = F.interpolate(small, scale_factor=8, mode="bicubic", align_corners=False)
-    answers = (bicubic, enlarge(network, small))
-    plain, ours = ((answer - y).square().mean().sqrt() for answer in answers)
-    print(f"{name:10s} bicubic {plain:.3f} m  network {ours:.3f} m")
+    large = enlarge(network, small)
+    plain, learned = ((made - y).square().mean().sqrt() for made in (bicubic, large))
+    print(f"{name:10s} bicubic {plain:.3f} m  network {learned:.3f} m")
 
 # %% [markdown]
 # Noise is worse, and with either the network falls behind plain bicubic enlargement. It takes every number for the exact mean of its cell: a picked value "tells" it of an outline that is not there, and a wrong one, too. Whoever has such maps

@@ -144,7 +144,7 @@ print(f"backward takes {ratio:.3f} times the work of forward")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
-    """(label, images a second, {part: share}) of each phase, for depth from a picture."""
+    """(label, images a second, {part: share}) of each phase; depth from a picture."""
     rows = []
     for name, phases in report["recipes"].items():
         if not name.startswith(("eigen", "densedepth")):
@@ -272,8 +272,13 @@ for axis, each in zip(axes, reports, strict=True):
             label=phase,
         )
         for place, gain in zip(places, gains, strict=True):
-            axis.annotate(f"{gain:.2f}", (gain, place), xytext=(3 if gain >= 1 else -3, 0), textcoords="offset points",
-                          va="center", ha="left" if gain >= 1 else "right", fontsize=8)  # fmt: skip
+            aside, side = (3, "left") if gain >= 1 else (-3, "right")
+            where = {
+                "xytext": (aside, 0),
+                "textcoords": "offset points",
+                "va": "center",
+            }
+            axis.annotate(f"{gain:.2f}", (gain, place), ha=side, fontsize=8, **where)
     axis.axvline(1, color="#666666", linewidth=0.8)
     axis.set(
         title=each["recipe"],
@@ -566,10 +571,12 @@ print("shards that both processes open:", len(mine[0] & mine[1]))
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars: samples a second from the store, from shards in a folder and on a server, from WebDataset's own reader, and from a folder of jpg and png. The store is more than ten times ahead of the rest."}, "figure": {"name": "fig-reading", "caption": "Samples a second, 240 × 320, batches of 16, two threads (WebDataset: one process). `results/benchmarks/shards.json`. The server is the same machine, so what is seen is the cost of HTTP and decoding, not of a network."}}
 reading = gallery.report("benchmarks/shards")
 words = {
-    "store": "store", "shards_folder": "shards, "
-    "folder", "shards_server": "shards, server",
-    "webdataset": "shards, WebDataset", "jpg_png_folder": "folder of jpg and png",
-}  # fmt: skip
+    "store": "store",
+    "shards_folder": "shards, folder",
+    "shards_server": "shards, server",
+    "webdataset": "shards, WebDataset",
+    "jpg_png_folder": "folder of jpg and png",
+}
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 2.2), layout="constrained")
 for y, key in enumerate(words):
     speed = reading["samples_per_second"][key]

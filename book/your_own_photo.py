@@ -158,7 +158,7 @@ for name, factor in {"wide": 0.75, "as in training": 1.0, "long": 1.5}.items():
     K[0, 0], K[1, 1] = factor * usual[0, 0], factor * usual[1, 1]
     seen = render(rooms, K, height=240, width=320)
     parts = [predict(network, part).full("bilinear") for part in seen.rgb.split(8)]
-    valid = (torch.cat(parts) > 0) & (seen.depth > 0)
+    valid = (torch.cat(parts) > 0) & (seen.depth > 0.1)
     said, true = torch.cat(parts)[valid], seen.depth[valid]
     ratio = (said / true).median()
     errors = [((scale * said - true).abs() / true).mean() for scale in (1, factor)]
@@ -199,7 +199,6 @@ figure
 K = scene["K"]
 # the scene is 640 wide, the network's world 320
 factor = float(K[0, 0]) * 320 / 640 / trained
-mask = torch.zeros(1, dtype=torch.bool)
 if truth is not None:
     mask = (truth > 0) & (depth > 0)
     for name, scale in {"as answered": 1.0, f"times {factor:.2f}": factor}.items():

@@ -28,8 +28,9 @@ class Average:
     def __init__(self, model: nn.Module, decay: float, state: Mapping[str, Tensor] | None = None) -> None:
         self.model, self.decay = model, decay
         now = model.state_dict()
+        start = now if state is None else state
         # laid out as the weights, so that all are averaged at once
-        self.state = {key: torch.empty_like(value).copy_((state or now)[key]) for key, value in now.items()}
+        self.state = {key: torch.empty_like(value).copy_(start[key]) for key, value in now.items()}
 
     @torch.no_grad()
     def add(self, step: int) -> None:

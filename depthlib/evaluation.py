@@ -176,7 +176,7 @@ class _Scoring:
         self.skipped: list[str] = []
         self.names: list[str] = []
         self.index: list[int] = []
-        self.looks = Plausibility()
+        self.plausibility = Plausibility()
         self.size = (0, 0)
 
     def add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
@@ -186,7 +186,7 @@ class _Scoring:
         if self.kind == "disparity":
             prediction = 1 / prediction
         self.size = max(self.size, (truth.shape[-2], truth.shape[-1]))
-        self.looks.at(rules, prediction, truth)
+        self.plausibility.look(rules, prediction, truth)
         prediction, truth, mask = rules.prepare(prediction, truth)
         seen = mask.flatten(1).any(1).tolist()
         self.skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
@@ -200,7 +200,7 @@ class _Scoring:
         rules = self.rules
         mine = (
             self.index, self.names, self.skipped, _sums(next(iter(self.pixels.values()))),
-            {name: metric.each() for name, metric in self.maps.items()}, self.looks, self.size,
+            {name: metric.each() for name, metric in self.maps.items()}, self.plausibility, self.size,
         )  # fmt: skip
         index, names, skipped, sums, maps, looks, sizes = zip(*processes.gathered(mine), strict=True)
         order = torch.tensor([i for part in index for i in part]).argsort()  # as one process would have seen them

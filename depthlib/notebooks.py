@@ -12,9 +12,8 @@ from depthlib.errors import DepthError
 from depthlib.files import writable_folder, write_whole
 from depthlib.typed import nearest
 
-START = (
-    300  # seconds in which a kernel is to answer; on a machine with much else to do it takes more than papermill's 60
-)
+#: Seconds in which a kernel is to answer; on a machine with much else to do it takes more than papermill's 60.
+START = 300
 
 
 def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], parameters: dict[str, Any]) -> Path:

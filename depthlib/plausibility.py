@@ -33,7 +33,8 @@ class Plausibility:
             all_.count += part.count
         return all_
 
-    def at(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
+    def look(self, rules: Protocol, prediction: Tensor, truth: Tensor) -> None:
+        """Look at some predictions and their truths, [B, 1, h, w] and [B, 1, H, W]."""
         if prediction.ndim != 4 or prediction.shape[:2] != truth.shape[:2]:
             return  # the protocol says what is wrong
         prediction = rules.resample(prediction, (truth.shape[-2], truth.shape[-1]))
@@ -54,6 +55,12 @@ class Plausibility:
                 self.correlations.append(float((x * y).sum() / (x.norm() * y.norm())))
 
     def warnings(self, kind: Kind, aligned: bool) -> list[str]:
+        """What was odd, in sentences.
+
+        Args:
+            kind: what the predictions were declared as.
+            aligned: whether the protocol fits them to the truth, so that their unit does not matter.
+        """
         found = []
         far_off = sum(not 1 / 20 < ratio < 20 for ratio in self.ratios)
         if not aligned and far_off > self.count / 2:

@@ -168,7 +168,7 @@ def _short(value: Any) -> str:
 def _run(
     recipe: str, profile: str, parameters: dict[str, Any], folder: str, threads: int | None, stopping: Stopping | None
 ) -> str:
-    """One run in a process of its own, ended when ``stopping`` says so; its last line if it failed."""
+    """One run in a process of its own, ended when ``stopping`` says so; what it said of its fault if it failed."""
     if stopping and stopping.wanted:
         return "it was not begun"
     command = [sys.executable, "-m", "depthlib", "run", recipe, "--profile", profile, "--out", folder]

