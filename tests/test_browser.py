@@ -22,7 +22,7 @@ if (document.readyState === "complete") dispatchEvent(new Event("beforeprint"));
 (function look() {
   const drawn = [...figures].every((f) => f.querySelector(".main-svg, canvas"));
   const set = !math || document.querySelector("mjx-container");
-  if ((document.readyState === "complete" && drawn && set) || Date.now() - start > 20000) return setTimeout(done, 300);
+  if ((document.readyState === "complete" && drawn && set) || Date.now() - start > 45000) return setTimeout(done, 300);
   setTimeout(look, 50);
 })();
 """

@@ -56,6 +56,7 @@ def browser() -> Iterator[Any]:
         driver = webdriver.Chrome(options=options, service=Service(executable_path=DRIVER))
         try:
             driver.set_page_load_timeout(60)
+            driver.set_script_timeout(90)
             yield driver
         finally:
             driver.quit()
