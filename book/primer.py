@@ -299,13 +299,11 @@ for axis, (name, values) in zip(axes, steps.items(), strict=True):
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two weight tables for a row of twelve inputs and twelve outputs: the fully connected one is filled with different colours, the convolution has only three diagonals, each of one colour."}, "figure": {"caption": "Weights from 12 inputs (columns) to 12 outputs (rows). A convolution is a fully connected layer with almost everything zero and the rest shared."}}
 torch.manual_seed(0)
 full = nn.Linear(12, 12).weight.detach() * 3
-slide = F.conv1d(torch.eye(12)[:, None], torch.tensor([[[-0.8, 0.3, 0.6]]]), padding=1)[
-    :, 0
-].T
+window = torch.tensor([[[-0.8, 0.3, 0.6]]])
+slide = F.conv1d(torch.eye(12)[:, None], window, padding=1)[:, 0].T
 figure, axes = plt.subplots(1, 2, figsize=(5.4, 2.7), layout="constrained")
-for axis, (name, table) in zip(
-    axes, {"fully connected": full, "convolution": slide}.items(), strict=True
-):
+weights = {"fully connected": full, "convolution": slide}
+for axis, (name, table) in zip(axes, weights.items(), strict=True):
     axis.imshow(table, cmap=plots.ERROR_COLOURS, vmin=-1, vmax=1)
     axis.set(
         title=f"{name}\n{len(table[table != 0].unique())} different weights",
@@ -362,20 +360,10 @@ left.set(
     xlabel="place in the column (top to bottom)", ylabel="log depth", ylim=(0.5, 2.3)
 )
 left.legend()
-right.plot(
-    range(1, 12),
-    [s[0] for s in scores],
-    "o-",
-    color=plots.PALETTE[0],
-    label="12 fitted pixels",
-)
-right.plot(
-    range(1, 12),
-    [s[1] for s in scores],
-    "o-",
-    color=plots.PALETTE[1],
-    label="pixels kept aside",
-)
+labels = ("12 fitted pixels", "pixels kept aside")
+both = zip(labels, zip(*scores, strict=True), plots.PALETTE, strict=False)
+for label, line, colour in both:
+    right.plot(range(1, 12), line, "o-", color=colour, label=label)
 right.set(xlabel="degree", ylabel="error (log depth)", ylim=(0, 0.4))
 _ = right.legend()
 

@@ -394,15 +394,8 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A table of five rows, the pattern that a network was trained on, and four columns, the pattern that it is shown, with the RMSE in each cell; cells off the diagonal are darker, the row of all patterns is pale throughout."}, "figure": {"name": "fig-patterns", "caption": "RMSE in metres of networks that were trained on one pattern (rows; the last on all four) and shown another (columns), on 75 held-out photographs of NYU Depth v2. Colour: times the smallest RMSE of the column. From `results/sweeps/sparse-nyu-patterns.json`."}}
 runs = gallery.report("sweeps/sparse-nyu-patterns")["runs"]
-scores = np.array(
-    [
-        [
-            run["metrics"][f"nyu-validation/{p}-10pc/makarov18"]["all"]["rmse"]
-            for p in PATTERNS
-        ]
-        for run in runs
-    ]
-)
+places = [f"nyu-validation/{pattern}-10pc/makarov18" for pattern in PATTERNS]
+scores = np.array([[r["metrics"][p]["all"]["rmse"] for p in places] for r in runs])
 met = [
     "all four" if len(m) == 4 else m[0]
     for m in (run["parameters"]["observe.options.patterns"] for run in runs)
@@ -452,9 +445,8 @@ low, high = (float(torch.quantile(truth[truth > 0], q)) for q in (0.0, 0.99))
 
 
 def panel(depth, number, title):
-    values = np.where(depth[0].numpy() > 0, depth[0].numpy(), np.nan)[::2, ::2].astype(
-        np.float32
-    )
+    values = depth[0, ::2, ::2].numpy().astype(np.float32)
+    values = np.where(values > 0, values, np.float32(np.nan))
     axis = "" if number == 0 else str(number + 1)
     return go.Heatmap(
         z=values, zmin=low, zmax=high, colorscale="Viridis_r", name=title,
@@ -472,12 +464,8 @@ for percent, three in maps.items():
         f"linear, {rmse(three['linear'], truth[0]):.2f} m",
         f"network, {rmse(three['network'], truth[0]):.2f} m",
     )
-    drawn = [
-        panel(d, i, t)
-        for i, (d, t) in enumerate(
-            zip((dots, *list(three.values())[1:]), titles, strict=True)
-        )
-    ]
+    pictured = (dots, three["linear"], three["network"])
+    drawn = [panel(pictured[i], i, titles[i]) for i in range(3)]
     words = [
         go.Scatter(
             x=[80], y=[-8], mode="text", text=[t], xaxis=d.xaxis, yaxis=d.yaxis,
@@ -514,14 +502,9 @@ for percent in densities:
         for i in range(COUNT)
     ]
     for name, line in errors.items():
-        line.append(
-            np.mean(
-                [
-                    rmse(fillings[name](s, None), rooms[i]["depth"])
-                    for i, s in enumerate(few)
-                ]
-            )
-        )
+        filled = (fillings[name](sparse, None) for sparse in few)
+        each = [rmse(made, rooms[i]["depth"]) for i, made in enumerate(filled)]
+        line.append(np.mean(each))
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3), layout="constrained")
 for (name, line), colour in zip(errors.items(), plots.PALETTE, strict=False):
     axis.plot(densities, line, "o-", color=colour, label=name)

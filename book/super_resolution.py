@@ -41,7 +41,6 @@ if importlib.util.find_spec("depthlib") is None:
 
 # %% tags=["hide-input"]
 import inspect
-import math
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -256,13 +255,9 @@ for guess in (3.5, 2.0):
 
 # %% tags=["nbval-check-output"]
 # the critic answers before the sigmoid
-logit = lambda p: torch.tensor([math.log(p / (1 - p))])  # noqa: E731
-print(
-    f"unsure {caught(logit(0.5), logit(0.5)):.2f}, "
-    f"sharp {caught(logit(0.9), logit(0.2)):.2f}",
-    end="; ",
-)
-print(f"the generator pays {believed(logit(0.2)).item():.2f}")
+real, unsure, made = (torch.tensor([p]).logit() for p in (0.9, 0.5, 0.2))
+print(f"unsure {caught(unsure, unsure):.2f}, sharp {caught(real, made):.2f}", end="; ")
+print(f"the generator pays {believed(made).item():.2f}")
 
 # %% [markdown]
 # **TV**, total variation {cite}`rudin1992`, adds up all steps from pixel to pixel. It does not prefer slopes to steps: 2, 3, 4, 5 and 2, 2, 5, 5 both cost 3. But 2, 3, 2, 3 costs 3 where
@@ -323,9 +318,8 @@ figure, axes = plt.subplots(
     2, 3, figsize=(plots.WIDTH, 3.4), layout="constrained", sharey="row"
 )
 found, before = {}, None
-rival = next(
-    iter(gallery.report("sweeps/superres-alpha")["runs"][0]["metrics"].values())
-)["bicubic"]
+first = gallery.report("sweeps/superres-alpha")["runs"][0]
+rival = next(iter(first["metrics"].values()))["bicubic"]
 for column, key, (title, name) in zip(axes.T, keys, searches.items(), strict=True):
     runs = [
         (run["parameters"][key], next(iter(run["metrics"].values()))["all"])
@@ -424,9 +418,8 @@ seen = gallery.enlarged("room")
 top, left = seen.corner
 height, width = seen.truth.shape
 K = crop(room["K"], torch.tensor([float(top)]), torch.tensor([float(left)]))[0]
-ours = enlarge(load_model("box/superres-x8"), SmallDepth(8).of(room))[
-    0, 0, top : top + height, left : left + width
-]
+whole = enlarge(load_model("box/superres-x8"), SmallDepth(8).of(room))
+ours = whole[0, 0, top : top + height, left : left + width]
 last = "critic × 10"
 views = {
     "truth": seen.truth,

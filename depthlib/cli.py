@@ -198,7 +198,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 HUGGINGFACE = "huggingface:"
-BASELINES = ("fill:", "enlarge:")
+RECONSTRUCTIONS = ("fill:", "enlarge:")
 
 
 def _baseline(given: str) -> Any:
@@ -241,7 +241,7 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
 
     predictor: Any
     checkpoint = maps = False
-    if given.startswith(BASELINES):
+    if given.startswith(RECONSTRUCTIONS):
         predictor = _baseline(given)
     elif given.startswith(HUGGINGFACE):
         predictor = adapters.from_huggingface(given.removeprefix(HUGGINGFACE))
@@ -251,7 +251,7 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
         predictor = from_model(load_model(given, args.stage))
     else:
         maps, predictor = True, StoredPredictions(given, args.scale)
-    metres = checkpoint or given.startswith(BASELINES) or getattr(predictor, "metres", False)
+    metres = checkpoint or given.startswith(RECONSTRUCTIONS) or getattr(predictor, "metres", False)
     alone = not args.compare_with  # of two, each takes the options that fit it
     if metres and alone and (args.scale is not None or args.kind != "depth"):
         raise DepthError(f"{given}: answers in metres; --scale and --kind are for other models and maps.")

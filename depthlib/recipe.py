@@ -325,6 +325,20 @@ def from_dict(raw: dict[str, Any], source: str) -> Recipe:
     return build(Recipe, raw, source)
 
 
+def completed(raw: dict[str, Any], source: str) -> dict[str, Any]:
+    """A recipe as an older run has kept it, with what recipes have had only since then; as it is where it is no recipe now.
+
+    >>> kept = load_recipe("eigen-rooms").to_dict()
+    >>> del kept["speed"]  # there was a time without
+    >>> completed(kept, "state.json") == load_recipe("eigen-rooms").to_dict()
+    True
+    """
+    try:
+        return from_dict(raw, source).to_dict()
+    except DepthError:
+        return raw
+
+
 def _paths(raw: Any, prefix: str = "") -> list[str]:
     """Every dotted path in nested dicts and lists, leaves and branches."""
     items = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list | tuple) else ()

@@ -53,7 +53,7 @@ from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.randomness import Dropout, keys, set_dropout_keys
-from depthlib.recipe import DataSpec, Phase, Recipe, from_dict, recipe_names
+from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
 from depthlib.sample import RGBD, Batch, collate
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, Unwatched, machine
@@ -194,7 +194,7 @@ def _go_on(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
-        if _trains(_known(state["recipe"], checkpoint)) != _trains(recipe.to_dict()):
+        if _trains(completed(state["recipe"], str(checkpoint))) != _trains(recipe.to_dict()):
             raise DepthError(
                 f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings. "
                 "Choose another folder with --out, or remove this one."
@@ -499,14 +499,6 @@ def peak_memory() -> int:
         return int(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _known(recipe: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
-    """The recipe in a checkpoint, with what recipes have had only since then."""
-    try:
-        return from_dict(recipe, str(checkpoint)).to_dict()
-    except DepthError:
-        return recipe
 
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:

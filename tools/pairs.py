@@ -11,7 +11,6 @@ executed with the ``smoke`` profile, with its text outputs and no images.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import functools
 import hashlib
@@ -88,22 +87,15 @@ def result(text: str, folder: Path = ROOT / "results") -> str:
 
 
 def _deciding(settings: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The part of a run's settings that decides its numbers: not the seed, the speed, or what was kept in memory.
-
-    Settings that recipes have had only since that run stand there with their defaults.
-    """
-    from depthlib.errors import DepthError
-    from depthlib.recipe import from_dict
-
-    with contextlib.suppress(DepthError):  # of an older library
-        settings = from_dict(settings, str(path)).to_dict()
+    """The part of a run's settings that decides its numbers: not the seed, the speed, or what was kept in memory."""
+    from depthlib.recipe import completed
 
     def without(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: without(each) for key, each in value.items() if key != "keep"}
         return [without(each) for each in value] if isinstance(value, list | tuple) else value
 
-    return without({**settings, "seed": None, "speed": None})
+    return without({**completed(settings, str(path)), "seed": None, "speed": None})
 
 
 def _value(text: str, value: Any, path: Path, key: str, folder: Path) -> Any:
