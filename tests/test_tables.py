@@ -9,7 +9,8 @@ import yaml
 from book_fixture import ROOT
 
 from depthlib import tables
-from depthlib.cli import _baseline, main
+from depthlib.cli import main
+from depthlib.cli.scores import _baseline
 from depthlib.data import FILES
 from depthlib.errors import DepthError
 from depthlib.models import build_model

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from depthlib.cli_arguments import parse_options, parse_size
+from depthlib.cli.arguments import Add, parse_options, parse_size
 from depthlib.errors import DepthError
-
-Add = Callable[..., argparse.ArgumentParser]
 
 
 def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:

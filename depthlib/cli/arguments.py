@@ -1,11 +1,32 @@
-"""What commands are given as text: settings as name=value, sizes as rows x columns."""
+"""What commands have in common: the arguments that several take, and how text becomes settings and sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from depthlib.errors import DepthError
+
+#: Makes a command: ``add(name, function, text, examples)``.
+Add = Callable[..., argparse.ArgumentParser]
+STAGE = "which part answers: of Eigen's networks coarse or fine (default: the part trained last)"
+
+
+def add_profile(command: argparse.ArgumentParser) -> None:
+    """``--profile``, as every command with a recipe has it."""
+    command.add_argument(
+        "--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: $DEPTHLIB_PROFILE, else cpu)"
+    )
+
+
+def add_parameters(
+    command: argparse.ArgumentParser,
+    metavar: str = "NAME=VALUE",
+    text: str = "override a setting by name or dotted path; repeatable",
+) -> None:
+    """``-p``, the settings of a recipe."""
+    command.add_argument("-p", "--parameter", action="append", default=[], metavar=metavar, help=text)
 
 
 def parse_parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25") -> dict[str, str]:

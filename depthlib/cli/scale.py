@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from depthlib.cli_arguments import parse_parameters
+from depthlib.cli.arguments import Add, add_parameters, add_profile, parse_parameters
 from depthlib.errors import DepthError
-
-Add = Callable[..., argparse.ArgumentParser]
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -74,43 +71,37 @@ def bench(args: argparse.Namespace) -> int:
 
 def add_scale(add: Add) -> None:
     """Both commands."""
-    for name, function, text, examples in (
-        ("sweep", sweep, "Every combination of some values as an executed notebook; a table and a plot; goes on where it was cut off.",
-         "  depthlib sweep eigen-rooms -p lam=0,0.25,0.5,1 -p seed=0..2\n"
-         "  depthlib sweep eigen-nyu --profile gpu -p lam=0,0.5 -p seed=0..4 --cluster tcp://10.0.0.5:8786 --out /shared/lam\n"),
-        ("bench", bench, "Where a training step's time goes: images a second, data, forward, backward, optimiser, memory.",
-         "  depthlib bench eigen-rooms\n  depthlib bench densedepth-mobilenet-nyu --profile gpu --switches\n"),
-    ):  # fmt: skip
-        sub = add(name, function, text, examples)
-        sub.add_argument("recipe", help="a recipe's name or a YAML file")
-        sub.add_argument(
-            "--profile", choices=("smoke", "cpu", "gpu"), help="how big (default: $DEPTHLIB_PROFILE, else cpu)"
-        )
-        many = "values by name or dotted path, separated by commas; 0..2 are whole numbers from … to; repeatable"
-        sub.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE" + ("S" if name == "sweep" else ""),
-                         help=many if name == "sweep" else "override a setting by name or dotted path; repeatable")  # fmt: skip
-        if name == "sweep":
-            sub.add_argument(
-                "--out",
-                help="folder for all runs; by default sweeps/RECIPE/PROFILE-NAMES in $DEPTHLIB_RUNS, else in runs",
-            )
-            sub.add_argument("--results", metavar="FILE", help="also keep sweep.json as this file")
-            sub.add_argument(
-                "--jobs", type=int, default=1, metavar="N", help="runs at a time on this machine (default: 1)"
-            )
-            sub.add_argument("--cluster", metavar="ADDRESS",
-                             help="of a dask scheduler whose workers run instead; they must see --out under the same path")  # fmt: skip
-            sub.add_argument(
-                "--where", metavar="KEY", help="data-split/protocol of the table (default: the first scored)"
-            )
-            sub.add_argument("--predictor", help="whose figures (default: the part scored last)")
-        else:
-            sub.add_argument(
-                "--steps", type=int, default=8, metavar="N", help="steps to measure of each phase (default: 8)"
-            )
-            sub.add_argument(
-                "--switches", action="store_true", help="also with each switch turned over, one at a time, and all off"
-            )
-            sub.add_argument("--rounds", type=int, default=1, metavar="N",
-                             help="measure everything so many times, in turn, on a machine that is not quiet (default: 1)")  # fmt: skip
-            sub.add_argument("--json", metavar="FILE", help="also write the report there")
+    command = add("sweep", sweep, "Every combination of some values as an executed notebook; a table and a plot; goes on where it was cut off.",
+                  "  depthlib sweep eigen-rooms -p lam=0,0.25,0.5,1 -p seed=0..2\n"
+                  "  depthlib sweep eigen-nyu --profile gpu -p lam=0,0.5 -p seed=0..4 --cluster tcp://10.0.0.5:8786 --out /shared/lam\n")  # fmt: skip
+    command.add_argument("recipe", help="a recipe's name or a YAML file")
+    add_profile(command)
+    add_parameters(
+        command,
+        "NAME=VALUES",
+        "values by name or dotted path, separated by commas; 0..2 are whole numbers from … to; repeatable",
+    )
+    command.add_argument(
+        "--out", help="folder for all runs; by default sweeps/RECIPE/PROFILE-NAMES in $DEPTHLIB_RUNS, else in runs"
+    )
+    command.add_argument("--results", metavar="FILE", help="also keep sweep.json as this file")
+    command.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time on this machine (default: 1)")
+    command.add_argument("--cluster", metavar="ADDRESS",
+                         help="of a dask scheduler whose workers run instead; they must see --out under the same path")  # fmt: skip
+    command.add_argument("--where", metavar="KEY", help="data-split/protocol of the table (default: the first scored)")
+    command.add_argument("--predictor", help="whose figures (default: the part scored last)")
+
+    command = add("bench", bench, "Where a training step's time goes: images a second, data, forward, backward, optimiser, memory.",
+                  "  depthlib bench eigen-rooms\n  depthlib bench densedepth-mobilenet-nyu --profile gpu --switches\n")  # fmt: skip
+    command.add_argument("recipe", help="a recipe's name or a YAML file")
+    add_profile(command)
+    add_parameters(command)
+    command.add_argument(
+        "--steps", type=int, default=8, metavar="N", help="steps to measure of each phase (default: 8)"
+    )
+    command.add_argument(
+        "--switches", action="store_true", help="also with each switch turned over, one at a time, and all off"
+    )
+    command.add_argument("--rounds", type=int, default=1, metavar="N",
+                         help="measure everything so many times, in turn, on a machine that is not quiet (default: 1)")  # fmt: skip
+    command.add_argument("--json", metavar="FILE", help="also write the report there")

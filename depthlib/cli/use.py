@@ -1,0 +1,119 @@
+"""``depthlib predict`` and ``export``: a trained network put to use."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from depthlib.cli.arguments import STAGE, Add
+from depthlib.errors import DepthError
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Depth of a photo: 16-bit PNG, coloured PNG, point cloud, surface."""
+    from PIL import Image
+
+    from depthlib import camera
+    from depthlib.checkpoints import load_model
+    from depthlib.data.formats import read_rgb, write_depth_png, write_image
+    from depthlib.files import writable_folder
+    from depthlib.pointcloud import colored_points, surface, write_ply
+    from depthlib.prediction import predict as answer
+    from depthlib.prediction import to_rgb
+
+    photo = Path(args.photo)
+    if args.field_of_view is not None and not 0 < args.field_of_view < 180:
+        raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
+    rgb = to_rgb(read_rgb(photo))
+    model = load_model(args.checkpoint, args.stage)
+    depth = answer(model, rgb).full(mode="bilinear")[0]
+    known = depth[(depth > 0) & depth.isfinite()]
+    if not known.numel():
+        raise DepthError(
+            f"{photo}: {args.checkpoint or 'the network in the box'} answers with no depth at all; train it again, at a lower rate."
+        )
+    out = writable_folder(args.out or photo.parent, "Choose another folder with --out.")
+    from depthlib.plots import colorize
+
+    height, width = depth.shape[-2:]
+    angle, whose = args.field_of_view, "as --field-of-view says"
+    if angle is None:
+        focal = camera.focal_from_exif(photo)
+        angle = math.degrees(2 * math.atan(width / 2 / focal)) if focal else 60.0
+        whose = "as the photo says" if focal else "a guess: the photo does not say; give --field-of-view"
+    K = camera.from_field_of_view(height, width, angle)
+    # millimetres in 16 bits end at 65 m; roads are farther, and are stored as KITTI stores them
+    scale, unit = (1000, "millimetres") if known.max() <= 65.535 else (256, "1/256 m")
+    stem = out / f"{photo.stem}-depth"
+    written = []
+    try:
+        for name, write in (
+            (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), scale)),
+            (f"{stem}-coloured.png", lambda path: write_image(path, Image.fromarray(colorize(depth)))),
+            (f"{stem}.ply", lambda path: write_ply(path, *colored_points(depth, K, rgb[0]))),
+            (f"{stem}-surface.ply", lambda path: write_ply(path, *surface(depth, K, rgb[0]))),
+        ):
+            write(name)
+            written.append(name)
+    except DepthError:  # all or none
+        for name in written:
+            Path(name).unlink(missing_ok=True)
+        raise
+    print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
+    print(f"{stem}.png            16 bit, {unit}, 0 = outside the network's view")
+    print(f"{stem}-coloured.png   to look at")
+    print(f"{stem}.ply            point cloud, metres, for a lens of {angle:.0f} degrees across ({whose})")
+    print(f"{stem}-surface.ply    the same as a surface, torn where depth jumps")
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """A checkpoint as an ONNX file."""
+    from depthlib.checkpoints import load_model
+    from depthlib.export import LEAST, MULTIPLE, export_onnx
+    from depthlib.files import writable_folder
+
+    out = Path(args.out)
+    if not out.name or out.is_dir():
+        raise DepthError(f"--out {args.out!r}: is a folder; give a file, such as depth.onnx.")
+    model = load_model(args.checkpoint, args.stage)
+    writable_folder(out.parent, "Choose another place with --out.")
+    export_onnx(model, out)
+    rows, columns = model.input_size
+    free = ", other sizes run too" if model.any_size else ""
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    if model.shown:
+        sides = f", sides in multiples of {MULTIPLE} from {LEAST}" if model.shown == "sparse" else ""
+        picture = ", rgb float32 [B, 3, ., .] in [0, 1] of the answer's size" if getattr(model, "guided", False) else ""
+        print(
+            f"{model.shown} float32 [B, 1, ., .] in any unit{sides}{picture} -> depth float32 [B, 1, ., .] in that unit"
+        )
+        return 0
+    print(f"rgb float32 [B, 3, {rows}, {columns}] in [0, 1] -> depth float32 [B, 1, ., .] in metres")
+    print(f"The metres hold for pictures resized to {rows}x{columns}, as it was trained{free}.")
+    return 0
+
+
+def add_use(add: Add) -> None:
+    """Both commands."""
+    command = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG, a point cloud and a surface.",
+              "  depthlib predict photo.jpg\n"
+              "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
+    command.add_argument("photo", help="a JPEG, PNG or other picture")
+    command.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
+    command.add_argument("--stage", help=STAGE)
+    command.add_argument("--out", help="folder to write to (default: beside the photo)")
+    command.add_argument("--field-of-view", type=float, metavar="DEGREES",
+                     help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
+
+    command = add("export", export, "A checkpoint as one ONNX file: colours in, metres out (or some depth in), without torch.",
+              "  depthlib export runs/densedepth-mobilenet-nyu/cpu-0 --out depth.onnx\n"
+              "  depthlib evaluate depth.onnx --against nyu\n")  # fmt: skip
+    command.add_argument(
+        "checkpoint",
+        nargs="?",
+        help="a run's folder or a checkpoint folder (default: the one in the box)",
+    )
+    command.add_argument("--stage", help=STAGE)
+    command.add_argument("--out", default="depth.onnx", metavar="FILE", help="the file to write (default: depth.onnx)")
