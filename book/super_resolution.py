@@ -14,7 +14,7 @@
 # # Super-resolution: a small map grows up
 #
 # A depth camera in a telephone has some tens of thousands of pixels, its picture twelve million. Enlarge the small map to the picture's size and every
-# outline becomes a soft slope, on which, in space, points hang between two surfaces where nothing is. {cite:t}`korinevskaya2018` train a
+# outline becomes a soft slope, on which, in space, points hang between two surfaces where nothing is. {cite:t}`korinevskaya2018` (of this work we have the slides of the talk; "the paper" and "the slides" are one thing here) train a
 # network against a second one, the *critic* (usually called *discriminator*), that judges whether a map looks real: a *generative adversarial network* or GAN. Their outlines become sharp,
 # and their walls grow textures that are not there. This page sets the two against each other, adds the terms of the loss one by one, and then
 # asks what a network without a critic can do.
@@ -150,7 +150,8 @@ figure
 # ## A network that keeps what it was shown
 #
 # Here is the end of our network's `forward`. `base` is the bilinear enlargement, `spread` the small map's own standard deviation, so that metres and the eight-bit
-# disparities of Middlebury look alike to it. It goes up eightfold in two steps, by two and then by four (`FINE`). `autocast` is off for the last lines, which need 32 bits (why: [training at scale](training_at_scale)), and `positive` lets no depth fall below 0.
+# disparities of Middlebury look alike to it. `x` holds the channels that all layers before have made; `join`, `refine` and `head` are the last three convolutions. The first mixes the channels
+# (with those of the picture, where there is one), the second looks at neighbours, and the third gives the numbers to be laid out. It goes up eightfold in two steps, by two and then by four (`FINE`). `autocast` is off for the last lines, which need 32 bits (why: [training at scale](training_at_scale)), and `positive` lets no depth fall below 0.
 
 # %%
 lines = inspect.getsource(DepthUpsampler.forward).splitlines()
@@ -225,7 +226,10 @@ print(
 # $$ (superres-loss)
 #
 # They found $\alpha, \beta, \gamma$ by cross-validation (scoring each choice on data that were held out in turn) and do not print them. We searched too, one after the other, on held-out rendered rooms, with the published
-# generator in short runs (recipe `superres-search`; the slides call it their earlier network, changed, and name its parts; their drawing is lost in the text that we have, so the order and the sizes are ours: ELU, a smooth relative of ReLU; batch normalisation; pixel shuffle; and at the end tanh, a curve that squeezes an answer between −1 and 1). Each run below differs from the one before by one term.
+# generator in short runs (recipe `superres-search`). Each run below differs from the one before by one term. Of the generator
+#
+# - the slides name the parts: ELU, a smooth relative of ReLU; batch normalisation; pixel shuffle; and at the end tanh, a curve that squeezes an answer between −1 and 1;
+# - their drawing is lost in the text that we have, so the order and the sizes are ours.
 #
 # **MSE, the squared error, answers with means.** Suppose an outline is in one of two places, equally likely, and a pixel between them is 2 m or 5 m deep. Answer 3.5 m:
 # the squared error is $1.5^2 = 2.25$ for certain. Answer 2 m: it is 0 or 9, and 4.5 on average. So the *best* answer is a depth at which nothing is, and whoever decides
@@ -279,7 +283,7 @@ for name, made in ways.items():
     print(f"{name:15s} MSE {error:.5f}  TV {variation:.5f}")
 
 # %% [markdown]
-# MSE charges the noise less than the blur. TV charges the noise more than anything else here, and the blur less than the truth itself; a map that is 3 % too far it hardly notices. No term is a friend of the truth alone.
+# MSE charges the noise less than the blur. TV charges the noise more than anything else here, and the blur less than the truth itself; a map that is 3 % too far it hardly notices. Only MSE is least at the truth, and it forgives the noise sooner than the blur; TV prefers the blur to the truth.
 #
 # ### What each term buys
 #
@@ -413,7 +417,7 @@ figure
 #
 # A map in colours hides small waves on a wall. In space they cannot hide. Below is an excerpt of a rendered room from above: a flat floor and flat walls.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three plans from above of the same excerpt as points: the truth with thin straight walls, the slides' network with the critic, with wavy walls and points between surfaces, and ours."}, "figure": {"caption": "The excerpt of a room from above, in metres: each dot is a pixel at its depth. Between the thing in front and the wall there is nothing; a dot there is an invented one."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four plans from above of the same excerpt as points: the truth with thin straight walls; the slides' network trained on the squared error alone, with thicker walls; the same with the critic, with wavy walls and points between surfaces; and ours."}, "figure": {"caption": "The excerpt of a room from above, in metres: each dot is a pixel at its depth. Between the thing in front and the wall there is nothing; a dot there is an invented one."}}
 seen = gallery.enlarged("room")
 top, left = seen.corner
 height, width = seen.truth.shape
@@ -423,14 +427,15 @@ ours = whole[0, 0, top : top + height, left : left + width]
 last = "critic × 10"
 views = {
     "truth": seen.truth,
+    "slides', squared error": seen.answers["squared error"],
     f"slides', {last}": seen.answers[last],
     "ours": ours.numpy(),
 }
 figure, axes = plt.subplots(
-    1, 3, figsize=(plots.WIDTH, 3.0), layout="constrained", sharey=True, sharex=True
+    2, 2, figsize=(plots.WIDTH, 5.6), layout="constrained", sharey=True, sharex=True
 )
 u = np.broadcast_to(np.arange(width), (height, width))
-for place, (name, depth) in zip(axes, views.items(), strict=True):
+for place, (name, depth) in zip(axes.flat, views.items(), strict=True):
     x = (u - float(K[0, 2])) / float(K[0, 0]) * depth
     place.plot(
         x[::2].ravel(),
@@ -440,13 +445,16 @@ for place, (name, depth) in zip(axes, views.items(), strict=True):
         color=plots.PALETTE[0],
         rasterized=True,
     )
-    place.set(title=name, xlabel="right (m)", aspect="equal")
-axes[0].set_ylabel("depth (m)")
+    place.set(title=name, aspect="equal")
+for place in axes[-1]:
+    place.set_xlabel("right (m)")
+for place in axes[:, 0]:
+    place.set_ylabel("depth (m)")
 plt.close(figure)
 figure
 
 # %% [markdown]
-# The same in space, with the critic and without one. **Question: turned until you look along the floor, in which of the two is it flat?**
+# Two of them in space: the slides' network with the critic, and ours, which is another network and has none. **Question: turned until you look along the floor, in which of the two is it flat?**
 
 # %% tags=["hide-input"]
 picture = torch.from_numpy(seen.rgb).permute(2, 0, 1) / 255
@@ -464,20 +472,23 @@ plots.point_cloud(
 
 # %% tags=["hide-input"]
 said = (
-    "Points of the same room without a critic: a floor in thin lines, a few points in "
+    "Points of the same room by our network: a floor in thin lines, a few points in "
     "the air beside outlines."
 )
-plots.point_cloud(ours[None], K, picture, title="without a critic", alt=said)
+plots.point_cloud(ours[None], K, picture, title="ours", alt=said)
+
+# %% [markdown]
+# And now as numbers. How much does a row of the map bend where the true one is flat? The slides' generator is there with each of its losses.
 
 # %%
-for name, depth in views.items():
+for name, depth in {"truth": seen.truth, **seen.answers}.items():
     wave = torch.from_numpy(np.ascontiguousarray(depth))
     bend = (wave[:, 2:] - 2 * wave[:, 1:-1] + wave[:, :-2]).abs()
     flat = torch.from_numpy(seen.truth)
     smooth = (flat[:, 2:] - 2 * flat[:, 1:-1] + flat[:, :-2]).abs() < 0.002
     off = (wave - flat).square().mean().sqrt()
     print(
-        f"{name:24s} bend where the truth is flat: "
+        f"{name:13s} bend where the truth is flat: "
         f"{1000 * bend[smooth].mean():.2f} mm a pixel; RMSE {off:.3f} m"
     )
 for trained in gallery.report("sweeps/superres-beta")["runs"]:
@@ -489,12 +500,15 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 # For this figure the critic has ten times the weight that the search kept, and no total variation holds it down, so the texture is plain: the thin flat lines of the true floor have become a carpet that is centimetres thick, and between the thing in front and the wall hangs a curtain of points. In colours the same map
 # looks sharp with a faint weave. RMSE over all held-out rooms hardly notices the critic's larger weight (the last two lines of the cell); a robot that drives on this floor would.
 #
-# Ours is not free of it. Its floor is made of lines again, but beside the outlines some points hang in the air, and its surfaces bend more than the true ones. A network that is unsure where an outline runs still answers with means; it
+# Is all of it the critic's? No. The same generator, trained on the squared error alone, bends the flat parts nearly half as much already; features, critic and ten times the critic each add to it, and total variation takes some of it back.
+# Part of the carpet is the network's own, and its short training's.
+#
+# Ours is not free of it either. Its floor is made of lines again, but beside the outlines some points hang in the air, and its surfaces bend more than the true ones. A network that is unsure where an outline runs still answers with means; it
 # is unsure less often.
 #
 # ## Better, without a critic
 #
-# Which part of that trouble is the critic's, and which the network's? Ours has no critic, no VGG, no batch norm and no tanh: residual blocks, each of which adds a correction to its input, a squared error with a little absolute error beside it, the mean of each cell
+# Ours differs in everything at once, so no single part of it can take the credit. It has no critic, no VGG, no batch norm and no tanh: residual blocks, each of which adds a correction to its input, a squared error with a little absolute error beside it, the mean of each cell
 # kept exactly, and eight times the samples. It learned from rendered rooms whose maps were made harder: three quarters are turned into disparities, half get one outline more (a part of the mirrored map is put before them), and three in
 # ten come in steps, as the disparities do that a stereo matcher counts in whole pixels. No real map was among them.
 #
@@ -515,9 +529,14 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 # map; the rendered rooms of the validation split say the same on 200: {result}`superres-x8/cpu-0::metrics.rooms-validation/x8/makarov18.all.rmse::.3f` m against
 # {result}`superres-x8/cpu-0::metrics.rooms-validation/x8/makarov18.bicubic.rmse::.3f` m.
 #
-# Two warnings about the columns. The paper's bicubic row says 9.64, 5.33, 7.52 and 2.65 {cite}`korinevskaya2018` where ours says what the table above says; so its convention for holes and for making a map small is another one, and is not
-# printed. (The slides' own summary, "Results on Sintel & Middlebury are better than original network" {cite}`korinevskaya2018`, holds for the RMSE of the four scenes above and not for SSIM: on Cones, Teddy and Venus their row NN has .91, .87 and .91, NN + gan_loss .74, .75 and .82 {cite}`korinevskaya2018`.) Our training of its generator is far from its printed rows, too, and better on three scenes of four; other training maps and another convention both play a part, and scoring its own weights our way would tell which. Its Tsukuba column cannot be reproduced with any convention that we tried: the 8-bit file counts sixteenths of a pixel, and someone may have used eighths. And MS-Net's row stands in that table with *its* convention. What is safe to
-# compare is ours with our own bicubic.
+# What is safe to compare is ours with our own bicubic. The printed columns are not:
+#
+# - **Another convention.** The paper's bicubic row says 9.64, 5.33, 7.52 and 2.65 {cite}`korinevskaya2018` where ours says what the table above says. So it treats holes, or makes a map small, in another way, and does not say how. MS-Net's row stands in that
+#   table with *its* convention.
+# - **Another training.** Our training of its generator is far from its printed rows, too, and better on three scenes of four. Other training maps play a part; scoring its own weights our way would tell how large a part.
+# - **Tsukuba** cannot be reproduced with any convention that we tried.
+#
+# (The slides' own summary, "Results on Sintel & Middlebury are better than original network" {cite}`korinevskaya2018`, holds for the RMSE of the four scenes above and not for SSIM: on Cones, Teddy and Venus their row NN has .91, .87 and .91, NN + gan_loss .74, .75 and .82 {cite}`korinevskaya2018`.)
 #
 # The same for maps from a quarter: {result}`superres-x4/cpu-0::metrics.cones-test/x4/makarov18.all.rmse::.2f` against bicubic's {result}`superres-x4/cpu-0::metrics.cones-test/x4/makarov18.bicubic.rmse::.2f` on Cones,
 # {result}`superres-x4/cpu-0::metrics.teddy-test/x4/makarov18.all.rmse::.2f` against {result}`superres-x4/cpu-0::metrics.teddy-test/x4/makarov18.bicubic.rmse::.2f` on Teddy,
@@ -540,10 +559,10 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 #
 # ### Oddities of the published tables
 #
-# - On Sintel the columns Ambush and Bandage agree in eight of nine numbers {cite}`korinevskaya2018`: one of them was copied. (Our networks have not been scored on Sintel; `depthlib table 002-sintel` names the commands for those who have it.)
+# - On Sintel one column is a copy of another, and some peaks cannot be: the [evaluation](evaluation) has shown how one sees it. (Our networks have not been scored on Sintel; `depthlib table 002-sintel` names the commands for those who have it.)
 # - Alley's RMSE goes from 3.60 to 3.57, its PSNR from 28.09 to 33.21 {cite}`korinevskaya2018`. PSNR is $20 \log_{10}(\text{range}/\text{RMSE})$: for one map, 0.03 of 3.60 is 0.07 dB, not five. Means over frames could differ that much only if
 #   the two were averaged in different ways.
-# - The formulas print RMSE without its root, PSNR with a root of the range, and MAPE as a sum over one axis only {cite}`korinevskaya2018`. This library computes what the names say; the [evaluation](evaluation) tells how one sees in the tables that something went wrong.
+# - The formulas print RMSE without its root, PSNR with a root of the range, and MAPE as a sum over one axis only {cite}`korinevskaya2018`. This library computes what the names say.
 #
 # ### What it costs
 #
@@ -588,21 +607,24 @@ for name, small in ways.items():
 # - A pixel shuffle lays out channels as pixels: convolutions stay small, and each place in a cell has its own filter.
 # - What is known exactly, the cell's mean, is kept exactly, by one line after the network.
 # - MSE answers with means, VGG and a critic with decisions, TV charges for wiggling. Deciding costs squared error, by arithmetic.
-# - Texture that a critic invents is hidden in colours and plain in space.
+# - Invented texture is hidden in colours and plain in space. A critic adds to it; some of it is there without one.
 #
 # ## Exercises
 #
 # ```{admonition} Exercise 1 (by hand)
 # :class: exercise
-# A row of cells of four pixels has the means 8, 7, 2 and 2. The outline between 8 and 2 runs through the second cell. After which of its pixels? What would a linear enlargement
-# say about the last pixel of that cell?
+# A row of cells of four pixels has the means 8, 6.5, 2 and 2. The outline between 8 and 2 runs through the second cell.
+#
+# 1. After which of its pixels?
+# 2. Count the pixels from 0, so that the second cell has the pixels 4 to 7 and its centre lies at 5.5. What does a linear enlargement, a straight line from centre to centre, say about the cell's last pixel?
+# 3. What must be true of one pixel if the second mean is 7?
 # ```
 #
 # ```{admonition} Solution 1
 # :class: dropdown
-# $8(1 - s) + 2s = 7$ gives $s = 1/6$: not a whole number of quarters. So the map cannot be two flat pieces with a step between pixels: with one pixel of the four at 2 the mean would be 6.5. The
-# outline pixel itself must be mixed, 4, or the surfaces not flat. Take the last pixel: between the centres of cells 2 and 3, at pixels 5.5 and 9.5, the line runs from 7 to 2, and says $7 - 5 \cdot
-# \frac{7 - 5.5}{4} = 5.1$ at pixel 7.
+# 1. $8(1 - s) + 2s = 6.5$ gives $s = 1/4$: one pixel of the four lies right of the outline, which runs after the third.
+# 2. The next centre is at 9.5. Between the two the line falls from 6.5 to 2 and says $6.5 - 4.5 \cdot \frac{7 - 5.5}{4} = 4.8$ at pixel 7, where the truth is 2.
+# 3. $8(1 - s) + 2s = 7$ gives $s = 1/6$, not a whole number of quarters. So the outline does not run between two pixels: one of them is mixed, 4 (for $8 + 8 + 8 + 4 = 4 \cdot 7$), or the surfaces are not flat.
 # ```
 #
 # ```{admonition} Exercise 2 (code)

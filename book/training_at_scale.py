@@ -308,7 +308,7 @@ figure
 #   are few weights there is nothing to gain.
 # - **compile** wins next to nothing for the coarse network, loses for the fine one and more for the encoder–decoder, most of it in the backward pass ({result}`benchmarks/switches-densedepth-mobilenet-nyu::phases.all.ms.backward::.0f` ms become {result}`benchmarks/switches-densedepth-mobilenet-nyu::switches.compile.phases.all.ms.backward::.0f`). Why, we
 #   have not found out. So it is off on processors. Never switch it on because it "should" help.
-# - **readers** gain nothing here, and should not: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
+# - **readers** gain nothing here and cost the encoder–decoder a little, and should not gain: after the first epoch these photographs are in memory, and a batch costs {result}`benchmarks/switches-eigen-nyu::switches.readers.phases.coarse.ms.data::.0f` ms. They are there
 #   for files and servers, and for machines with more cores.
 # - **augment_on** gains a fifth for the encoder–decoder, and for Eigen's networks hardly more than noise. With only two cores, what a reading thread does it takes from the network, whose
 #   forward pass becomes slower meanwhile ({result}`benchmarks/switches-eigen-nyu::phases.coarse.ms.forward::.0f` ms become {result}`benchmarks/switches-eigen-nyu::switches.augment_on.phases.coarse.ms.forward::.0f` in the coarse network).
@@ -318,7 +318,7 @@ figure
 #
 # **Another processor, other gains.** These figures were first taken on another machine, whose processor calls itself by the same name. Its bf16 product ran at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.bf16::,d` GFLOP/s, more than twice as
 # fast, its float32 product at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.fp32::,d`. Twice the arithmetic did not halve the step: the coarse network made {result}`benchmarks/switches-eigen-nyu-another::phases.coarse.images_per_second::.0f` images a second there and makes {result}`benchmarks/switches-eigen-nyu::phases.coarse.images_per_second::.0f` here. And bf16 gained *less* there,
-# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 had more in it than its large product shows: there its convolutions reached {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of that product's speed (we call it the *peak*, as reports do), so bf16 had less to gain than the two products promise. `compile` was worth
+# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 had more in it than its large product shows: there convolutions ran *faster* than the product, at {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of its speed. So bf16 had less to gain than the two products promise. `compile` was worth
 # {result}`benchmarks/switches-eigen-nyu-another::switches.compile.phases.coarse.gain::.2f` for the coarse network. So carry no switch from one machine to another by belief: `depthlib bench` takes minutes.
 # (That report is older, and its augmentation slower; it knows only the processor's name, which is why reports now say family and model.)
 #
@@ -477,21 +477,21 @@ for frozen in (True, False):
 # On several machines `$DEPTHLIB_RUNS` must be a folder that all of them see: the first process writes the checkpoints from which all go on.
 #
 # What does it cost? In a *ring* of $n$ processes the gradient is cut into $n$ pieces. Each piece travels $n - 1$ steps until all have added to it, and $n - 1$ more until all have
-# the sum; in each step every process sends one piece. So each sends $2\,(n-1)/n$ times the size of the gradient (2 processes: once; 4: one and a half times; 8: one and three quarters), so never more than twice, however many they are. For eight:
+# the sum; in each step every process sends one piece. So each sends $2\,(n-1)/n$ times the size of the gradient (2 processes: once; 4: one and a half times; 8: one and three quarters), so never more than twice, however many they are. For two and for eight:
 
 # %% tags=["nbval-check-output"]
 for name, options in {"eigen": {}, "densedepth": {"encoder": "densenet169"}}.items():
     with torch.device("meta"):
         network = build_model(name, **options)
     count = sum(p.numel() for p in network.parameters())
-    sent = 2 * 7 / 8 * 4 * count
-    print(
-        f"{name:10s} {count / 1e6:.1f} M weights, {sent / 1e6:.0f} MB a step:", end=""
-    )
-    print(f" {sent / 1e6:.0f} ms at 1 GB/s, {sent / 1e8:.0f} ms at 100")
+    print(f"{name}: {count / 1e6:.1f} M weights")
+    for n in (2, 8):
+        sent = 2 * (n - 1) / n * 4 * count
+        print(f"  {n} processes: {sent / 1e6:.0f} MB a step each, ", end="")
+        print(f"{sent / 1e6:.0f} ms at 1 GB/s, {sent / 1e8:.0f} ms at 100")
 
 # %% [markdown]
-# A network cable of 10 Gbit/s carries about 1 GB/s. So two machines with such a cable share Eigen's network badly: its gradient is
+# A network cable of 10 Gbit/s carries about 1 GB/s. So even two machines with such a cable share Eigen's network badly: its gradient is
 # large and its steps are short. A DenseNet sends three fifths as much and has thirteen times the work for an image of 192 × 256, eighty times for one of 480 × 640, so the cable hardly
 # matters, and within one machine, where GPUs exchange some 100 GB/s (the last number of a line), it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
 # eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
@@ -680,16 +680,18 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 #
 # **Predict first.** With a data-centre GPU and sixteen cores, suppose that rendering becomes a hundred times faster and fourteen processes invent. Which of the three is then the limit, and at how many rooms a second?
 #
-# Inventing would allow 14 in {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms, if all cores were as fast together as one alone; taking over, one in {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms: both several thousand a second. So rendering is the limit, with some two thousand. (If it cost nothing at all, the part that is not shared would decide in the end, taking
+# ```{admonition} The argument
+# :class: dropdown
+# Inventing would allow 14 in {result}`benchmarks/scenes::rooms.milliseconds.composing::.1f` ms, if all cores were as fast together as one alone; taking over, one in {result}`benchmarks/scenes::rooms.milliseconds.taking_over::.2f` ms: both several thousand a second. Rendering, a hundred times faster, takes half a millisecond: it is the limit, with some two thousand a second. (If it cost nothing at all, the part that is not shared would decide in the end, taking
 # over: this is Amdahl's law.)
+# ```
 #
-# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second, and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads, which have more pixels, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes. Its parts were not timed, and the code has changed since, so what follows is an argument and not a measurement.
+# We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second, and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads, which have more pixels, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes: less than half of what the argument allows. If rendering was the limit, it became some forty times faster and not a hundred. Why?
 #
-# Rays should
-# not be what takes so long: the picture is cut into squares of 16 × 16 pixels, each with a list of the few objects that it can see, and one kernel (in Triton, a language for kernels that comes with PyTorch) walks through that list without
+# The rays should not be it (the parts were not timed): the picture is cut into squares of 16 × 16 pixels, each with a list of the few objects that it can see, and one kernel (in Triton, a language for kernels that comes with PyTorch) walks through that list without
 # leaving the GPU's fastest memory. But light, colours and the camera were, for 64 rooms at once, more than a thousand kernels. Python starts them one at a time, and each carries its numbers through the GPU's memory and back. The process that starts them
 # used {result}`benchmarks/scenes-gpu::rooms.processor_seconds::.1f` seconds of processor time in {result}`benchmarks/scenes-gpu::rooms.wall_seconds::.1f` seconds (waiting for the GPU counts, too).
-# Since then they have become a fifth fewer, taking over costs half as much, and the option `compile` shall melt most of the kernels together. What that gains, `make gpu` will tell whoever has a GPU.
+# (Since that measurement the kernels have become a fifth fewer, and the data set's option `compile` melts most of them together; `make gpu` measures what that gains.)
 #
 # "One at a time" can be seen without one. An interpreter of Python lets only one thread of a process begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; with many short ones the
 # threads queue, and every change of turn costs time, too. On the same two cores two threads make {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second, and have to wait for each other {result}`benchmarks/scenes::rooms.one_process.waits_per_scene::,d` times for each of them. Two *processes*, an interpreter each, make {result}`benchmarks/scenes::rooms.per_second::.0f`. (So without a GPU the option `processes` shares all of

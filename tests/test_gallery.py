@@ -138,17 +138,19 @@ NETWORKS = [
     *(f"densedepth-mobilenet-{name}/all" for name in ("nyu", "random", "rooms", "nyu-from-rooms")),
     *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean")),
     "eigen-nyu-log-rmse/coarse", "eigen-nyu-log-rmse/fine", "eigen-nyu-from-rooms/fine", "eigen-nyu-report/fine",
+    *(f"{recipe}/{stage}@2" for recipe in ("eigen-nyu", "eigen-nyu-log-rmse") for stage in ("coarse", "fine")),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_curves_and_figures_are_those_of_the_results(network):
+    network, _, seed = network.partition("@")
     recipe, stage = network.split("/")
-    results = read_results(ROOT / "results" / recipe / "cpu-0.json")
-    assert gallery.loss_curve(recipe) == results["curve"]
+    results = read_results(ROOT / "results" / recipe / f"cpu-{seed or 0}.json")
+    assert seed or gallery.loss_curve(recipe) == results["curve"]
     assert gallery.loss_curve("superres-gan") == read_results(ROOT / "results" / "superres-gan" / "cpu-0.json")["curve"]
     # all images have equally many pixels here, so a mean of images is the pool
-    each, wanted = gallery.per_image(network), results["metrics"]["nyu-test/eigen14"][stage]
+    each, wanted = gallery.per_image(network, int(seed or 0)), results["metrics"]["nyu-test/eigen14"][stage]
     for figure in ("delta1", "abs_rel"):
         assert each[figure].mean() == pytest.approx(wanted[figure], abs=5e-4)
     for figure in ("rmse", "rmse_log", "scale_invariant_rmse"):
@@ -171,6 +173,18 @@ def test_the_sorted_pictures_go_from_the_best_to_the_worst():
     for p in pictures:
         for network in ("eigen-nyu/coarse", "eigen-nyu/fine"):
             wanted = gallery.per_image(network)["abs_rel"][p.index]
+            assert rough_error(p, p.answers[network]) == pytest.approx(wanted, abs=0.015), (p.name, network)
+
+
+def test_the_pictures_of_lambda_go_from_one_side_to_the_other():
+    half, none = (gallery.per_image(f"{name}/fine", 2) for name in ("eigen-nyu", "eigen-nyu-log-rmse"))
+    gain = none["scale_invariant_rmse"] - half["scale_invariant_rmse"]
+    pictures = gallery.lam_pictures()
+    ranks = [(gain > gain[p.index]).sum() for p in pictures]
+    assert ranks[0] <= 3 and ranks[-1] >= 653 - 3 and np.abs(np.diff(ranks) - 653 / 4).max() < 5
+    for p in pictures:
+        for network, each in (("eigen-nyu/fine@2", half), ("eigen-nyu-log-rmse/fine@2", none)):
+            wanted = each["abs_rel"][p.index]
             assert rough_error(p, p.answers[network]) == pytest.approx(wanted, abs=0.015), (p.name, network)
 
 

@@ -1,7 +1,7 @@
 """Makes the excerpts in depthlib/gallery.
 
 python tools/gallery.py          the reports and curves that chapters draw, from results/
-python tools/gallery.py runs     also curves, figures and pictures; needs NYU Depth v2 and runs of the networks below.
+python tools/gallery.py runs     also figures and pictures; needs NYU Depth v2 and runs of the networks below, of any seed.
                                  What belongs to a run that is not in the folder stays as it is.
 python tools/gallery.py --larger "features=runs/sweeps/…" "critic=…"
                                  only what these runs of super-resolution make of two maps; needs Middlebury's Cones.
@@ -24,7 +24,7 @@ from depthlib.baselines import Enlargement, constant, mean_depth_image
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import evaluate
-from depthlib.gallery import CURVES, FIGURES, KEPT, LARGER, NINE, REPORTS, SORTED, encode
+from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, SORTED, encode, key_of
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.observations import SmallDepth
 from depthlib.predictors import Informed, Predictor, Shown, from_model
@@ -45,6 +45,7 @@ NETWORKS = {
 CURVED = (*NETWORKS, "superres-gan")
 ON_NINE = ("densedepth-mobilenet-nyu/all", "densedepth-mobilenet-random/all")
 ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
+ON_LAM = ("eigen-nyu/fine@2", "eigen-nyu-log-rmse/fine@2")  # λ of ½ and of 0, trained alike on one machine
 #: Which of results/ the chapters draw whole.
 REPORTED = (
     "benchmarks/recipes", "benchmarks/switches-eigen-nyu", "benchmarks/switches-densedepth-mobilenet-nyu",
@@ -62,13 +63,12 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="?", help="the folder of runs (default: pack the reports only)")
     parser.add_argument("--larger", nargs="+", metavar="NAME=RUN", help="runs of super-resolution")
     parser.add_argument("--profile", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     reports = {name: json.loads(Path(f"results/{name}.json").read_text()) for name in REPORTED}
     REPORTS.write_text(json.dumps(reports, indent=0) + "\n")
-    results = {name: read_results(results_path("results", name, args.profile, args.seed)) for name in CURVED}
+    results = {name: read_results(results_path("results", name, args.profile, 0)) for name in CURVED}
     curves = {
-        name: {"results": f"{name}/{args.profile}-{args.seed}", "commit": found["commit"], "curve": found["curve"]}
+        name: {"results": f"{name}/{args.profile}-0", "commit": found["commit"], "curve": found["curve"]}
         for name, found in results.items()
     }
     CURVES.write_text(json.dumps(curves, indent=0) + "\n")
@@ -79,30 +79,38 @@ def main() -> None:
 
     test = open_dataset("nyu", "test", (240, 320))
     predictors: dict[str, Predictor] = {
-        f"{name}/{stage}": from_model(load_model(args.runs / name / f"{args.profile}-{args.seed}", stage))
-        for name, stages in NETWORKS.items()
-        if latest_checkpoint(args.runs / name / f"{args.profile}-{args.seed}")
-        for stage in stages
+        "eigen-nyu/mean": constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
     }
-    predictors["eigen-nyu/mean"] = constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
+    made = {"eigen-nyu/mean": _kept(results_path("results", "eigen-nyu", args.profile, 0))}
+    for name, stages in NETWORKS.items():
+        for folder in sorted((args.runs / name).glob(f"{args.profile}-*")):
+            seed = int(folder.name.rpartition("-")[2])
+            for stage in stages if latest_checkpoint(folder) else ():
+                key = key_of(f"{name}/{stage}", seed)
+                predictors[key] = from_model(load_model(folder, stage))
+                made[key] = _kept(results_path("results", name, args.profile, seed))
     with np.load(FIGURES) as stored:
         figures = {name: stored[name] for name in stored if name != "about"}
-        made = json.loads(str(stored["about"]))["results"]
+        sources = json.loads(str(stored["about"]))["results"] | made
     for name, predictor in predictors.items():
         figures[name] = figures_of(predictor, test).astype(np.float16)
-        recipe = name.split("/")[0]
-        made[recipe] = f"results/{curves[recipe]['results']}.json, commit {curves[recipe]['commit']}"
-    about = np.array(json.dumps({"results": made}))
+    about = np.array(json.dumps({"results": sources}))
     np.savez_compressed(FIGURES, about=about, **figures)
 
-    if set(ON_NINE) <= set(predictors):
-        nine = np.random.default_rng(args.seed).choice(len(test), 9, replace=False)
-        keep(NINE, test, nine.tolist(), {name: predictors[name] for name in ON_NINE}, made)
-    if set(ON_SORTED) <= set(predictors):
-        worst_last = figures["eigen-nyu/fine"][KEPT.index("scale_invariant_rmse")].argsort()
-        even = np.linspace(0, len(test) - 1, 7).round().astype(int)
-        keep(SORTED, test, worst_last[even].tolist(), {name: predictors[name] for name in ON_SORTED}, made)
-    for file in (CURVES, FIGURES, NINE, SORTED, REPORTS):
+    def keep_if(path: Path, names: Sequence[str], indices: Sequence[int]) -> None:
+        if set(names) <= set(predictors):
+            keep(path, test, indices, {name: predictors[name] for name in names}, made)
+
+    def evenly(values: np.ndarray, count: int) -> list[int]:
+        return values.argsort()[np.linspace(0, len(test) - 1, count).round().astype(int)].tolist()
+
+    errors = {name: found[KEPT.index("scale_invariant_rmse")] for name, found in figures.items()}
+    keep_if(NINE, ON_NINE, np.random.default_rng(0).choice(len(test), 9, replace=False).tolist())
+    keep_if(SORTED, ON_SORTED, evenly(errors["eigen-nyu/fine"], 7))
+    if set(ON_LAM) <= set(errors):
+        half, none = (errors[name].astype(np.float32) for name in ON_LAM)
+        keep_if(LAM, ON_LAM, evenly(half - none, 5))
+    for file in (CURVES, FIGURES, NINE, SORTED, LAM, REPORTS):
         size = file.stat().st_size
         print(f"{file}: {size / 1000:.0f} kB")
         if size > LIMIT:
@@ -122,7 +130,7 @@ def keep(
     samples = [test[i] for i in indices]
     about = {
         "names": [s["name"] for s in samples], "indices": list(indices), "networks": list(predictors),
-        "results": {name: made[name.split("/")[0]] for name in predictors},
+        "results": {name: made[name] for name in predictors},
         "source": "NYU Depth v2, Silberman et al. 2012, test split",
     }  # fmt: skip
     stored: dict[str, np.ndarray] = {"about": np.array(json.dumps(about))}
@@ -170,6 +178,10 @@ def keep_larger(runs: dict[str, str]) -> None:
         print(f"{LARGER[scene]}: {size / 1000:.0f} kB")
         if size > LIMIT:
             raise SystemExit(f"{LARGER[scene]}: more than {LIMIT / 1000:.0f} kB. Take a smaller excerpt.")
+
+
+def _kept(path: Path) -> str:
+    return f"{path.as_posix()}, commit {read_results(path)['commit']}"
 
 
 def _run(folder: str) -> dict[str, object]:

@@ -19,7 +19,7 @@ from depthlib.errors import DepthError
 
 FOLDER = Path(__file__).parent
 CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
-NINE, SORTED = FOLDER / "nyu_nine.npz", FOLDER / "nyu_sorted.npz"
+NINE, SORTED, LAM = (FOLDER / f"nyu_{name}.npz" for name in ("nine", "sorted", "lam"))
 REPORTS = FOLDER / "reports.json"
 LARGER = {"cones": FOLDER / "larger_cones.npz", "room": FOLDER / "larger_room.npz"}
 FRONT = ("1249", "0774", "0285", "0445")
@@ -36,7 +36,8 @@ class Picture:
         rgb: uint8 [H, W, 3].
         truth: metres, float32 [H, W], 0 = missing.
         index: its place in the test split, as in :func:`per_image`.
-        answers: a network, such as ``eigen-nyu/fine`` → metres, float32 [H, W].
+        answers: a network, such as ``eigen-nyu/fine``, or with its seed if that is not 0, ``eigen-nyu/fine@2`` →
+            metres, float32 [H, W].
     """
 
     name: str
@@ -105,6 +106,18 @@ def sorted_pictures() -> list[Picture]:
     return _pictures(SORTED)
 
 
+def lam_pictures() -> list[Picture]:
+    """Test photographs of NYU Depth v2 with the answers of two networks that differ in λ alone.
+
+    They are ``eigen-nyu/fine@2`` (λ = ½) and ``eigen-nyu-log-rmse/fine@2`` (λ = 0), at even ranks from the photograph on
+    which λ = ½ has the largest advantage in the scale-invariant error to that on which λ = 0 has.
+
+    >>> len(lam_pictures())
+    5
+    """
+    return _pictures(LAM)
+
+
 def _pictures(path: Path) -> list[Picture]:
     with np.load(path) as stored:
         about = json.loads(str(stored["about"]))
@@ -161,11 +174,12 @@ def enlarged(scene: str) -> Enlarged:
         return Enlarged(rgb, steps("truth"), answers, (about["corner"][0], about["corner"][1]), about)
 
 
-def per_image(network: str) -> dict[str, NDArray[np.float32]]:
+def per_image(network: str, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     """The figures :data:`KEPT` of each of the 654 test photographs under ``eigen14``: float32 [654] by name.
 
     Args:
         network: recipe and stage, such as ``eigen-nyu/fine``; ``eigen-nyu/mean`` is the mean depth image.
+        seed: of the training.
 
     Raises:
         DepthError: no such network here.
@@ -173,11 +187,21 @@ def per_image(network: str) -> dict[str, NDArray[np.float32]]:
     >>> per_image("densedepth-mobilenet-nyu/all")["delta1"].shape
     (654,)
     """
+    key = key_of(network, seed)
     with np.load(FIGURES) as stored:
-        if network not in stored:
+        if key not in stored:
             known = [name for name in stored if name != "about"]
-            raise DepthError(f"gallery: no figures of {network!r}; there are {', '.join(known)}.")
-        return dict(zip(KEPT, stored[network].astype(np.float32), strict=True))
+            raise DepthError(f"gallery: no figures of {key!r}; there are {', '.join(known)}.")
+        return dict(zip(KEPT, stored[key].astype(np.float32), strict=True))
+
+
+def key_of(network: str, seed: int) -> str:
+    """Under which name a network of a seed is kept.
+
+    >>> key_of("eigen-nyu/fine", 0), key_of("eigen-nyu/fine", 2)
+    ('eigen-nyu/fine', 'eigen-nyu/fine@2')
+    """
+    return f"{network}@{seed}" if seed else network
 
 
 #: Depth is kept as one byte a pixel, even in the logarithm: 0 = missing, 1 … 255 from 0.5 to 10 m, steps of 1.2 %.
