@@ -161,10 +161,10 @@ print(
 # | Karsch et al., published {cite}`eigen2014` | – | – | – | .350 | – | 1.2 | – | – |
 # | Ladický et al., published {cite}`eigen2014` | .542 | .829 | .940 | – | – | – | – | – |
 # | coarse, published {cite}`eigen2014` | .618 | .891 | .969 | .228 | .223 | .871 | .283 | .221 |
-# | coarse, ours, two cores | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta2::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta3::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.sq_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
+# | coarse, ours, a processor | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta2::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.delta3::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.sq_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
 # | coarse, ours, a GPU | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.delta1::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.delta2::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.delta3::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.abs_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.sq_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.rmse::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` |
 # | + fine, published {cite}`eigen2014` | .611 | .887 | .971 | .215 | .212 | .907 | .285 | .219 |
-# | + fine, ours, two cores | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta2::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta3::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.sq_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
+# | + fine, ours, a processor | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta2::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.delta3::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.sq_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 # | + fine, ours, a GPU | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta2::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta3::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.sq_rel::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 # | + fine, ours, rooms first | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.delta2::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.delta3::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.sq_rel::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
@@ -176,19 +176,19 @@ print(
 #   things in the row are not theirs: our mean image is that of the 795 filled maps, theirs that of the raw training frames with their holes; and
 #   all our rows are scored against true maps of half size, 240×320, where they scored at 480×640. (They say that they tested on 694 images {cite}`eigen2014`; the official test part has 654.)
 # - **Between the mean image and the paper.** All eight figures are better than the mean image's, in every row of a network. We trained from random weights on
-#   795 photographs: on two cores {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
+#   795 photographs: on a processor {result}`eigen-nyu/cpu-0::samples_seen::,d` samples of them, on a GPU {result}`eigen-nyu/gpu-0::samples_seen::,d`. The paper had 3.5 million samples of
 #   120 thousand frames {cite}`eigen2014`, and first weights from ImageNet. Nine times the samples close about three tenths of the distance to the paper in δ < 1.25, and
-#   the paper's 3.5 million are seven and a half times as many again. How much of the rest is theirs, and how much is for other pictures or other first weights, is not known: each of our pictures has been seen nearly six hundred times by then. The paper's optimiser alone is not the answer: with it, and as many samples as on two cores (recipe `eigen-nyu-paper`, one seed), the coarse network ends at
+#   the paper's 3.5 million are seven and a half times as many again. How much of the rest is theirs, and how much is for other pictures or other first weights, is not known: each of our pictures has been seen nearly six hundred times by then. The paper's optimiser alone is not the answer at this length: with it, and as many samples as on a processor (recipe `eigen-nyu-paper`, one seed), the coarse network ends at
 #   {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` in place of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f`.
 # - **The same 795 photographs** taught the Make3D of this table {cite}`eigen2014`, whose features were made by hand. So that row, and not the paper's own, shows what the change from hand-made features to
 #   a network is worth with equal pictures. (Ladický et al. were shown the names of the things in the pictures as well.)
-# - **What a seed moves.** The ± are about as large as the distance between our coarse and fine rows. But each fine network stands on the coarse one of its own seed, so compare
-#   seed by seed. On two cores all three lower the scale-invariant error, by {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, {result}`eigen-nyu/cpu-1::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f` and {result}`eigen-nyu/cpu-2::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, and AbsRel and SqRel as well. In
-#   RMSE and in δ they do not agree: seed 1's fine network brings δ < 1.25 from {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.coarse.delta1::.3f` to {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.fine.delta1::.3f`, the
+# - **What a seed moves.** On a processor the ± are as large as the distance between our coarse and fine rows or much larger, on the GPU about as large or smaller. But each fine network stands on the coarse one of its own seed, so compare
+#   seed by seed. On a processor all three lower the scale-invariant error, by {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, {result}`eigen-nyu/cpu-1::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f` and {result}`eigen-nyu/cpu-2::differences.nyu-test/eigen14.coarse - fine.scale_invariant_rmse.value::.4f`, and AbsRel and SqRel as well. In
+#   RMSE, RMSE log and δ they do not agree: seed 1's fine network brings δ < 1.25 from {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.coarse.delta1::.3f` to {result}`eigen-nyu/cpu-1::metrics.nyu-test/eigen14.fine.delta1::.3f`, the
 #   other two raise it. The published rows, one training, improve in those same three figures and lose in δ < 1.25 and RMSE. After the longer training on a GPU it is three of three in all eight figures: RMSE goes from {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.coarse.rmse::.3f` to {result}`eigen-nyu/gpu-0::metrics.nyu-test/eigen14.fine.rmse::.3f`, from
 #   {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.rmse::.3f` to {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.rmse::.3f` and from {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.rmse::.3f` to {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.rmse::.3f`. Three of three is no proof (a coin
-#   falls three times on one side once in four), but it is the pattern that one expects of a network which mends shapes and cannot mend sizes.
-# - **Rooms first** saw fewer samples, 28 thousand on two cores, and is a little behind the other row from two cores. It is no evidence for or against rooms: only runs of equal
+#   falls three times on one side once in four), but it is what one expects of a network which mends shapes and cannot mend sizes. For take the scale-invariant part out of RMSE log (squares subtract, as [the loss](scale_invariant_loss) showed): the rest, the size, is the same before and after the fine network, to a thousandth, for all three seeds.
+# - **Rooms first** saw fewer samples of photographs, 28 thousand, and is a little behind the other row from a processor. It is no evidence for or against rooms: only runs of equal
 #   length would be.
 #
 # `depthlib table 001-1` prints this table with the differences, `depthlib table all` every table of the four papers, and a
@@ -280,7 +280,7 @@ plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"
 
 # %% [markdown]
 # The scale-invariant error falls with λ, and does so for *each* of the three seeds at *both* steps: what is not spent on the size goes into the shape. In the other two
-# figures the bars are longer than the steps. That even λ = 1, which leaves the size to chance, does no worse in them has a reason: the network begins
+# figures the bars overlap. That even λ = 1, which leaves the size to chance, does no worse in them has a reason: the network begins
 # at the mean log depth of photographs of rooms, so its size is not bad before the first step, and nothing pushes it away. Under the profile of hours instead of minutes this
 # could come out differently; what the nine runs show is that a single pair of them would have shown nothing about AbsRel, whichever way it fell.
 #
@@ -300,7 +300,7 @@ plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"
 # | coarse + fine, published {cite}`eigen2014` | .285 | .219 | .611 | – |
 #
 # In squares, size is half of the mean image's log error and about two fifths of every network's, the published ones
-# included. Told the size of each room, even the mean image overtakes a network that was not told. That is how much a
+# included. Told the size of each room, even the mean image overtakes our networks that were not told (not the paper's). That is how much a
 # single number for each picture is worth, and why so much of the later literature scores networks after aligning them.
 #
 # ## A footnote, checked
@@ -462,12 +462,12 @@ figure
 # - **Upside down, bare walls, the lower third hidden** harm most, in this order. Upside down, nothing of the picture's content is lost; only the
 #   floor is above. Bare rooms are *easier*, says the grey bar: even the mean depth gets better there. The network gets much worse,
 #   because without things of known size nothing says how large a room is. And in the lower third is the floor, with the places where things stand on it.
-# - **Focus and shadows** matter less, and more if textures are gone as well: fine lines and shadows both say where things touch.
+# - **Focus and shadows** matter less. Without shadows *and* textures the harm is about the sum of the two.
 # - **Colour and texture** alone are nearly ornaments.
 # - **A lower camera** harms the mean depth three times as much as the network, so the network has noticed most of it. **Tilts** do the network no
 #   certain harm: training cameras were tilted too, by up to some twenty degrees.
 #
-# The coarse network shows the same large three, and smaller: who looks less has less to lose. Do not read the list as *the*
+# Of the same three, upside down and the lower third are certain for the coarse network, too, and smaller: who looks less has less to lose. A downward tilt even helps it. Do not read the list as *the*
 # order of cues. Ten degrees, forty centimetres and nine pixels of blur were our choice, and other doses would give another
 # order. And these networks were trained where shadows are always cast and floors always below.
 #
@@ -525,7 +525,7 @@ for label, slope in slopes.items():
 # The student report gives "the number of epochs used for training being 4" {cite}`verma_report`, and prints RMSE 1.466 {cite}`verma_report` and a scale-invariant error of
 # 0.147 {cite}`verma_report`. On [the page on evaluation](evaluation) we suspected a missing root, and a network that is worse than the mean image.
 # Is that possible at all? The recipe `eigen-nyu-report` does what we read there: four epochs of each
-# network, on the 795 photographs. (They may have meant four in all; or four of the video of all 464 scenes, which their section on data describes and which would be a hundred times as many steps.)
+# network, on the 795 photographs. (They may have meant four in all; or four of the video of all 464 scenes, which their section on data describes and which would be more than a hundred times as many steps.)
 #
 # | | AbsRel | RMSE | scale-invariant | its square |
 # |---|---|---|---|---|
@@ -542,8 +542,8 @@ for label, slope in slopes.items():
 # neither optimiser, nor first weights, nor the split; so this does not repeat their run. It shows that RMSE above the mean image's
 # is what so short a training can give, and need be no sign of a bug.
 #
-# The other number stays odd. As it is printed, 0.147 would beat everything on this page by far; with its root, 0.384, it would be worse than
-# everything, and so is the RMSE beside it. A forgotten root remains the simplest reading. Ours does not come near either value.
+# The other number stays odd. As it is printed, 0.147 would beat everything on NYU that this page has, by far; with its root, 0.384, it would be worse than
+# all of it, and so is the RMSE beside it. A forgotten root remains the simplest reading. Ours does not come near either value.
 #
 # And the reason for stopping at four? "Due to the high resolution of the images in the training dataset, all attempts at
 # training with a higher number of epochs led to CUDA running out of memory" {cite}`verma_report`. Large pictures make a *step* expensive,
@@ -626,7 +626,7 @@ with torch.enable_grad(), hooks:
 # ## Recap
 #
 # - A training is one draw: report a mean over seeds and its spread where you can, and say so where you cannot; compare rows on the same images, and only then say "better".
-# - The scale-invariant error is what remains after an oracle for the size. For one picture, size is about two fifths of the squared log error.
+# - The scale-invariant error is what remains after an oracle for the size. For these networks, size is about two fifths of the squared log error.
 # - To learn what a network looks at, take it away, alone, where the truth is still known, and watch a rival who cannot look.
 # - Where a picture does not tell, the best answer is a middling one; a flat line of answers is caution, not knowledge.
 # - Memory that grows by the epoch is a bug with a name.
@@ -698,7 +698,7 @@ for name, case in {**cases, "mirrored": mirrored, "turned": turned}.items():
 # ```{admonition} Solution 2
 # :class: dropdown
 # The turn is "upside down" followed by a mirror image of left and right. Training mirrored half of its pictures, so the
-# network does not care about left and right: "mirrored" scores as the rooms do, and the turn as "upside down" does.
+# network does not care about left and right: "mirrored" scores nearly as the rooms do, and the turn as "upside down" does.
 # ```
 #
 # %% [markdown]

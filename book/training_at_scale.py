@@ -663,7 +663,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 #
 # - the coarse network train at {result}`benchmarks/eigen-nyu-gpu::phases.coarse.images_per_second::,.0f` images/s and the fine one at {result}`benchmarks/eigen-nyu-gpu::phases.fine.images_per_second::,.0f`: the paper's two million samples for the first would take two and a half minutes, its one and a half million for the second not quite three;
 # - a large matrix product run at {result}`benchmarks/eigen-nyu-gpu::peak_gflops.bf16::,d` GFLOP/s in bf16, of which the coarse network reached {result}`benchmarks/eigen-nyu-gpu::phases.coarse.share_of_peak::.0%` and the fine one {result}`benchmarks/eigen-nyu-gpu::phases.fine.share_of_peak::.0%`;
-# - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.1%` of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
+# - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.1%` (coarse) and {result}`benchmarks/eigen-nyu-gpu::phases.fine.data_share::.1%` (fine) of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
 #
 # What holds back the rest is not arithmetic. A coarse step spends {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms in the network. Its products, {result}`benchmarks/eigen-nyu-gpu::phases.coarse.gflop_per_image::.1f` GFLOP for each of 256 pictures, would need not quite
 # three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
@@ -699,7 +699,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 #
 # ### The rest of the plan
 #
-# Three seeds of `eigen-nyu` were trained on an {result}`eigen-nyu/gpu-0::device::s`, two other trainings beside each, with batches of 32: at {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and more, which cannot be compared with the figures above. [Chapter 8](eigen_experiments) shows what nine times the samples bought.
+# Three seeds of `eigen-nyu` were trained on an {result}`eigen-nyu/gpu-0::device::s`, two other trainings beside each, with batches of 32: at about {result}`eigen-nyu/gpu-0::images_per_second::,.0f` images/s and more, which cannot be compared with the figures above. [Chapter 8](eigen_experiments) shows what nine times the samples bought.
 # Whoever has a CUDA GPU runs the others with one command: the GPU's tests, the benchmarks, then the trainings, the most valuable first.
 # It goes on where it was cut off:
 #

@@ -487,7 +487,7 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 #
 # Two more were chosen on the 75 photographs held out of the 795, one at a time and at the same number of samples: batches of 8
 # pictures instead of 16, which means twice as many steps, and a little of the squared error in **metres** in the loss, since
-# the logarithm asks little of far walls. Both lowered the error in metres on the held-out photographs, the smaller batch by more.
+# the logarithm asks little of far walls. Both lowered the error in metres on the held-out photographs, the smaller batch by more (these trial runs were not kept).
 #
 # The fair objection: the twin might need more samples, or other rates, to catch up. The experiment that would tell them
 # apart is the same pair with four times the samples; its cost is written in the results (`seconds.train`).
