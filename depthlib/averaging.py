@@ -31,17 +31,22 @@ class Average:
         start = now if state is None else state
         # laid out as the weights, so that all are averaged at once
         self.state = {key: torch.empty_like(value).copy_(start[key]) for key, value in now.items()}
+        self._pairs: tuple[list[Tensor], ...] = ()
 
     @torch.no_grad()
     def add(self, step: int) -> None:
         """Take in the weights after a step, counted from 0."""
         # at first the mean of few steps: else a short run would answer with the weights that it began with
         decay = min(self.decay, (1 + step) / (10 + step))
-        now = self.model.state_dict()
-        real = [key for key, value in now.items() if value.is_floating_point()]
-        get_ema_multi_avg_fn(decay)([self.state[key] for key in real], [now[key] for key in real], None)
-        for key in now.keys() - set(real):
-            self.state[key].copy_(now[key])
+        if not self._pairs:  # once: a large network has a thousand entries. By now it is where it learns.
+            now = self.model.state_dict()
+            real = [key for key, value in now.items() if value.is_floating_point()]
+            rest = [key for key in now if key not in set(real)]
+            self._pairs = tuple([held[key] for key in some] for some in (real, rest) for held in (self.state, now))
+        averaged, learning, counts, counted = self._pairs
+        get_ema_multi_avg_fn(decay)(averaged, learning, None)
+        if counts:
+            torch._foreach_copy_(counts, counted)
 
     @torch.no_grad()
     def settle(self, shown: Iterable[tuple[Tensor, ...]]) -> None:

@@ -227,8 +227,9 @@ def augmenting(
 
 
 def to_device(batch: Batch, device: torch.device | str) -> Batch:
-    """Every tensor of a batch on a device; copies from pinned memory do not wait."""
-    moved = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+    """Every tensor of a batch on a device; copies from pinned memory to a GPU do not wait."""
+    later = torch.device(device).type == "cuda"  # what comes from there is read here at once
+    moved = {k: v.to(device, non_blocking=later) if isinstance(v, Tensor) else v for k, v in batch.items()}
     return moved  # type: ignore[return-value]
 
 

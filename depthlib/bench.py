@@ -6,6 +6,8 @@ Each variant has a process of its own, so that one's memory and compiled kernels
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import multiprocessing
 import os
 import statistics
@@ -26,7 +28,7 @@ from depthlib.preflight import preflight
 from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
 from depthlib.sample import RGBD
 from depthlib.timing import PARTS, Stopwatch, device_name, now
-from depthlib.training import make_model, open_spec, peak_memory, train
+from depthlib.training import make_model, open_once, peak_memory, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
 #: A switch → a recipe's phases and speed with it on, and off, as most public code has it.
@@ -66,6 +68,7 @@ def measure(
     steps: int = 8,
     switches: bool = False,
     rounds: int = 1,
+    keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Time some steps of each phase of a recipe, with random weights and its own data.
 
@@ -74,6 +77,7 @@ def measure(
         steps: how many are measured of each phase in a round, after a few that are not.
         switches: measure also with each switch of :data:`SWITCHES` that does something here turned over, and with all off.
         rounds: how often everything is measured, in turn: a machine that others use as well is not as fast now as later.
+        keep: is given the report so far after each measurement; compiling can outlast the time that there is.
 
     Returns:
         The report: device, threads, versions, the measured peak of matrix products, and for each phase images a second,
@@ -99,7 +103,8 @@ def measure(
         "threads": threads, "torch": torch.__version__, "load_before": round(os.getloadavg()[0], 2), "steps": steps,
         "rounds": rounds,
         "peak_gflops": {
-            "bf16": round(alone(matrix_peak, threads, torch.bfloat16)), "fp32": round(alone(matrix_peak, threads, torch.float32))
+            "bf16": round(alone(matrix_peak, threads, torch.bfloat16)), "fp32": round(alone(matrix_peak, threads, torch.float32)),
+            **({"tf32": round(alone(matrix_peak, threads, torch.float32, True))} if _gpu() else {}),
         },
     }  # fmt: skip
     settled = dataclasses.replace(recipe, speed=recipe.speed.on("cuda" if _gpu() else "cpu"))
@@ -113,20 +118,29 @@ def measure(
         variants["all"] = settled
         for _, off in SWITCHES.values():
             variants["all"] = off(variants["all"])
-    taken: dict[str, list[_Taken]] = {name: [] for name in variants}
+    work = alone(_flops_of_phases, settled)  # no switch changes it
+    taken: dict[str, list[_Taken]] = {}
     for _ in range(rounds):
         for variant, changed in variants.items():
-            taken[variant].append(alone(_take, changed, steps, threads))
-    work = alone(_flops_of_phases, settled)  # no switch changes it
-    found = {variant: _figures(taken[variant], variants[variant], work, report["peak_gflops"]) for variant in variants}
-    report["phases"] = found.pop("")
-    if switches:
-        report["switches"] = {name: {"on": used.get(name, True), "phases": phases} for name, phases in found.items()}
-        for entry in report["switches"].values():
-            for phase, figures in entry["phases"].items():
-                times = report["phases"][phase]["images_per_second"] / figures["images_per_second"]
-                figures["gain"] = round(times if entry["on"] else 1 / times, 2)
+            taken.setdefault(variant, []).append(alone(_take, changed, steps, threads))
+            found = {name: _figures(some, variants[name], work, report["peak_gflops"]) for name, some in taken.items()}
+            report["phases"] = found.pop("")
+            if switches:
+                report["switches"] = {
+                    name: {"on": used.get(name, True), "phases": figures} for name, figures in found.items()
+                }
+                _add_gains(report)
+            if keep:
+                keep(report)
     return report
+
+
+def _add_gains(report: dict[str, Any]) -> None:
+    """How many times faster each phase is with a switch than without."""
+    for entry in report["switches"].values():
+        for phase, figures in entry["phases"].items():
+            times = report["phases"][phase]["images_per_second"] / figures["images_per_second"]
+            figures["gain"] = round(times if entry["on"] else 1 / times, 2)
 
 
 def as_text(report: dict[str, Any]) -> str:
@@ -167,33 +181,26 @@ class _Taken:
 
 def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
     torch.set_num_threads(threads)
-    short = tuple(
-        dataclasses.replace(phase, samples=(WARM + steps) * phase.batch, checkpoint_every=10**9, validate_every=0)
-        for phase in recipe.phases
-    )
+    opened: list[tuple[DataSpec, RGBD]] = []
+    short, counts = [], []
+    for number, phase in enumerate(recipe.phases):
+        dataset = open_once(phase.data or recipe.data, opened)
+        first = WARM
+        if isinstance(dataset, InMemory):  # what is to be kept in memory is there, as in all epochs but the first
+            if _gpu() and recipe.speed.resident:
+                first += math.ceil(len(dataset) / phase.batch)
+            used = positions(recipe.seed, len(dataset), 0, (first + steps) * phase.batch, number)
+            dataset.encoded([index for _, index in used])
+        samples = (first + steps) * phase.batch
+        short.append(dataclasses.replace(phase, samples=samples, checkpoint_every=10**9, validate_every=0))
+        counts.append(first + steps)
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
-        settings = dataclasses.replace(recipe, phases=short)
-        train(settings, folder, progress=False, watch=watch, opened=_used_before(settings))
-    memory = peak_memory()
-    seen = {
-        phase.train: watch.steps[number * (WARM + steps) + WARM : (number + 1) * (WARM + steps)]
-        for number, phase in enumerate(short)
-    }
-    return _Taken(seen, memory)
-
-
-def _used_before(recipe: Recipe) -> list[tuple[DataSpec, RGBD]]:
-    """The data sets of the phases, with what they keep in memory there already, as it is in all epochs but the first."""
-    opened: list[tuple[DataSpec, RGBD]] = []
-    for number, phase in enumerate(recipe.phases):
-        spec = phase.data or recipe.data
-        dataset = next((known for other, known in opened if other == spec), None) or open_spec(spec)
-        opened.append((spec, dataset))
-        if isinstance(dataset, InMemory):
-            used = positions(recipe.seed, len(dataset), 0, phase.samples, number)
-            dataset.encoded([index for _, index in used])
-    return opened
+        settings = dataclasses.replace(recipe, phases=tuple(short))
+        train(settings, folder, progress=False, watch=watch, opened=opened)
+    ends = itertools.accumulate(counts)
+    seen = {phase.train: watch.steps[end - steps : end] for phase, end in zip(short, ends, strict=True)}
+    return _Taken(seen, peak_memory())
 
 
 def _figures(
@@ -205,13 +212,15 @@ def _figures(
         speed = phase.batch / statistics.median(sum(step.values()) for step in steps)
         ms = {part: round(1e3 * statistics.median(step[part] for step in steps), 2) for part in PARTS}
         gflop = work[phase.train] / 1e9
+        # on a GPU PyTorch lets convolutions in float32 use TF32
+        precision = "bf16" if phase.precision == "bf16" else "tf32" if "tf32" in peak else "fp32"
         found[phase.train] = {
             "images_per_second": round(speed, 2),
             "ms": ms,
             "data_share": round(ms["data"] / sum(ms.values()), 4),  # of medians: the last step also saves a checkpoint
             "memory_mb": round(max(taken.memory for taken in rounds) / 1e6),
             "gflop_per_image": round(gflop, 3),
-            "share_of_peak": round(speed * gflop / peak["bf16" if phase.precision == "bf16" else "fp32"], 3),
+            "share_of_peak": round(speed * gflop / peak[precision], 3),
         }
     return found
 

@@ -262,7 +262,10 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
         for name, value in values.items():
             if isinstance(value, Tensor) and value.shape == weights[i].shape:
                 values[name] = torch.empty_like(weights[i], dtype=value.dtype).copy_(value)
-    optimizer.load_state_dict({"state": state, "param_groups": scalars["param_groups"]})
+    # how its steps are computed is this run's affair, not the saved one's
+    ways = [{way: group[way] for way in ("fused", "foreach")} for group in optimizer.param_groups]
+    groups = [group | way for group, way in zip(scalars["param_groups"], ways, strict=True)]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def load_ema(folder: str | os.PathLike[str]) -> dict[str, Tensor]:

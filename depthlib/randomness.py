@@ -62,10 +62,17 @@ def uniform(key: Tensor, count: int, device: torch.device | str | None = None) -
     >>> u.shape, bool((u >= 0).all() and (u < 1).all()), round(u.mean().item(), 1)
     (torch.Size([1, 1000]), True, 0.5)
     """
-    key = key.to(device) if device is not None else key
+    key = sent(key, device) if device is not None else key
     counter = torch.arange(1, count + 1, dtype=torch.int64, device=key.device)
     bits = _mix(key[:, None] + counter * _GOLDEN)
     return _shift_right(bits, 40).to(torch.float32) * 2.0**-24
+
+
+def sent(key: Tensor, device: torch.device | str) -> Tensor:
+    """Keys on a device. A GPU copies them when it comes to it, and nothing waits for what it has to do before."""
+    if torch.device(device).type != "cuda" or key.device.type == "cuda":
+        return key.to(device)
+    return key.pin_memory().to(device, non_blocking=True)
 
 
 def permutation(seed: int, epoch: int, count: int, purpose: str = "order") -> list[int]:

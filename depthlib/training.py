@@ -52,7 +52,7 @@ from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.optimisers import make_optimizer, rate_factor
-from depthlib.randomness import Dropout, keys, set_dropout_keys
+from depthlib.randomness import Dropout, keys, sent, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
 from depthlib.sample import RGBD, Batch, collate
 from depthlib.stopping import Stopping
@@ -276,7 +276,8 @@ class _Loop:
         # recorded kernels write each step's gradients to the same places, so nothing may be added up there
         recorded = speed.cuda_graphs and device.type == "cuda" and phase.accumulate == accelerator.num_processes == 1
         mode = "reduce-overhead" if recorded else None
-        self.network = torch.compile(self.model, mode=mode) if speed.compile else self.model
+        # sizes do not change within a phase; another phase's are another program, not one for all sizes
+        self.network = torch.compile(self.model, mode=mode, dynamic=False) if speed.compile else self.model
         self.layout = torch.channels_last if speed.channels_last else torch.contiguous_format
         self.half = torch.bfloat16 if phase.precision == "bf16" else None
         self.drops = any(isinstance(module, Dropout) for module in plain.modules())
@@ -305,7 +306,7 @@ class _Loop:
         bar = tqdm(total=self.steps, initial=start, desc=f"{self.recipe.name} · {phase.train}", unit="step", file=sys.stderr,
                    disable=not (progress and self.accelerator.is_main_process), mininterval=2.0)  # fmt: skip
         written = run.folder / LOG if self.accelerator.is_main_process else Path(os.devnull)
-        with self.feed, written.open("a") as log, bar:
+        with self.feed, _tried_kernels(), written.open("a") as log, bar:
             for step in range(start, self.steps):
                 watch.begin()
                 began = time.perf_counter()
@@ -376,7 +377,7 @@ class _Loop:
         for i, piece in enumerate(pieces):
             if self.drops:
                 drawn = keys(self.recipe.seed, piece.epochs, piece.indices, f"dropout {self.number}")
-                set_dropout_keys(self.plain, drawn.to(self.device))
+                set_dropout_keys(self.plain, sent(drawn, self.device))
             gather_later = accelerator.no_sync(self.model) if i + 1 < len(pieces) else contextlib.nullcontext()
             with gather_later:
                 with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
@@ -434,6 +435,16 @@ class _Loop:
         critic = (self.adversary.critic, self.adversary.optimizer) if self.adversary else None
         averaged = self.average.state if self.average else None
         forget_others(save_checkpoint(target, self.plain, state, self.optimizer, averaged, critic))
+
+
+@contextlib.contextmanager
+def _tried_kernels() -> Iterator[None]:
+    """Sizes do not change, so cuDNN may try its kernels on the first step and go on with the fastest."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _same_data(run: Run, spec: DataSpec, dataset: RGBD) -> None:

@@ -12,8 +12,8 @@ from skimage.metrics import structural_similarity
 
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
-from depthlib.models import build_model
-from depthlib.models.densedepth import ENCODERS, DenseDepth, twice
+from depthlib.models import build_model, densedepth
+from depthlib.models.densedepth import ENCODERS, DenseDepth, Doubled
 from depthlib.prediction import predict
 
 
@@ -316,11 +316,30 @@ def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_pat
     assert "median" in capsys.readouterr().out and len(list((tmp_path / "o").iterdir())) == 4
 
 
-@pytest.mark.parametrize("size", [(1, 5), (2, 3), (7, 10)])
-def test_enlarging_by_slices_is_bilinear_and_so_is_its_gradient(size):
-    x = torch.rand(2, 3, *size, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 3), (7, 10)])
+def test_enlarging_by_gathering_is_bilinear_and_so_is_its_gradient(size):
+    x = torch.rand(2, 3, *size, requires_grad=True)
     wanted = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-    found = twice(twice(x, 2), 3)
+    found = Doubled.apply(x)
     weights = torch.rand_like(wanted)
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(*(torch.autograd.grad((out * weights).sum(), x)[0] for out in (found, wanted)))
+
+
+def test_what_is_compiled_for_a_gpu_is_the_same_network(monkeypatch):
+    """The decoder that a GPU is given, here as it is and compiled, gives the answers and gradients of the plain one."""
+    torch.manual_seed(0)
+    model = DenseDepth("resnet18", width=0.25, size=(64, 96)).train().to(memory_format=torch.channels_last)
+    rgb = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
+    found = []
+    for for_gpu, compiled in ((False, False), (True, False), (True, True)):
+        monkeypatch.setattr(densedepth, "_for_gpu", lambda x, said=for_gpu: said)
+        model.zero_grad(set_to_none=True)
+        answer = (torch.compile(model, dynamic=False) if compiled else model)(rgb)
+        (answer**2).mean().backward()
+        found.append((answer.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
+    for answer, gradients in found[1:]:
+        torch.testing.assert_close(answer, found[0][0], rtol=1e-4, atol=1e-5)
+        assert gradients.keys() == found[0][1].keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, found[0][1][name], rtol=2e-2, atol=2e-4, msg=name)

@@ -72,7 +72,7 @@ def step(network: str, name: str, needs: float) -> Piece:
 
 BENCH = ("-m", "depthlib", "bench")
 PLAN = (
-    Piece("tests", ("-m", "pytest", "-q", "tests/test_cuda.py"), needs=4),
+    Piece("tests", ("-m", "pytest", "-v", "tests/test_cuda.py"), needs=4),
     step("densenet169", "train-step-densenet169", needs=6),
     step("eigen", "train-step", needs=3),
     benchmark("scenes", "benchmarks/scenes.py", "--count", "{scene_count}", "--batch", "{scene_batch}", "--device", "{device}",
@@ -80,7 +80,7 @@ PLAN = (
     benchmark("eigen-nyu", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "{large}", needs=3),
     benchmark("eigen-nyu-switches", *BENCH, "eigen-nyu", "--profile", "{profile}", "--steps", "{steps}", "--switches", needs=8),
     benchmark("densedepth169-nyu", *BENCH, "densedepth169-nyu", "--profile", "{profile}", "--steps", "{steps}",
-              "-p", "model.options.weights=null", "--switches", needs=8),
+              "-p", "model.options.weights=null", needs=6),
     step("mobilenet_v2", "train-step-mobilenet_v2", needs=4),
     step("resnet50", "train-step-resnet50", needs=4),
     step("densenet121", "train-step-densenet121", needs=6),
@@ -181,6 +181,7 @@ def main() -> int:
     # what was compiled once need not be again while this machine is held
     kernels = str(out / "runs" / "plan" / "kernels")
     environment = {"TORCHINDUCTOR_CACHE_DIR": kernels, **os.environ, "DEPTHLIB_RUNS": str(out / "runs")}
+    environment["PYTHONUNBUFFERED"] = "1"  # what is cut off has said where it was
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(AGAIN))  # so that what is at work is ended, too
     failed = waits = False
     for piece in sorted(chosen, key=lambda piece: done.get(piece.name, "").startswith(("failed", "cut off"))):

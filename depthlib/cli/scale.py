@@ -62,10 +62,14 @@ def bench(args: argparse.Namespace) -> int:
     parameters: dict[str, Any] = parse_parameters(args.parameter)
     if args.json:
         writable_folder(Path(args.json).parent, "Choose another place with --json.")
-    report = bench.measure(args.recipe, profile, parameters, args.steps, args.switches, args.rounds)
-    print(bench.as_text(report))
-    if args.json:
+
+    def keep(report: dict[str, Any]) -> None:
         write_whole(args.json, lambda partial: partial.write_text(json.dumps(report, indent=1) + "\n"))
+
+    report = bench.measure(
+        args.recipe, profile, parameters, args.steps, args.switches, args.rounds, keep if args.json else None
+    )
+    print(bench.as_text(report))
     return 0
 
 
@@ -104,4 +108,4 @@ def add_scale(add: Add) -> None:
     )
     command.add_argument("--rounds", type=int, default=1, metavar="N",
                          help="measure everything so many times, in turn, on a machine that is not quiet (default: 1)")  # fmt: skip
-    command.add_argument("--json", metavar="FILE", help="also write the report there")
+    command.add_argument("--json", metavar="FILE", help="also write the report there, after each measurement")

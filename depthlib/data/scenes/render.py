@@ -196,7 +196,11 @@ def _finish(
 def _steps(compiled: bool) -> tuple[Callable[..., Any], ...]:
     """The three steps between which rays are followed, as they are or as ``torch.compile`` makes them."""
     steps = (_cast, _meet, _finish)
-    return tuple(torch.compile(step) for step in steps) if compiled else steps
+    if not compiled:
+        return steps
+    # several threads render: while one compiles, another may run a step that is not compiled yet as it is (torch 2.11 refuses)
+    torch._dynamo.config.error_on_nested_fx_trace = False
+    return tuple(torch.compile(step) for step in steps)
 
 
 def _render(scene: Scene, K: Tensor, wanted: _Wanted, compiled: bool) -> tuple[Tensor, ...]:
