@@ -427,15 +427,15 @@ ours = whole[0, 0, top : top + height, left : left + width]
 last = "critic × 10"
 views = {
     "truth": seen.truth,
-    "slides', squared error": seen.answers["squared error"],
-    f"slides', {last}": seen.answers[last],
+    "slides',\nsquared error": seen.answers["squared error"],
+    f"slides',\n{last}": seen.answers[last],
     "ours": ours.numpy(),
 }
 figure, axes = plt.subplots(
-    2, 2, figsize=(plots.WIDTH, 5.6), layout="constrained", sharey=True, sharex=True
+    1, 4, figsize=(plots.WIDTH, 3.7), layout="constrained", sharey=True, sharex=True
 )
 u = np.broadcast_to(np.arange(width), (height, width))
-for place, (name, depth) in zip(axes.flat, views.items(), strict=True):
+for place, (name, depth) in zip(axes, views.items(), strict=True):
     x = (u - float(K[0, 2])) / float(K[0, 0]) * depth
     place.plot(
         x[::2].ravel(),
@@ -445,11 +445,8 @@ for place, (name, depth) in zip(axes.flat, views.items(), strict=True):
         color=plots.PALETTE[0],
         rasterized=True,
     )
-    place.set(title=name, aspect="equal")
-for place in axes[-1]:
-    place.set_xlabel("right (m)")
-for place in axes[:, 0]:
-    place.set_ylabel("depth (m)")
+    place.set(title=name, xlabel="right (m)", aspect="equal")
+axes[0].set_ylabel("depth (m)")
 plt.close(figure)
 figure
 

@@ -231,7 +231,8 @@ figure
 #
 # ## What each switch gains
 #
-# Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. A recipe here has these
+# Public code of this field mostly runs in float32, with PyTorch's defaults for everything else. (On a GPU that includes how cuDNN, the library of its convolutions, chooses its kernels: by a rule. Here it tries them on the first step, since sizes do
+# not change; `benchmarks/train_step.py` has a row for what that brings.) A recipe here has these
 # switches; on a processor, under the profile `cpu`, all but the last two and `resident` are on. `depthlib bench RECIPE --switches` turns them over one by one.
 #
 # | switch | off | on, and why it may help |
@@ -693,7 +694,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # used {result}`benchmarks/scenes-gpu::rooms.processor_seconds::.1f` seconds of processor time in {result}`benchmarks/scenes-gpu::rooms.wall_seconds::.1f` seconds (waiting for the GPU counts, too).
 # (Since that measurement the kernels have become a fifth fewer, and the data set's option `compile` melts most of them together; `make gpu` measures what that gains.)
 #
-# "One at a time" can be seen without one. An interpreter of Python lets only one thread of a process begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; with many short ones the
+# "One at a time" can be seen without a GPU. An interpreter of Python lets only one thread of a process begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; with many short ones the
 # threads queue, and every change of turn costs time, too. On the same two cores two threads make {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second, and have to wait for each other {result}`benchmarks/scenes::rooms.one_process.waits_per_scene::,d` times for each of them. Two *processes*, an interpreter each, make {result}`benchmarks/scenes::rooms.per_second::.0f`. (So without a GPU the option `processes` shares all of
 # the work, not only the inventing.)
 #

@@ -240,11 +240,10 @@ names = ["all skips", *(f"without 1/{2**i}" for i in range(1, 5))]
 for cut, name in enumerate(names):
     rmse = evaluate(with_cut(cut), rooms, "eigen14").metrics["rmse"]
     shown[name] = with_cut(cut)(batch["rgb"])
-    small = (
+    small = [
         F.interpolate(d, (96, 128), mode="nearest-exact")
         for d in (shown[name], batch["depth"])
-    )
-    small = tuple(small)
+    ]
     four, one = (edge_share(*small, everywhere, across=n).nanmean() for n in (4, 1))
     print(
         f"{name:13s} RMSE {rmse:.3f} m   "
@@ -336,11 +335,10 @@ for name, cost in costs.items():
 # {cite}`wang2004`, compares windows of 11×11: their means, their contrast, and whether they vary together. With means $\mu, \mu^*$, variances $\sigma^2, \sigma^{*2}$ and covariance $\sigma_{yy^*}$ of the two windows
 #
 # $$
-# \mathrm{SSIM} = \frac{2\mu\mu^* + c_1}{\mu^2 + \mu^{*2} + c_1} \cdot \frac{2\sigma_{yy^*} + c_2}{\sigma^2 + \sigma^{*2} + c_2},
-# \qquad c_1 = (0.01\,R)^2, \quad c_2 = (0.03\,R)^2 ,
+# \mathrm{SSIM} = \frac{2\mu\mu^* + c_1}{\mu^2 + \mu^{*2} + c_1} \cdot \frac{2\sigma_{yy^*} + c_2}{\sigma^2 + \sigma^{*2} + c_2}
 # $$ (ssim)
 #
-# averaged over all windows. It is 1 for equal
+# with $c_1 = (0.01\,R)^2$ and $c_2 = (0.03\,R)^2$, averaged over all windows. It is 1 for equal
 # windows and about 0 for unrelated ones. The two constants keep a window without contrast from dividing by zero, and say what counts as contrast at all: $R$ is the *range* of the values, here 100, as in the authors' code, for reciprocal depths run to 100.
 #
 # **By hand.** A window of three pixels with equal weights: truth 2, 2, 5, prediction 2, 3, 4. Both means are 3, so the first factor is 1. The variances are $(1 + 1 + 4)/3 = 2$ and $(1 + 0 + 1)/3 = 2/3$, the covariance is

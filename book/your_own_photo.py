@@ -91,7 +91,7 @@ print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.
 # **Predict first.** The network has seen rendered living rooms. This is a real garage with a motorcycle. Which of these will it get right: the floor, the wall behind, the outline of the
 # motorcycle?
 
-# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, over most of the wall on the right."}, "figure": {"caption": "A real scene, the answer of the network in the box, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, grey unknown."}}
+# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, around the motorcycle and most of all at the left, red, too far, on its seat and handlebar."}, "figure": {"caption": "A real scene, the answer of the network in the box, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, grey unknown."}}
 if truth is None:
     figure = plots.show({"photograph": rgb[0], "the network's answer": depth})
 else:

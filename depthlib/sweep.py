@@ -126,7 +126,7 @@ def sweep(
     Raises:
         DepthError: a value that the recipe cannot take, or a folder in which another sweep is at work (before anything runs);
             or runs that failed, with their last words, when all others are done.
-        Unfinished: SIGTERM came. The runs at work on this machine were ended, too.
+        Unfinished: SIGTERM came. The runs at work on this machine had it, too, and saved their steps.
     """
     if jobs < 1:
         raise DepthError(f"--jobs {jobs}: expected at least 1.")

@@ -1,17 +1,22 @@
 """The command line: runs with provenance, strict parameters, one line for every mistake."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import yaml
 from made import make_pairs
 from PIL import Image
 
+from depthlib.checkpoints import latest_checkpoint
 from depthlib.cli import main
 from depthlib.errors import DepthError
 from depthlib.notebooks import execute
@@ -231,6 +236,30 @@ def test_a_failing_notebook_leaves_its_cells_and_no_result(tmp_path):
     with pytest.raises(DepthError, match="RuntimeError: no 2"):
         execute(tmp_path / "bad.py", tmp_path / "done.ipynb", {"value": 2})
     assert not (tmp_path / "done.ipynb").exists() and (tmp_path / "done.failed.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    "number, status, words", [(signal.SIGTERM, 75, "SIGTERM came"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_what_ends_a_run_reaches_its_notebook(recipe_file, tmp_path, number, status, words):
+    """Asked to stop, the training in the notebook saves its step; either way no kernel is left behind."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "depthlib", "run", str(recipe_file), "--out", str(out), "--profile", "cpu",
+               "-p", "phases.0.samples=80000", "-p", "phases.0.checkpoint_every=1000000"]  # fmt: skip
+    # a process that is started in the background of a shell without job control ignores SIGINT
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # fmt: skip
+    log = out / "log.jsonl"
+    while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 3):
+        time.sleep(0.01)
+    kernels = [child for child in psutil.Process(process.pid).children() if "ipykernel" in " ".join(child.cmdline())]
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == status and words in said, said
+    assert kernels and not any(kernel.is_running() for kernel in kernels)
+    assert not list(out.glob("run*.ipynb"))
+    if number == signal.SIGTERM:
+        assert json.loads((latest_checkpoint(out) / "state.json").read_text())["total_steps"] > 3
 
 
 def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
