@@ -615,7 +615,7 @@ figure
 #
 # Long trainings meet the end of a time slot, a full disk, a cable. What is needed is not that nothing happens, but that nothing is
 # lost. A checkpoint here is a folder that appears only when it is whole, so a full disk leaves the last good one. In one folder one process trains at a time: a second, from another window or from a sweep whose first half is still at work somewhere, is told so and harms nothing. On SIGTERM, the signal by which a system
-# asks a program to end before it kills it, or after the minutes of `--minutes`, `depthlib train` saves the step it is at and ends with status 75, "try again". (A notebook of `depthlib run` ends at once, and a sweep with it: they go on from their last checkpoint.) And since every
+# asks a program to end before it kills it, or after the minutes of `--minutes`, `depthlib train` saves the step it is at and ends with status 75, "try again"; so do the notebook of `depthlib run` and the runs of a sweep. And since every
 # random draw is keyed by seed, epoch and sample rather than taken from a running generator, the second half does not
 # depend on where the first one ended. A run that is cut, beside one that is not:
 
