@@ -101,9 +101,8 @@ class _Run:
         self.told = False
         self._kernels: list[Any] = []
         self._error: BaseException | None = None
-        self._done = (
-            threading.Event()
-        )  # an interrupted Thread.join may take a thread that is at work for one that has ended
+        # an interrupted Thread.join may take a thread that is at work for one that has ended
+        self._done = threading.Event()
 
     def go(self) -> None:
         """Returns when the last cell has run, or raises what papermill raised."""
