@@ -20,6 +20,12 @@ class Built:
     log: str
 
     @property
+    def complaints(self) -> str:
+        """What was wrong, and the end of what was said."""
+        named = [line for line in self.log.splitlines() if "WARNING: " in line or "ERROR: " in line]
+        return "\n".join([*named, self.log[-1000:]])
+
+    @property
     def pages(self) -> dict[str, str]:
         """Page name → HTML of every chapter."""
         return {

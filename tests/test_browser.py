@@ -63,7 +63,7 @@ def everywhere(visits: dict[str, Visit], what: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def site(built_book: Built) -> Iterator[str]:
-    assert built_book.status == 0, built_book.log[-3000:]
+    assert built_book.status == 0, built_book.complaints
     running = server(built_book.html, 0)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{running.server_address[1]}/"

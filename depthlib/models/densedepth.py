@@ -95,6 +95,8 @@ class Doubled(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:
+        """Each pixel's own cell at 9/16, the two beside it at 3/16, the one across at 1/16."""
+
         def places(n: int) -> tuple[Tensor, Tensor]:  # of the cell that a pixel lies in, and of the one next to it
             i = torch.arange(2 * n, device=x.device)
             return i // 2, (i // 2 + 2 * (i % 2) - 1).clamp(0, n - 1)
@@ -115,6 +117,7 @@ class Doubled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Along each axis a cell gives to four pixels, ¾ to its own two and ¼ to one on either side."""
         for axis in (-2, -1):
             n = gradient.shape[axis]
             first = torch.arange(0, n, 2, device=gradient.device)
