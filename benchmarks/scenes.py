@@ -95,6 +95,7 @@ def main() -> None:
             row["one_process"] = measure(kind(args.count, device=args.device), args.batch, args.readers)
         row["milliseconds"] = parts(data, args.batch, compiled=False)
         report[data.name] = row
+        print(data.name, row, flush=True)
         finish(args, report)  # after each: compiling can outlast the time that there is
     for kind in (Rooms, Roads) if args.compile else ():
         fast = kind(args.count, device=args.device, processes=args.processes, compile=True)
@@ -102,9 +103,8 @@ def main() -> None:
         row["compiled"] = measure(fast, args.batch, args.readers)
         finish(args, report)
         row["milliseconds"] = parts(fast, args.batch, compiled=True)
+        print(fast.name, row, flush=True)
         finish(args, report)
-    for name in (Rooms.name, Roads.name):
-        print(name, report[name], flush=True)
 
 
 if __name__ == "__main__":

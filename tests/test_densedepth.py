@@ -12,8 +12,9 @@ from skimage.metrics import structural_similarity
 
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
-from depthlib.models import build_model, densedepth
-from depthlib.models.densedepth import ENCODERS, DenseDepth, Doubled
+from depthlib.models import build_model, compiled
+from depthlib.models.compiled import Doubled
+from depthlib.models.densedepth import ENCODERS, DenseDepth
 from depthlib.prediction import predict
 
 
@@ -332,10 +333,10 @@ def test_what_is_compiled_for_a_gpu_is_the_same_network(monkeypatch):
     model = DenseDepth("resnet18", width=0.25, size=(64, 96)).train().to(memory_format=torch.channels_last)
     rgb = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
     found = []
-    for for_gpu, compiled in ((False, False), (True, False), (True, True)):
-        monkeypatch.setattr(densedepth, "_for_gpu", lambda x, said=for_gpu: said)
+    for for_gpu, compiling in ((False, False), (True, False), (True, True)):
+        monkeypatch.setattr(compiled, "_for_gpu", lambda x, said=for_gpu: said)
         model.zero_grad(set_to_none=True)
-        answer = (torch.compile(model, dynamic=False) if compiled else model)(rgb)
+        answer = (torch.compile(model, dynamic=False) if compiling else model)(rgb)
         (answer**2).mean().backward()
         found.append((answer.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
     for answer, gradients in found[1:]:

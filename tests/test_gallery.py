@@ -144,13 +144,13 @@ NETWORKS = [
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_curves_and_figures_are_those_of_the_results(network):
-    network, _, seed = network.partition("@")
-    recipe, stage = network.split("/")
+    name, _, seed = network.partition("@")
+    recipe, stage = name.split("/")
     results = read_results(ROOT / "results" / recipe / f"cpu-{seed or 0}.json")
     assert seed or gallery.loss_curve(recipe) == results["curve"]
     assert gallery.loss_curve("superres-gan") == read_results(ROOT / "results" / "superres-gan" / "cpu-0.json")["curve"]
     # all images have equally many pixels here, so a mean of images is the pool
-    each, wanted = gallery.per_image(network, int(seed or 0)), results["metrics"]["nyu-test/eigen14"][stage]
+    each, wanted = gallery.per_image(network), results["metrics"]["nyu-test/eigen14"][stage]
     for figure in ("delta1", "abs_rel"):
         assert each[figure].mean() == pytest.approx(wanted[figure], abs=5e-4)
     for figure in ("rmse", "rmse_log", "scale_invariant_rmse"):
@@ -177,7 +177,7 @@ def test_the_sorted_pictures_go_from_the_best_to_the_worst():
 
 
 def test_the_pictures_of_lambda_go_from_one_side_to_the_other():
-    half, none = (gallery.per_image(f"{name}/fine", 2) for name in ("eigen-nyu", "eigen-nyu-log-rmse"))
+    half, none = (gallery.per_image(f"{name}/fine@2") for name in ("eigen-nyu", "eigen-nyu-log-rmse"))
     gain = none["scale_invariant_rmse"] - half["scale_invariant_rmse"]
     pictures = gallery.lam_pictures()
     ranks = [(gain > gain[p.index]).sum() for p in pictures]

@@ -24,7 +24,7 @@ from depthlib.baselines import Enlargement, constant, mean_depth_image
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import evaluate
-from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, SORTED, encode, key_of
+from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.observations import SmallDepth
 from depthlib.predictors import Informed, Predictor, Shown, from_model
@@ -85,8 +85,9 @@ def main() -> None:
     for name, stages in NETWORKS.items():
         for folder in sorted((args.runs / name).glob(f"{args.profile}-*")):
             seed = int(folder.name.rpartition("-")[2])
+            mark = f"@{seed}" if seed else ""
             for stage in stages if latest_checkpoint(folder) else ():
-                key = key_of(f"{name}/{stage}", seed)
+                key = f"{name}/{stage}{mark}"
                 predictors[key] = from_model(load_model(folder, stage))
                 made[key] = _kept(results_path("results", name, args.profile, seed))
     with np.load(FIGURES) as stored:

@@ -174,12 +174,12 @@ def enlarged(scene: str) -> Enlarged:
         return Enlarged(rgb, steps("truth"), answers, (about["corner"][0], about["corner"][1]), about)
 
 
-def per_image(network: str, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+def per_image(network: str) -> dict[str, NDArray[np.float32]]:
     """The figures :data:`KEPT` of each of the 654 test photographs under ``eigen14``: float32 [654] by name.
 
     Args:
-        network: recipe and stage, such as ``eigen-nyu/fine``; ``eigen-nyu/mean`` is the mean depth image.
-        seed: of the training.
+        network: recipe and stage, such as ``eigen-nyu/fine``, with the training's seed if that is not 0, ``eigen-nyu/fine@2``;
+            ``eigen-nyu/mean`` is the mean depth image.
 
     Raises:
         DepthError: no such network here.
@@ -187,21 +187,11 @@ def per_image(network: str, seed: int = 0) -> dict[str, NDArray[np.float32]]:
     >>> per_image("densedepth-mobilenet-nyu/all")["delta1"].shape
     (654,)
     """
-    key = key_of(network, seed)
     with np.load(FIGURES) as stored:
-        if key not in stored:
+        if network not in stored:
             known = [name for name in stored if name != "about"]
-            raise DepthError(f"gallery: no figures of {key!r}; there are {', '.join(known)}.")
-        return dict(zip(KEPT, stored[key].astype(np.float32), strict=True))
-
-
-def key_of(network: str, seed: int) -> str:
-    """Under which name a network of a seed is kept.
-
-    >>> key_of("eigen-nyu/fine", 0), key_of("eigen-nyu/fine", 2)
-    ('eigen-nyu/fine', 'eigen-nyu/fine@2')
-    """
-    return f"{network}@{seed}" if seed else network
+            raise DepthError(f"gallery: no figures of {network!r}; there are {', '.join(known)}.")
+        return dict(zip(KEPT, stored[network].astype(np.float32), strict=True))
 
 
 #: Depth is kept as one byte a pixel, even in the logarithm: 0 = missing, 1 … 255 from 0.5 to 10 m, steps of 1.2 %.
