@@ -245,7 +245,7 @@ print(
 # | + fine, λ = 0, three seeds | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
 # The page has the figures of every photograph for two seeds of both, so it can ask whether *two given networks* differ: what λ = 0 adds to the fine network's errors, with
-# 95 % intervals over the photographs.
+# 95 % intervals over the photographs. (These are means over photographs; the tables take all pixels as one pool, so their differences are a little other.)
 
 # %%
 for seed, mark in ((0, ""), (2, "@2")):
@@ -275,7 +275,7 @@ for seed, mark in ((0, ""), (2, "@2")):
 # There are two ways to read it. *Unpaired*: all three trainings with λ = 0 are behind all three with λ = ½, and so they are in all five columns, for the coarse network and for the fine one. If λ did
 # nothing, chance would put three and three in this order once in twenty times, and once in ten in this order or its opposite. *Paired*: a seed gives both of its trainings the same first weights, the same photographs in the same order and the same
 # augmentation. What λ = 0 adds is nearly the same for all three, about seven thousandths of AbsRel and eight or nine of the other, although the seeds lie as far as half a hundredth apart. So pairing tells with three seeds what would need
-# many more without it, exactly as it did with photographs. (And nothing but the seed differs: seed 2 of λ = ½ was trained on two machines, with two states of this library, and every figure came out the same to the last digit.)
+# many more without it, exactly as it did with photographs. (Nor does the machine show: seed 2 of λ = ½ was trained on two of them, with two states of this library, and every figure came out the same to the last digit.)
 #
 # So here λ = ½ helps everywhere, a little, where the paper found no gain in its figures. One guess why: from 3.5 million samples {cite:p}`eigen2014` a network can learn size *and* shape, and from a
 # sixty-seventh of them it learns more where less is asked of it. Longer trainings would tell.
