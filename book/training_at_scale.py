@@ -43,6 +43,8 @@ if importlib.util.find_spec("depthlib") is None:
 import dataclasses
 import os
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -670,6 +672,75 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
 # operation is a small program, a **kernel**, and Python has to start each of them, which takes some microseconds however little there is to compute. With batches of 32, as the paper has them, the starts weigh more: a step without data and augmentation
 # made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s there, {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes. (Plain code rounds float32 to 19 bits in convolutions, unless told not to; told so, it makes {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`. Its optimiser took the weights one by one in that measurement, where PyTorch's own choice takes them in lists; the benchmark has been mended since, and the factor will be a little smaller.)
+#
+# ### Who waits for whom
+#
+# The processor does not wait for the kernels that it starts: they stand in a queue, and the GPU works it off. So the next step could be prepared
+# while this one is computed. But a training wants to *see* its loss, to write it down and to stop if it is no longer a number, and who reads a number waits for
+# all that stands before it in the queue.
+#
+# **Predict first.** The processor needs 30 ms to prepare a step, the GPU 50 ms to compute it. How long is a step if its loss is read at once? And if it is read
+# one step later, when the next one stands in the queue already?
+#
+# No GPU is needed to see it: in {numref}`fig-queue` a thread that takes its work from a queue stands for one.
+
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels, each with a bar of time for the processor and one for the GPU. Read at once, both take turns and neither works while the other does. Read a step later, the GPU's pieces follow each other without gaps."}, "figure": {"name": "fig-queue", "caption": "Six steps, each prepared in 30 ms by the processor and computed in 50 ms by a thread that stands for the GPU, measured as this page was made. Light: who has nothing to do."}}
+def six_steps(late, prepare=0.03, compute=0.05):
+    """When each worked, in ms, if a step's loss is read `late` steps later."""
+    began = time.perf_counter()
+    spans = {"processor": [], "GPU": []}
+
+    def work(who, seconds):
+        start = time.perf_counter()
+        time.sleep(seconds)
+        spans[who].append((1e3 * (start - began), 1e3 * (time.perf_counter() - start)))
+
+    unread = []
+    with ThreadPoolExecutor(1) as queue:
+        for _ in range(6):
+            work("processor", prepare)
+            unread.append(queue.submit(work, "GPU", compute))
+            while len(unread) > late:
+                unread.pop(0).result()  # waits until it is computed
+    return spans
+
+
+figure, axes = plt.subplots(
+    2, 1, figsize=(plots.WIDTH, 2.6), layout="constrained", sharex=True
+)
+for axis, late in zip(axes, (0, 1), strict=True):
+    spans = six_steps(late)
+    starts = [start for start, _ in spans["GPU"]]
+    each = (starts[-1] - starts[1]) / 4
+    end = sum(spans["GPU"][-1])
+    for row, pieces in enumerate(spans.values()):
+        axis.broken_barh([(0, end)], (row - 0.3, 0.6), color="#8882")
+        for start, length in pieces:
+            axis.broken_barh(
+                [(start, length)],
+                (row - 0.3, 0.6),
+                color=plots.PALETTE[row],
+                edgecolor="white",
+            )
+    when = "a step later" if late else "at once"
+    axis.set(
+        title=f"the loss is read {when}: a step takes {each:.0f} ms",
+        yticks=range(2),
+        yticklabels=spans,
+    )
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+axes[1].set_xlabel("ms")
+plt.close(figure)
+figure
+
+# %% [markdown]
+# Read at once, preparing and computing add up; read a step later, only the longer of the two counts. Nothing else changes, not even the order of the
+# numbers: the loop of this library does so on a GPU. (It gains nothing where something else has to be waited for: the recipes of [super-resolution](super_resolution) ask of each batch whether its maps have holes.) What it must not do is to save weights that nobody has looked at. So before a
+# checkpoint all losses up to it are read, and a loss that is not finite ends the run as before, with the batch that brought it; only the step after it was taken in vain.
+# (The figures above were measured before, with each loss read at once, and with each part of a step waited for. By how much that was too slow, we have not been able to measure yet. `depthlib bench` now takes images
+# a second on a GPU from steps that nobody watches, and the parts from others.)
 #
 # ### Rendered rooms
 #

@@ -14,6 +14,7 @@ from depthlib.errors import DepthError
 from depthlib.losses import Loss, one_shape, sample_weights, weights_given
 from depthlib.models.superres import Critic, believed, caught
 from depthlib.perceptual import VGGFeatures
+from depthlib.transfers import Later
 
 
 class ReconstructionLoss(Loss):
@@ -119,7 +120,7 @@ class Adversary:
         """Remember a piece of the batch for :meth:`learn`."""
         self._seen.append(self.loss.maps(output.detach(), target, mask))
 
-    def learn(self, accelerator: Any, precision: torch.dtype | None) -> dict[str, float]:
+    def learn(self, accelerator: Any, precision: torch.dtype | None) -> Later:
         """One step on what was seen: ``critic_loss``, and ``critic_accuracy``, the share of maps that it told apart."""
         self.critic.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
@@ -138,5 +139,4 @@ class Adversary:
         self.optimizer.step()
         self.critic.requires_grad_(False)
         self._seen.clear()
-        value, accuracy = accelerator.reduce(figures, "mean").tolist()
-        return {"critic_loss": round(value, 6), "critic_accuracy": round(accuracy, 4)}
+        return Later(("critic_loss", "critic_accuracy"), accelerator.reduce(figures, "mean"))

@@ -23,6 +23,7 @@ from depthlib.errors import DepthError
 from depthlib.observations import Observation
 from depthlib.randomness import permutation
 from depthlib.sample import RGBD, Batch, collate
+from depthlib.transfers import pinned, sent, to_device
 
 #: A process's part of a global batch, in as many pieces as gradients are accumulated over, with each sample's epoch.
 Pieces = list[tuple[Batch, list[int]]]
@@ -136,7 +137,7 @@ class Batches:
             batch = self._fetch(indices)
             if self.prepare is not None:
                 batch = self.prepare(decode_batch(batch), epochs)
-            pieces.append((_pinned(batch) if self.device.type == "cuda" else batch, epochs))
+            pieces.append((pinned(batch) if self.device.type == "cuda" else batch, epochs))
         return pieces
 
     def _fetch(self, indices: list[int]) -> Batch:
@@ -180,7 +181,7 @@ class Resident:
                 self._fits = self._fits and self._bring(new, batch)
         if not self._fits:
             return self._dataset.encoded(indices)
-        at = torch.tensor(indices, device=self._device)
+        at = sent(torch.tensor(indices), self._device)
         rest = [self._rest[i] for i in indices]
         found: dict[str, Any] = {key: [entry[key] for entry in rest] for key in rest[0]}
         for key, kept in self._tensors.items():
@@ -203,9 +204,9 @@ class Resident:
         alike = {key: (value.dtype, value.shape[1:]) for key, value in tensors.items()}
         if alike != {key: (kept.dtype, kept.shape[1:]) for key, kept in self._tensors.items()}:
             return False
-        at = torch.tensor(new, device=self._device)
+        at = sent(torch.tensor(new), self._device)
         for key, value in tensors.items():
-            kept, there = self._tensors[key], value.to(self._device)
+            kept, there = self._tensors[key], sent(value, self._device)
             if kept.dtype == torch.uint16:
                 kept, there = kept.view(torch.int16), there.view(torch.int16)
             kept[at] = there
@@ -224,16 +225,3 @@ def augmenting(
         return observation(changed, seed, epochs) if observation else changed
 
     return change
-
-
-def to_device(batch: Batch, device: torch.device | str) -> Batch:
-    """Every tensor of a batch on a device; copies from pinned memory to a GPU do not wait."""
-    later = torch.device(device).type == "cuda"  # what comes from there is read here at once
-    moved = {k: v.to(device, non_blocking=later) if isinstance(v, Tensor) else v for k, v in batch.items()}
-    return moved  # type: ignore[return-value]
-
-
-def _pinned(batch: Batch) -> Batch:
-    """In memory from which a GPU can copy while the processor goes on."""
-    pinned = {k: v.pin_memory() if isinstance(v, Tensor) and v.device.type == "cpu" else v for k, v in batch.items()}
-    return pinned  # type: ignore[return-value]

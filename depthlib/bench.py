@@ -81,7 +81,8 @@ def measure(
 
     Returns:
         The report: device, threads, versions, the measured peak of matrix products, and for each phase images a second,
-        milliseconds of each part of a step (medians), memory and the share of the peak. Under ``switches`` for each switch
+        milliseconds of each part of a step (medians), memory, the share of the peak and ``data_share``, that of the time which
+        the processor gave to having a batch (while a GPU may still compute the step before). Under ``switches`` for each switch
         whether the recipe has it ``on``, the same figures with it turned over as ``phases``, and in them ``gain``, how many
         times faster a step is with the switch than without it.
 
@@ -167,13 +168,18 @@ def as_text(report: dict[str, Any]) -> str:
             *lines,
             "",
             "Parts in milliseconds a step, medians; waiting for data is `data`. Gain: times faster with the switch than without.",
+            *(
+                ["A GPU is held up where its parts are timed: images/s are those of steps before that, which were not."]
+                if "tf32" in report["peak_gflops"]
+                else []
+            ),
         ]
     )
 
 
 @dataclasses.dataclass
 class _Taken:
-    """What one round saw of a recipe: seconds of each part of each step of a phase, and bytes."""
+    """What one round saw of a recipe: of each phase's steps the seconds of each part, of all, and of waiting for data; bytes."""
 
     steps: dict[str, list[dict[str, float]]]
     memory: int
@@ -183,23 +189,35 @@ def _take(recipe: Recipe, steps: int, threads: int) -> _Taken:
     torch.set_num_threads(threads)
     opened: list[tuple[DataSpec, RGBD]] = []
     short, counts = [], []
+    # to take a step of a GPU apart is to hold it up, so its whole steps are timed before
+    quiet = steps if _gpu() else 0
     for number, phase in enumerate(recipe.phases):
         dataset = open_once(phase.data or recipe.data, opened)
-        first = WARM
+        first = WARM + (recipe.speed.readers or 0)  # while kernels are compiled, batches are read ahead
         if isinstance(dataset, InMemory):  # what is to be kept in memory is there, as in all epochs but the first
             if _gpu() and recipe.speed.resident:
                 first += math.ceil(len(dataset) / phase.batch)
-            used = positions(recipe.seed, len(dataset), 0, (first + steps) * phase.batch, number)
+            used = positions(recipe.seed, len(dataset), 0, (first + quiet + steps) * phase.batch, number)
             dataset.encoded([index for _, index in used])
-        samples = (first + steps) * phase.batch
+        counts.append(first + quiet + steps)
+        samples = counts[-1] * phase.batch
         short.append(dataclasses.replace(phase, samples=samples, checkpoint_every=10**9, validate_every=0))
-        counts.append(first + steps)
-    watch = Stopwatch()
+    ends = list(itertools.accumulate(counts))
+    watch = Stopwatch({step for end in ends for step in range(end - steps, end)})
     with tempfile.TemporaryDirectory() as folder:
         settings = dataclasses.replace(recipe, phases=tuple(short))
-        train(settings, folder, progress=False, watch=watch, opened=opened)
-    ends = itertools.accumulate(counts)
-    seen = {phase.train: watch.steps[end - steps : end] for phase, end in zip(short, ends, strict=True)}
+        history = train(settings, folder, progress=False, watch=watch, opened=opened).history
+    seen = {
+        phase.train: [
+            {
+                "all": history[step - quiet]["seconds"],
+                "waiting": history[step - quiet]["data_seconds"],
+                **watch.steps[step],
+            }
+            for step in range(end - steps, end)
+        ]
+        for phase, end in zip(short, ends, strict=True)
+    }
     return _Taken(seen, peak_memory())
 
 
@@ -209,7 +227,10 @@ def _figures(
     found = {}
     for phase in recipe.phases:
         steps = [step for taken in rounds for step in taken.steps[phase.train]]
-        speed = phase.batch / statistics.median(sum(step.values()) for step in steps)
+        # not the median step: where threads read, a long step is followed by short ones
+        speed = phase.batch / statistics.median(
+            statistics.mean(step["all"] for step in taken.steps[phase.train]) for taken in rounds
+        )
         ms = {part: round(1e3 * statistics.median(step[part] for step in steps), 2) for part in PARTS}
         gflop = work[phase.train] / 1e9
         # on a GPU PyTorch lets convolutions in float32 use TF32
@@ -217,7 +238,7 @@ def _figures(
         found[phase.train] = {
             "images_per_second": round(speed, 2),
             "ms": ms,
-            "data_share": round(ms["data"] / sum(ms.values()), 4),  # of medians: the last step also saves a checkpoint
+            "data_share": round(sum(step["waiting"] for step in steps) / sum(step["all"] for step in steps), 4),
             "memory_mb": round(max(taken.memory for taken in rounds) / 1e6),
             "gflop_per_image": round(gflop, 3),
             "share_of_peak": round(speed * gflop / peak[precision], 3),

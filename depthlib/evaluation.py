@@ -12,7 +12,6 @@ from torchmetrics import Metric
 from tqdm import tqdm
 
 from depthlib import processes
-from depthlib.batches import to_device
 from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, DepthMetric
 from depthlib.models.base import DepthModel
@@ -22,6 +21,7 @@ from depthlib.protocols import Protocol, get_protocol
 from depthlib.sample import RGBD, Batch, collate
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
+from depthlib.transfers import to_device
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
 from depthlib.randomness import keys, uniform
 from depthlib.sample import Batch, valid
+from depthlib.transfers import sent
 from depthlib.typed import nearest
 
 
@@ -94,7 +95,8 @@ class SparseDepth(Observation):
             rows = [row for row, kind in enumerate(drawn) if kind == number]
             key = [epochs[row] for row in rows], [indices[row] for row in rows]
             pattern, fraction = kinds[number]
-            sparse[rows] = sparsify(depth[rows], pattern, fraction, seed, *key, rgb=rgb[rows])
+            there = sent(torch.tensor(rows), depth.device)
+            sparse[there] = sparsify(depth[there], pattern, fraction, seed, *key, rgb=rgb[there])
         return sparse
 
 

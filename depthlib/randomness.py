@@ -16,6 +16,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from depthlib.transfers import sent
+
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # int64 arithmetic wraps exactly as uint64 does
 _MIX1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX2 = 0x94D049BB133111EB - (1 << 64)
@@ -66,13 +68,6 @@ def uniform(key: Tensor, count: int, device: torch.device | str | None = None) -
     counter = torch.arange(1, count + 1, dtype=torch.int64, device=key.device)
     bits = _mix(key[:, None] + counter * _GOLDEN)
     return _shift_right(bits, 40).to(torch.float32) * 2.0**-24
-
-
-def sent(key: Tensor, device: torch.device | str) -> Tensor:
-    """Keys on a device. A GPU copies them when it comes to it, and nothing waits for what it has to do before."""
-    if torch.device(device).type != "cuda" or key.device.type == "cuda":
-        return key.to(device)
-    return key.pin_memory().to(device, non_blocking=True)
 
 
 def permutation(seed: int, epoch: int, count: int, purpose: str = "order") -> list[int]:

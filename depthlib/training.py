@@ -14,6 +14,7 @@ import resource
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from depthlib.adversary import Adversary
 from depthlib.augment import CENTRE, get_augmentation
 from depthlib.averaging import Average
-from depthlib.batches import Batches, Pieces, augmenting, to_device
+from depthlib.batches import Batches, Pieces, augmenting
 from depthlib.checkpoints import (
     POSITION,
     forget_others,
@@ -52,14 +53,17 @@ from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.optimisers import make_optimizer, rate_factor
-from depthlib.randomness import Dropout, keys, sent, set_dropout_keys
+from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
 from depthlib.sample import RGBD, Batch, collate
 from depthlib.stopping import Stopping
-from depthlib.timing import Stopwatch, Unwatched, machine
+from depthlib.timing import Stopwatch, machine
+from depthlib.transfers import Later, sent, to_device
 
 LOG = "log.jsonl"
 SETTLE = 20  # batches from which averaged weights take their batch-norm statistics
+#: Kind of device → how many steps later a step's loss is read. A GPU computes one step while the processor prepares the next.
+LATE = {"cuda": 1}
 
 
 @dataclass
@@ -139,7 +143,8 @@ def train(
             run goes on, and a finished one is loaded.
         progress: show a bar.
         trackers: names of Accelerate's trackers, such as ``tensorboard``.
-        minutes: stop after the step in which so many have passed, with a checkpoint, by :class:`Unfinished`.
+        minutes: stop after the step in which so many have passed, with a checkpoint, by :class:`Unfinished`; several GPUs stop a
+            step later.
         watch: notes where each step's time goes.
         opened: data sets that are open already, each with the entry of the recipe that asks for it.
 
@@ -227,7 +232,7 @@ def _go_on(
                 f"Lower phases.{number}.batch, raise phases.{number}.accumulate (the same numbers in more pieces), use "
                 "precision bf16, or a smaller model.options.size.",
             ):
-                _Loop(recipe, number, run, accelerator, resumed, opened, watch or Unwatched()).go(
+                _Loop(recipe, number, run, accelerator, resumed, opened, watch or Stopwatch(())).go(
                     at_step if resumed else 0, stopping, progress
                 )
             accelerator.free_memory()  # it would hold this phase's optimiser through the next
@@ -253,17 +258,27 @@ class _Piece(NamedTuple):
     indices: list[int]
 
 
+class _Unread(NamedTuple):
+    """A step that was taken, and what is on its way from the device."""
+
+    entry: dict[str, Any]  # of the history
+    pieces: list[_Piece]
+    loss: Later
+    critic: Later | None
+
+
 class _Loop:
     """One phase of a run: all that its steps use, and the steps."""
 
     def __init__(
         self, recipe: Recipe, number: int, run: Run, accelerator: Accelerator, checkpoint: Path | None,
-        opened: list[tuple[DataSpec, RGBD]], watch: Stopwatch | Unwatched,
+        opened: list[tuple[DataSpec, RGBD]], watch: Stopwatch,
     ) -> None:  # fmt: skip
         phase, plain, device = recipe.phases[number], run.model, accelerator.device
         speed = recipe.speed.on(device.type)
         self.recipe, self.number, self.phase, self.run, self.accelerator = recipe, number, phase, run, accelerator
         self.plain, self.device, self.watch = plain, device, watch
+        self.late, self.unread = LATE.get(device.type, 0), deque[_Unread]()
         _has_bf16(number, phase, device)
         plain.begin_phase(phase.train)
         plain.train()
@@ -303,10 +318,10 @@ class _Loop:
     def go(self, start: int, stopping: Stopping, progress: bool) -> None:
         """The steps from ``start``; appends to the run and leaves a checkpoint that points behind the phase."""
         phase, run, watch = self.phase, self.run, self.watch
-        bar = tqdm(total=self.steps, initial=start, desc=f"{self.recipe.name} · {phase.train}", unit="step", file=sys.stderr,
-                   disable=not (progress and self.accelerator.is_main_process), mininterval=2.0)  # fmt: skip
+        self.bar = tqdm(total=self.steps, initial=start, desc=f"{self.recipe.name} · {phase.train}", unit="step", file=sys.stderr,
+                        disable=not (progress and self.accelerator.is_main_process), mininterval=2.0)  # fmt: skip
         written = run.folder / LOG if self.accelerator.is_main_process else Path(os.devnull)
-        with self.feed, _tried_kernels(), written.open("a") as log, bar:
+        with self.feed, _tried_kernels(), written.open("a") as self.log, self.bar:
             for step in range(start, self.steps):
                 watch.begin()
                 began = time.perf_counter()
@@ -317,31 +332,33 @@ class _Loop:
                 for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                     group["lr"] = rate * factor
                 pieces = [self._piece(batch, epochs) for batch, epochs in read]
-                value, stop = self._backward(pieces, stopping.wanted)
-                if not math.isfinite(value):
-                    raise _not_finite(value, self.before + step, pieces, run.folder, self.plain.shown)
+                asked = stopping.wanted
+                loss = self._backward(pieces, asked)
                 watch.lap("rest")
-                judged = self._update(step)
+                critic = self._update(step)
                 watch.lap("optimiser")
                 run.samples_seen += phase.batch
                 entry: dict[str, Any] = {
-                    "phase": phase.train, "step": self.before + step, "samples": run.samples_seen, "loss": value,
-                    "rate": factor, "data_seconds": round(waited, 4), **judged,
+                    "phase": phase.train, "step": self.before + step, "samples": run.samples_seen,
+                    "rate": factor, "data_seconds": round(waited, 6),
                 }  # fmt: skip
+                saves = (step + 1) % phase.checkpoint_every == 0 or step + 1 == self.steps
                 if self.validation is not None and phase.validate_every and (step + 1) % phase.validate_every == 0:
                     entry["validation"] = validation_loss(
                         self.plain, self.validation, self.loss, phase.batch, self.device, self.observation
                     )
-                entry["seconds"] = round(time.perf_counter() - began, 4)
-                run.seconds += entry["seconds"]
-                run.history.append(entry)
-                _write_line(log, entry)
-                self.accelerator.log({f"{phase.train}/loss": value}, step=self.before + step)
-                bar.update()
-                bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+                self.unread.append(_Unread(entry, pieces, loss, critic))
+                # many processes stop in the same step: where all of them have read that one asked for it
+                at_once = saves or (asked and self.accelerator.num_processes == 1)
+                leave = 0 if at_once else self.late
+                if len(self.unread) > leave:
+                    self.unread[-1 - leave].loss.read()  # here, so that waiting for it counts
+                entry["seconds"] = round(time.perf_counter() - began, 6)
+                stop = self._note(leave)
                 if self.average is not None and step + 1 == self.steps:
                     self.average.settle(self._last_inputs())
-                if (step + 1) % phase.checkpoint_every == 0 or step + 1 == self.steps or stop:
+                if saves or stop:
+                    self._note(0)
                     self._save(step + 1)
                 if stop:
                     raise stopping.unfinished(self.before + step + 1)
@@ -354,19 +371,54 @@ class _Loop:
         except DepthError as error:
             if not any_done:
                 raise
+            self._note(0)
             self._save(step)
             raise DepthError(
                 f"{error} What was trained is saved: once this is put right, the same command goes on at step "
                 f"{self.before + step}."
             ) from error
 
+    def _note(self, leave: int) -> bool:
+        """Put the steps that were not read yet, but for the last ``leave`` of them, into history and log; waits for the device.
+
+        Returns:
+            Whether any process asked in one of them to stop.
+
+        Raises:
+            DepthError: a loss that is not finite. Neither its step nor a later one is saved.
+        """
+        stop = False
+        while len(self.unread) > leave:
+            entry, pieces, loss, critic = self.unread.popleft()
+            said = loss.read()
+            if not math.isfinite(said["loss"]):
+                raise _not_finite(
+                    said["loss"], entry["step"], pieces, self._beside("nonfinite-batch"), self.plain.shown
+                )
+            entry["loss"] = said["loss"]
+            if critic is not None:
+                entry |= {name: round(figure, 6) for name, figure in critic.read().items()}
+            self.run.seconds += entry["seconds"]
+            self.run.history.append(entry)
+            _write_line(self.log, entry)
+            self.accelerator.log({f"{entry['phase']}/loss": entry["loss"]}, step=entry["step"])
+            self.bar.update()
+            self.bar.set_postfix(loss=f"{entry['loss']:.4f}", refresh=False)
+            stop = stop or bool(said["stop"])
+        return stop
+
+    def _beside(self, name: str) -> Path:
+        """A file in the run's folder that each of several processes writes for itself."""
+        rank = f"-{self.accelerator.process_index}" if self.accelerator.num_processes > 1 else ""
+        return self.run.folder / f"{name}{rank}.safetensors"
+
     def _piece(self, batch: Batch, epochs: list[int]) -> _Piece:
         moved = batch if self.by_readers else self.change(batch, epochs)
         target, mask = self.plain.target(moved["depth"])
         return _Piece(self.plain.inputs(moved), target, mask, batch["name"], epochs, batch["index"])
 
-    def _backward(self, pieces: list[_Piece], stop: bool) -> tuple[float, bool]:
-        """The gradient of the loss of the global batch; returns that loss, and whether any process is to stop."""
+    def _backward(self, pieces: list[_Piece], stop: bool) -> Later:
+        """The gradient of the loss of the global batch; returns that ``loss``, and how many processes are to ``stop``."""
         accelerator, world = self.accelerator, self.accelerator.num_processes
         zero = torch.zeros((), device=self.device)
         # the weights of the whole global batch, so that pieces and processes add up to its gradient
@@ -395,19 +447,18 @@ class _Loop:
             set_dropout_keys(self.plain, None)
         # all processes must agree on when to stop, or some would wait for the others for ever
         both = torch.stack((total, torch.full_like(total, float(stop))))
-        value, asked = accelerator.reduce(both, "sum").tolist()
-        return value, bool(asked)
+        return Later(("loss", "stop"), accelerator.reduce(both, "sum"))
 
-    def _update(self, step: int) -> dict[str, float]:
+    def _update(self, step: int) -> Later | None:
         """The optimiser's step, the critic's and the average's; returns what the critic says of itself."""
         if self.phase.clip:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.phase.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        judged = self.adversary.learn(self.accelerator, self.half) if self.adversary else {}
+        critic = self.adversary.learn(self.accelerator, self.half) if self.adversary else None
         if self.average is not None:
             self.average.add(step)
-        return judged
+        return critic
 
     def _last_inputs(self) -> Iterator[tuple[Tensor, ...]]:
         """What the network was shown in the last steps of the phase."""
@@ -541,9 +592,8 @@ def _write_line(log: TextIO, entry: dict[str, Any]) -> None:
         ) from error
 
 
-def _not_finite(value: float, step: int, pieces: list[_Piece], folder: Path, shown: str) -> DepthError:
+def _not_finite(value: float, step: int, pieces: list[_Piece], path: Path, shown: str) -> DepthError:
     inputs = (shown, "rgb") if shown else ("rgb",)
-    path = folder / "nonfinite-batch.safetensors"
     names = [name for piece in pieces for name in piece.names]
     tensors = {
         **{name: torch.cat(seen) for name, *seen in zip(inputs, *(piece.inputs for piece in pieces), strict=False)},

@@ -113,10 +113,9 @@ def test_a_critic_learns_to_tell_and_the_network_pays_for_being_caught():
             return value
 
     before = loss(rough, smooth, mask)[0].mean()
-    figures = {}
     for _ in range(30):
         adversary.see(rough, smooth, mask)
-        figures = adversary.learn(Alone, None)
+        figures = adversary.learn(Alone, None).read()
     assert figures["critic_accuracy"] == 1.0 and figures["critic_loss"] < 0.5
     assert loss(rough, smooth, mask)[0].mean() > before
     assert not any(p.requires_grad for p in loss.critic.parameters())

@@ -20,6 +20,7 @@ LEAVES = {
     "processes",
     "timing",
     "stopping",
+    "transfers",
     "pretrained",
     "perceptual",
     "markdown",

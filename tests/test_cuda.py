@@ -148,8 +148,28 @@ def test_the_store_feeds_a_gpu(store, tiny_recipe, tmp_path):
     )
     watch = Stopwatch()
     train(recipe, tmp_path / "run", progress=False, watch=watch)
-    steps = watch.steps[10:-1]
+    steps = list(watch.steps.values())[10:-1]
     assert sum(step["data"] for step in steps) < 0.03 * sum(step[part] for step in steps for part in PARTS)
+
+
+def test_no_step_waits_for_the_gpu(tiny_recipe, tmp_path, monkeypatch):
+    """But where its loss is read, a step later, which is by an event."""
+    steps = iter(range(100))
+    begin = Stopwatch.begin
+
+    def watched_by_torch(watch):
+        if next(steps) == 2:  # by then everything that is made once has been made
+            torch.cuda.set_sync_debug_mode("error")
+        begin(watch)
+
+    monkeypatch.setattr(Stopwatch, "begin", watched_by_torch)
+    monkeypatch.setattr("depthlib.training._Loop._save", lambda loop, step: torch.cuda.set_sync_debug_mode("default"))
+    recipe = one_phase(tiny_recipe, compile=False)
+    try:
+        run = train(recipe, tmp_path / "run", progress=False)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(run.history) == 6
 
 
 def test_running_out_of_a_gpus_memory_is_one_sentence():

@@ -129,6 +129,33 @@ def test_a_killed_worker_ends_the_run_and_the_same_command_goes_on(tiny_recipe, 
     assert all(weights[0][key].equal(weights[1][key]) for key in weights[0])
 
 
+@pytest.mark.parametrize("asked_in", [2, 3, 4])  # before a checkpoint, in its step, after it
+def test_processes_that_read_their_losses_late_stop_in_the_same_step(tiny_recipe, tmp_path, asked_in):
+    """Only the second is asked to."""
+    path = written(only_coarse(tiny_recipe, samples=8 * 9, checkpoint_every=4), tmp_path / "recipe.yaml")
+    script = tmp_path / "go.py"
+    script.write_text(
+        "import os, sys, torch; torch.set_num_threads(1)\n"
+        "from depthlib import training; from depthlib.errors import Unfinished\n"
+        "from depthlib.recipe import load_recipe; from depthlib.stopping import Stopping\n"
+        "training.LATE['cpu'] = 1; rank = int(os.environ['RANK']); asked = iter(range(100))\n"
+        f"Stopping.wanted = property(lambda self: next(asked) >= {asked_in} and rank == 1)\n"
+        "try: training.train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
+        "except Unfinished as end: open(f'{sys.argv[2]}.said{rank}', 'w').write(str(end))\n"
+    )
+    subprocess.run(
+        [*LAUNCH, str(script), path, str(tmp_path / "run")],
+        check=True,
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=300,
+    )
+    said = [(tmp_path / f"run.said{rank}").read_text() for rank in (0, 1)]
+    steps = read_state(latest_checkpoint(tmp_path / "run"))["step"]
+    assert said[0] == said[1] and f"{steps} steps are saved" in said[0] and asked_in < steps <= asked_in + 2
+    assert len(losses(tmp_path / "run")) == steps
+
+
 def test_more_processes_than_samples_in_a_batch_are_refused(pairs):
     with pytest.raises(DepthError, match="a batch of 2 cannot be shared by 4 processes"):
         Batches(open_dataset("folder", root=pairs), 2, 1, 0, 0, 0, 4, "cpu")
@@ -261,6 +288,28 @@ def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys):
     text = capsys.readouterr().out
     assert "images/s" in text and "coarse" in text
     assert main(["bench", path, "--steps", "0"]) == 2 and "expected at least 1" in capsys.readouterr().err
+
+
+def test_a_gpu_is_timed_before_it_is_taken_apart(tiny_recipe, monkeypatch):
+    """Whole steps first, unwatched, then their parts; the figures are of the former."""
+    recipe = dataclasses.replace(tiny_recipe, evaluate=(), speed=dataclasses.replace(tiny_recipe.speed, resident=False))
+    kept = {}
+
+    def train_and_keep(*arguments, watch, **options):
+        kept["watch"], kept["run"] = watch, train(*arguments, watch=watch, **options)
+        for number, entry in enumerate(kept["run"].history):
+            entry["seconds"], entry["data_seconds"] = number, number / 100
+        return kept["run"]
+
+    monkeypatch.setattr(bench, "train", train_and_keep)
+    monkeypatch.setattr(bench, "_gpu", lambda: True)
+    taken = bench._take(recipe, 2, torch.get_num_threads())
+    first, whole = bench.WARM, bench.WARM + 4
+    assert list(kept["watch"].steps) == [first + 2, first + 3, whole + first + 2, whole + first + 3]
+    assert [step["all"] for step in taken.steps["fine"]] == [whole + first, whole + first + 1]
+    found = bench._figures([taken], recipe, {"coarse": 1e9, "fine": 1e9}, {"bf16": 100, "fp32": 50, "tf32": 75})
+    assert found["coarse"]["images_per_second"] == pytest.approx(recipe.phases[0].batch / (first + 0.5), abs=0.01)
+    assert found["coarse"]["data_share"] == 0.01
 
 
 def test_every_switch_is_turned_over(tiny_recipe, tmp_path, capsys, monkeypatch):

@@ -23,7 +23,7 @@ from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.recipe import DataSpec, Phase, load_recipe
-from depthlib.training import LOG, make_model, train, validation_loss
+from depthlib.training import LATE, LOG, make_model, train, validation_loss
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -109,6 +109,74 @@ def test_a_loss_that_is_not_finite_stops_names_and_saves(tiny_recipe, tmp_path):
         train(recipe, tmp_path / "run", progress=False)
     saved = load_file(tmp_path / "run" / "nonfinite-batch.safetensors")
     assert saved["rgb"].shape == (8, 3, 228, 304) and "learning rate" in str(error.value)
+
+
+@pytest.fixture
+def read_late(monkeypatch):
+    """Losses are read a step late, as where a GPU computes meanwhile."""
+    monkeypatch.setitem(LATE, "cpu", 1)
+
+
+def known_steps(history):
+    return [{key: value for key, value in entry.items() if "seconds" not in key} for entry in history]
+
+
+def test_losses_that_are_read_late_are_the_same_losses(tiny_recipe, tmp_path, request):
+    """Whole, stopped after a step, and with validation; all that is known of a step is written before it is saved."""
+    recipe = with_phase(
+        tiny_recipe, 0, validation=tiny_recipe.data, validate_every=2, checkpoint_every=3, samples=8 * 7
+    )
+    at_once = train(recipe, tmp_path / "at once", progress=False)
+    request.getfixturevalue("read_late")
+    late = train(recipe, tmp_path / "late", progress=False)
+    assert known_steps(late.history) == known_steps(at_once.history) and "validation" in late.history[3]
+    assert all(entry["seconds"] > 0 for entry in late.history)
+    for steps in (1, 2):  # the minutes are over in the first step of each
+        with pytest.raises(Unfinished, match=f"{steps} steps are saved"):
+            train(recipe, tmp_path / "cut", progress=False, minutes=1e-6)
+        assert len((tmp_path / "cut" / LOG).read_text().splitlines()) == steps
+    assert known_steps(train(recipe, tmp_path / "cut", progress=False).history) == known_steps(at_once.history)
+    for folder in ("late", "cut"):
+        assert all(value.equal(weights(tmp_path / folder)[key]) for key, value in weights(tmp_path / "at once").items())
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 1000])  # among them one that saves after the step that fails
+def test_a_loss_that_is_not_finite_is_not_saved_where_it_is_read_late(tiny_recipe, tmp_path, request, every):
+    recipe = with_phase(tiny_recipe, 0, optimiser="sgd", rates={"coarse": 1e12}, samples=800, checkpoint_every=every)
+    said, saved, steps = [], [], []
+    for folder in ("at once", "late"):
+        with pytest.raises(DepthError, match=r"step \d+, on samples") as error:
+            train(recipe, tmp_path / folder, progress=False)
+        said.append(str(error.value).replace(folder, ""))
+        saved.append(load_file(tmp_path / folder / "nonfinite-batch.safetensors"))
+        last = latest_checkpoint(tmp_path / folder)
+        steps.append(len((tmp_path / folder / LOG).read_text().splitlines()))
+        assert (0 if last is None else int(last.name[-8:])) == steps[-1] // every * every
+        request.getfixturevalue("read_late")
+    assert (
+        steps[0] == steps[1]
+        and said[0] == said[1]
+        and all(value.equal(saved[1][key]) for key, value in saved[0].items())
+    )
+
+
+def test_data_that_break_off_save_what_was_trained_where_it_is_read_late(tiny_recipe, tmp_path, monkeypatch, read_late):
+    from depthlib.batches import Batches
+
+    take = Batches.take
+
+    def broken(feed, step, last):
+        if step == 2:
+            raise DepthError("the server stopped answering.")
+        return take(feed, step, last)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "take", broken)
+        with pytest.raises(DepthError, match="goes on at step 2"):
+            train(with_phase(tiny_recipe, 0, samples=8 * 4), tmp_path / "run", progress=False)
+    lines = [json.loads(line) for line in (tmp_path / "run" / LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1] and all(math.isfinite(line["loss"]) for line in lines)
+    assert latest_checkpoint(tmp_path / "run").name.endswith("2")
 
 
 def test_a_folder_with_another_run_is_refused(tiny_recipe, tmp_path):

@@ -18,6 +18,7 @@ from torch import Tensor
 from depthlib.errors import DepthError
 from depthlib.randomness import keys, uniform
 from depthlib.sample import valid
+from depthlib.transfers import sent
 
 
 def sample_count(height: int, width: int, fraction: float) -> int:
@@ -177,6 +178,8 @@ def sparsify(
     if depth.ndim != 4 or depth.shape[1] != 1:
         raise DepthError(f"sampling: depth is {tuple(depth.shape)}; expected [B, 1, H, W].")
     count = sample_count(depth.shape[-2], depth.shape[-1], fraction)
-    key = keys(seed, epoch, range(len(depth)) if indices is None else indices, f"sampling {pattern}").to(depth.device)
+    key = sent(
+        keys(seed, epoch, range(len(depth)) if indices is None else indices, f"sampling {pattern}"), depth.device
+    )
     extra = {"rgb": rgb} if pattern == "corners" else {}
     return torch.where(PATTERNS[pattern](depth, count, key, **extra), depth, 0.0)

@@ -26,6 +26,7 @@ from depthlib.data.scenes.rooms import make_rooms
 from depthlib.data.scenes.scene import Scene, joined
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check_size
+from depthlib.transfers import sent
 
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
@@ -145,7 +146,7 @@ class _Scenes(ABC):
 
     def pack(self, indices: list[int], frame: Frame) -> list[Sample]:
         """Samples from a rendered batch."""
-        keys = randomness.keys(self.seed, 0, indices, f"{self.kind}-faults").to(self.device)
+        keys = sent(randomness.keys(self.seed, 0, indices, f"{self.kind}-faults"), self.device)
         depth, sparse = self.measure(frame, keys)
         K = frame.K.clone()  # so that no two samples share their numbers
         samples = []
