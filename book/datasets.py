@@ -14,7 +14,7 @@
 #
 # **What you will be able to do**
 #
-# - open any of a dozen data sets, or your own folder, with one line, and know that the numbers are metres;
+# - open any of a dozen data sets, or your own folder, with one line, and know which wrong units the library finds and which only you can;
 # - recognise the traps of each: units, the order of bytes and axes, holes, clocks, two lenses, 8 bits;
 # - explain where a depth camera is blind, and what filling its holes invents;
 # - prepare a large set once, so that reading never holds up a training.
@@ -185,11 +185,11 @@ print(f"of the pixels with a depth, the laser has {hit / there:.0%}")
 #
 # Every format rounds. The next figure shows how far apart two neighbouring values are, in metres, at each depth. The raw
 # Kinect stores a number $v$ of 11 bits. It is a disparity counted backwards: $1092.5 - v$ is how far a dot has moved from where it would be if it fell
-# infinitely far away, in eighths of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with the Kinect's $f$ of 583 pixels, the 7.5 cm between its projector and its camera, and the eighths: $8 \cdot 583 \cdot 0.075 \approx 350$ pixel metres. Measured with such a camera it is 351.3:
+# infinitely far away, in eighths of a pixel. So the rule of two eyes, $Z = f\,B / d$ (see [depth from one image](depth_from_one_image)), holds here too, with the Kinect's $f$ of 583 pixels, the 7.5 cm between its projector and its camera, and the eighths: $f B = 583 \cdot 0.075 \approx 43.7$ pixel metres, or $8 \cdot 43.7 \approx 350$ if the disparity is counted in eighths of a pixel. Measured with such a camera it is 351.3:
 #
 # $$ Z = \frac{351.3}{1092.5 - v}\ \text{m}, \qquad \left|\frac{\partial Z}{\partial v}\right| = \frac{Z^2}{351.3\ \text{m}}. $$ (kinect-step)
 #
-# Three numbers to check: at 1 m a step is 2.8 mm, at 3 m 26 mm, at 10 m 28 cm. **The error of a camera that triangulates grows with the
+# Three numbers to check: at 1 m a step is 2.8 mm, at 3 m 26 mm, at 10 m 28 cm. **The error of a camera that *triangulates*, that finds depth from how far a thing moves between two points of view, grows with the
 # square of the distance**, whether it throws dots or has two eyes. The root of the mean squared error, which far pixels dominate, partly
 # measures the camera.
 
@@ -262,7 +262,7 @@ figure
 
 # %% [markdown]
 # The rule accepts any gap in time. A depth map whose picture was lost takes another if nobody else claims it, and a camera that turns by 30° a
-# second has turned by half a degree, four pixels, in 15 ms. {numref}`fig-times` has such links; in life the gaps are mostly shorter.
+# second has turned by half a degree, four pixels of 640, in 15 ms. {numref}`fig-times` has such links; in life the gaps are mostly shorter.
 #
 # And the two cameras stand 2.5 cm apart, behind two lenses that bend light differently. To say where a depth belongs in the picture,
 # every depth pixel becomes a point in space, moves by the measured rotation and shift, and falls through the other lens. How far
@@ -360,7 +360,7 @@ for name, values in errors.items():
 
 # %% [markdown]
 # Colourisation is best, then the cross-bilateral mean, then the nearest value: the more of the picture is used, the better. But even the best is wrong by many times the sensor's own error at three
-# metres (our model gives it a standard deviation of $1.4\,\text{mm} \cdot Z^2$, so 13 mm, half of the step above), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
+# metres (our model gives it a standard deviation of 1.4 mm times the square of $Z$ in metres, so 13 mm, half of the step above), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
 # to the wall behind. **A filled pixel is a guess, and a network scored on it is scored on agreement with the guess.** So `truth: raw`
 # among the options of `nyu` scores against the sensor's own pixels only, and the results then say `nyu-raw`.
 #

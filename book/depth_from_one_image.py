@@ -45,7 +45,7 @@ if importlib.util.find_spec("depthlib") is None:
 #
 # A pinhole camera is a point, the **camera centre**, and an image plane at **focal length** $f$ from it.
 # Light from a point in the room travels in a straight line through the centre and marks the plane. We put the
-# origin at the centre: $X$ points right, $Y$ **down**, $Z$ forward. The **depth** of a point is its $Z$, in
+# origin at the centre: $X$ points right, $Y$ **down**, $Z$ forward. The line through the centre along $Z$ is the **optical axis**. The **depth** of a point is its $Z$, in
 # metres.
 #
 # Here are three points at the same height of 0.5 m above the axis, at depths 1, 2 and 4 m. The plane is drawn
@@ -101,8 +101,8 @@ figure
 # | 4 | 20 | 179.5 | −10 | 109.5 |
 #
 # The same in code. `torch.tensor` is numpy's array under another name; `flatten`, `permute` (another order of the
-# directions), `.item()` (one number out) and `[None]` are all that you need of it here, and the
-# {doc}`primer <primer>` has the rest.
+# directions), `.item()` (one number out) and `[None]` (a direction more) are where it reads differently. Other functions do what their
+# names say, and the {doc}`primer <primer>` has the rest.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -213,8 +213,8 @@ figure
 # $160 \cdot 1/2 = 80$, and a start at $X = -3$ would tend there, too.
 #
 # The renderer's `camera_pose` says where the camera stands: a rotation $R$ and a place $t$, with
-# $p_\text{world} = R\,p_\text{camera} + t$. Undone in reverse order that is $R^\top (p_\text{world} - t)$,
-# which the cell uses to draw.
+# $p_\text{world} = R\,p_\text{camera} + t$. Undone in reverse order that is $R^\top (p_\text{world} - t)$
+# (the inverse of a rotation is its transpose), which the cell uses to draw.
 #
 # **Predict first.** Three parallel lines are drawn on the floor below. Where do they meet: at the far edge of the
 # floor, higher up, or on the ceiling?
@@ -261,7 +261,8 @@ figure
 
 # %% [markdown]
 # About 3, which is the *cube* of the depth ratio. Width shrinks like $1/Z$. Extent along the floor shrinks
-# like $1/Z^2$, because a floor farther off is also seen at a flatter angle. Together that is $1/Z^3$. Planks,
+# like $1/Z^2$: a point of the floor lies $f h / Z$ rows below the horizon (cue 6), so a step $\mathrm dZ$ along it covers
+# $f h\,\mathrm dZ / Z^2$ rows. Together that is $1/Z^3$. Planks,
 # carpet and tiles carry this grain; a bare painted wall does not, and there this cue is silent.
 #
 # ### 3. Object size
@@ -307,13 +308,17 @@ show({"with shadows": frame.rgb[0], "without": without.rgb[0]})
 # only at pixels where it jumps by more than 20 cm to the neighbour. **Predict first.** Will the seam between the
 # wall and the floor show?
 
-# %% mystnb={"image": {"alt": "Left, a red chair before a desk and a bookcase. Right, thin outlines of the chair and of the edges of the furniture, coloured by depth, on a hatched ground."}, "figure": {"caption": "A room, and its depth where neighbouring pixels differ by more than 20 cm (hatched elsewhere)."}}
+# %% mystnb={"image": {"alt": "Left, a red chair before a desk and a bookcase. Right, thin outlines of the chair and of the edges of the furniture, coloured by depth, on a hatched ground."}, "figure": {"caption": "A room, and its depth where neighbouring pixels differ by more than 20 cm, drawn at the nearer of the two (hatched elsewhere)."}}
 frame = render(rooms.make([82]), K)  # from where its own photographer stands
 depth = frame.depth[0]
 jump = torch.zeros_like(depth, dtype=torch.bool)
-jump[:, :, 1:] = (depth[:, :, 1:] - depth[:, :, :-1]).abs() > 0.2
-jump[:, 1:] |= (depth[:, 1:] - depth[:, :-1]).abs() > 0.2
-show({"photograph": frame.rgb[0], "depth where it jumps": depth * jump})
+across = depth[:, :, 1:] - depth[:, :, :-1]
+down = depth[:, 1:] - depth[:, :-1]
+jump[:, :, 1:] |= across < -0.2  # nearer than the left neighbour
+jump[:, :, :-1] |= across > 0.2  # nearer than the right one
+jump[:, 1:] |= down < -0.2
+jump[:, :-1] |= down > 0.2
+show({"picture": frame.rgb[0], "depth where it jumps": depth * jump})
 
 # %% [markdown]
 # The seam is missing: wall and floor meet at one depth, so nothing is hidden there. What shows are the rims
@@ -395,7 +400,7 @@ for s, world in worlds.items():
 # at every stop of the slider. **Question: at which stops would you believe in the room?** Read the height of
 # the door's top (the door is blue) and of the highest points for your answer.
 
-# %%
+# %% tags=["hide-input"]
 import plotly.graph_objects as go
 from depthlib.plots import slider_figure
 
@@ -411,13 +416,13 @@ both = zip(colours, door, strict=True)
 shades = ["#0072b2" if d else f"rgb{tuple(c)}" for c, d in both]
 
 # %%
-room = {"mode": "markers", "marker": {"size": 3, "color": shades}}
+dotted = {"mode": "markers", "marker": {"size": 3, "color": shades}}
 tall = {"mode": "lines", "line": {"width": 6, "color": "#d55e00"}}
 states = {}
 for s in (1 / 8, 0.5, 0.95, 1, 1.1, 2):
     x, y = (s * ahead).numpy().round(3), (s * up).numpy().round(3)
     person = go.Scatter(x=[0.3, 0.3], y=[0, 1.75], name="person", **tall)
-    states[f"{s:.3g}"] = [go.Scatter(x=x, y=y, name="room", **room), person]
+    states[f"{s:.3g}"] = [go.Scatter(x=x, y=y, name="room", **dotted), person]
 layout = {
     "xaxis": {"title": "ahead of the camera (m)", "range": [0, 11]},
     "yaxis": {"title": "above the floor (m)", "range": [-0.2, 5.5]},

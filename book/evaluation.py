@@ -97,8 +97,7 @@ for name in ("eigen14", "bts", "midas_affine"):
     print(get_protocol(name).describe(), end="\n\n")
 
 # %% [markdown]
-# **Predict first.** The same maps, the same truth. How many times the AbsRel of the kindest protocol is that of the harshest: 1.1
-# times, 1.3 times, or more than 1.5 times?
+# **Predict first.** The same maps, the same truth. By what factor is AbsRel under the harshest protocol larger than under the kindest: 1.1, 1.3, or more than 1.5?
 
 # %%
 scores = {name: evaluate(to_the_border("fine"), rooms, name) for name in names}
@@ -108,7 +107,7 @@ for name, score in scores.items():
     a, b, c = (f"{m[k]:.3f}" if k in m else "  –  " for k in columns)
     print(f"{name:15s} δ₁ {a}   AbsRel {b}   RMSE {c}   {score.pixels:,} px")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars of AbsRel under each protocol, sorted; the protocols that align each map first are shortest."}, "figure": {"caption": "One set of predictions on rendered rooms under each protocol that reports AbsRel. Orange: protocols that fit each map to its truth before they score it. Lines: 95 % intervals over rooms."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Horizontal bars of AbsRel under each protocol, sorted; the protocols that align each map first are shortest."}, "figure": {"caption": "One set of predictions on rendered rooms under each protocol that reports AbsRel. Orange: protocols that fit each map to its truth before they score it. Lines: 95 % intervals over rooms (what these are: see \"Better, or luckier?\")."}}
 shown = sorted(
     (s.metrics["abs_rel"], n) for n, s in scores.items() if "abs_rel" in s.metrics
 )
@@ -127,7 +126,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Divide the longest bar by the shortest. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
+# Divide the longest bar by the shortest: that is the factor. Among the blue bars alone it is close to one. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
 # different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
 # if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
 #
@@ -174,7 +173,8 @@ figure
 
 # %% [markdown]
 # Look at "truth under 3 m only". A cap on the truth throws away the far pixels, which have the largest errors in metres, so
-# RMSE falls, with no change to the network. Published caps (10 m indoors, 80 m on roads) are wide enough to be fair, but
+# RMSE falls by a good part, with no change to the network. AbsRel *rises*, for what is near has the larger relative error: one cap, two directions. Rescaling each map to its
+# truth's median moves both by three tenths, the mean of images moves RMSE alone, and crops and mirrors move a few per cent. Published caps (10 m indoors, 80 m on roads) are wide enough to be fair, but
 # a paper that evaluates "up to 50 m" is not in the same table as one that goes to 80.
 #
 # ### Pixels in one pool, or images in a mean?
@@ -228,7 +228,7 @@ print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 #
 # ## Nine ways to be wrong and not notice
 #
-# Each line below is a bug that is easily made. (*SILog* is the scale-invariant error of KITTI's tables: $100\sqrt D$, with $D$ from
+# Each line below is a bug that is easily made. In its code `p` is the prediction $y$ and `g` the truth $y^*$. (*SILog* is the scale-invariant error of KITTI's tables: $100\sqrt D$, with $D$ from
 # [the loss](scale_invariant_loss).) Most were found in public evaluators. None crashes. Each gives a number that looks like a result. Here
 # they are on the first room; the right value stands beside each.
 
@@ -316,7 +316,7 @@ for factor in (1.0, 0.27):
 # A *perfect* map multiplied by 0.27 has all four of the printed numbers, nearly: δ₁ near 0, rel near .73, log₁₀ near .57, rms
 # a little over 2 m. (The last agrees only because our truths are those of a room: if every pixel is wrong by the same share, its error is that share of its depth, so rms divided by rel, 2.32/.72, says that the scored
 # depths are about 3 m, and roads have no such depths.) The report speaks of "random images" of "the NYU Depth V2 dataset", nine of them drawn anew for the pictures of each run
-# {cite}`ghiorghiu_report`. So the column was very likely made by the KITTI network on pictures of rooms, or with a factor of
+# {cite}`ghiorghiu_report`. (Elsewhere it says that it was "evaluating the pretrained model on the KITTI dataset" {cite}`ghiorghiu_report`; then the scored depths should be tens of metres, and the quotient says three.) So the column was very likely made by the KITTI network on pictures of rooms, or with a factor of
 # four between two units. It does not measure what its title says. And if the other columns were scored on nine images, drawn anew for each run, these cannot
 # decide between the two variants of the network (DenseNet-121 and -169, see [DenseNets compared](densenet_experiments)):
 # think of the intervals above.
@@ -332,7 +332,7 @@ for factor in (1.0, 0.27):
 # picture called Cones, bicubic interpolation (a smooth surface through 4 × 4 known pixels) has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
 # the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be.
 #
-# PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have (the protocol `makarov18` takes each map's own largest true value, for nobody says which). In the table below *NN* is their earlier neural network, not the nearest neighbour, and *proposed* the one with a GAN. A pair of its columns can be solved for MAX: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
+# PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have (the protocol `makarov18` takes each map's own largest true value, for nobody says which). In the table below *NN* is their earlier neural network, not the nearest neighbour, and *proposed* the one with a GAN, trained against a second network that judges it (see [super-resolution](super_resolution)). A pair of its columns can be solved for MAX: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
 # \mathrm{RMSE} \cdot 10^{\mathrm{PSNR}/20}$. **Predict first:** the table is about scenes of the animated film Sintel, and the largest value belongs to a scene's maps, not to a method. So what should the last column
 # look like?
 
@@ -389,7 +389,7 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 # - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
 # - With equally many pixels in each image, pooled RMSE is never below the mean of the images'. Aligned and unaligned figures answer different questions.
 # - Compare two networks on the same images, draw by draw. An interval that contains zero shows nothing.
-# - The bugs that survive are those that flatter. Score the mean image too; a network below it in every figure is broken, mislabelled or hardly trained.
+# - The bugs that survive are those that flatter. Score the mean image too; a network that is worse than it in every figure is broken, mislabelled or hardly trained.
 #
 # ## Exercises
 #
@@ -401,7 +401,7 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 #
 # ```{admonition} Solution 1
 # :class: dropdown
-# Pooled: $\sqrt{(1 + 4 + 16)/3} = \sqrt 7 = 2.65$ m. Mean: $7/3 = 2.33$ m. With 10 pixels the third image weighs a tenth in the
+# Pooled: $\sqrt{(1 + 4 + 16)/3} = \sqrt 7 = 2.65$ m. Mean: $7/3 = 2.33$ m. With 10 pixels the third image weighs a tenth of what each of the others does in the
 # pool: $\sqrt{(100 + 400 + 160)/210} = \sqrt{3.14} = 1.77$ m. The mean of images stays 2.33 m: to it every image is one vote.
 # ```
 #

@@ -108,7 +108,7 @@ print(f"parameters: coarse {coarse:,}, fine {fine:,}, or {fine / coarse:.2%} of 
 #
 # ## How far it sees: the receptive field
 #
-# The *receptive field* of an output pixel is the part of the input that can change it. Work backwards from one output, by one rule: **a layer with a window (a kernel's, or a pooling's) of $k$ lets one output see $k - 1$ more steps of its input, and one step is as long as
+# The *receptive field* of an output pixel is the part of the input that can change it. Go through the layers from the picture on, by one rule: **a layer with a window (a kernel's, or a pooling's) of $k$ lets one output see $k - 1$ more steps of its input, and one step is as long as
 # the product of all strides before it.**
 #
 # | layer | window $k$ | one step, in input pixels | adds | sees |
@@ -179,7 +179,7 @@ figure
 
 # %% [markdown]
 # The window is three per cent of the picture, and the influence is not even within it: pixels in the middle lie in many of the
-# nested windows and count more, those at the rim lie in few. In the right-hand picture there are colours and a line or
+# overlapping windows and count more, those at the rim lie in few. In the right-hand picture there are colours and a line or
 # two. Nothing in it says whether they are one metre away or four. That is what channel 0 is for.
 #
 # ## Starting as a copy
@@ -214,8 +214,8 @@ for start in (True, False):
 # ## Two phases, one frozen network
 #
 # The paper trains the coarse network first, then holds it fixed and trains the fine one on its answers. `begin_phase`
-# arranges it: gradients are off in the coarse part, and so is its dropout, since a hint that flickers is a bad hint. Nothing but its
-# own loss asks the coarse output to be a depth map; the fine network's loss would not.
+# arranges it: gradients are off in the coarse part, and so is its dropout, since a hint that flickers is a bad hint. If the coarse
+# network went on learning from the fine network's loss, nothing would ask its output to stay a depth map.
 
 # %% tags=["nbval-check-output"]
 for part in Eigen.PHASES:
@@ -349,7 +349,8 @@ for name, values in profiles.items():
 # Read down the column of the **share**. A second network is worth its trouble if it rises from coarse to fine. After a
 # short training it rises from almost nothing to very little, and it will never come near 100 %: a depth edge must be
 # guessed from an edge in the picture, and often nothing nearby tells which side is nearer. The fine network is right to
-# be timid, for a step drawn the wrong way round costs more than none. **False edges** rise too. That is the price, and
+# be timid, for a step drawn the wrong way round costs more than none. **False edges** rise too, and both networks have more of them than a map
+# without any slope: where the truth is smooth, even the coarse network's gentle slopes are mostly not those of the floors and walls. That is the price, and
 # the subject of the last experiment. The last two columns are about the *level* of depth and not about edges, so the
 # coarse network's bias is in both of them: they hardly move, and that is what a mean over all pixels sees.
 #
@@ -443,7 +444,7 @@ figure
 
 # %% [markdown]
 # What the three have in common answers to outlines and shading, which plain rooms still have. What differs is texture
-# taken for geometry, and the poster shows it at its worst: bars of equal depth, drawn as a staircase. The coarse network
+# taken for geometry, and the poster shows it at its worst: bars of equal depth, drawn as a fence: the dark ones are pulled nearer, the white ones hardly move. The coarse network
 # is much less disturbed by the same bars, since it draws with smooth templates. A window of 45 pixels cannot always know
 # better. The border of a poster and the border of a cupboard look alike from so close, and knowing that posters are flat
 # takes context, which this network was built without.

@@ -59,7 +59,7 @@ room = rooms[0]
 
 # %% tags=["nbval-check-output"]
 batch = collate([rooms[i] for i in range(4)])  # four samples become one batch
-print("photograph:", tuple(room["rgb"].shape), room["rgb"].dtype)
+print("picture:", tuple(room["rgb"].shape), room["rgb"].dtype)
 print("depth     :", tuple(room["depth"].shape), room["depth"].dtype)
 print("a batch   :", tuple(batch["rgb"].shape))
 
@@ -87,8 +87,8 @@ print("one row per picture x.flatten(1)     ", tuple(x.flatten(1).shape))
 # ## Learning is going downhill
 #
 # Three points: at $x = 0, 1, 2$ we measured $t = 1, 3, 5$. We want a line $y = w x + b$ through them. $w$ (**weight**) and
-# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$. A network does not. A **network** is a function built as a chain of simple steps, its **layers**: each takes a tensor and
-# gives a tensor, and the numbers inside them (*weights*, or parameters) are learned. It has a **loss**, one number for how wrong it is, and goes downhill. Here the loss is the mean squared error
+# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$; a machine has to search for it. A **network** is a function built as a chain of simple steps, its **layers**: each takes a tensor and
+# gives a tensor, with the help of parameters, all of which, biases included, are often called its *weights*. The **loss** is one number for how wrong a network is, and to learn is to go downhill in it. Here the loss is the mean squared error
 #
 # $$L = \frac13 \sum_{i=1}^{3} (w x_i + b - t_i)^2 .$$
 #
@@ -168,7 +168,7 @@ _ = axis.legend()
 # %% [markdown]
 # The big rate does not learn quicker; it does not learn at all. Each step overshoots the bottom of the valley and lands
 # higher on the other side, where the slope is steeper and the next step longer. In a large network the same thing ends in
-# `NaN` within seconds. So: if the loss explodes, divide the learning rate by ten; if it crawls, multiply by three.
+# `NaN` within seconds ("not a number", what ∞ − ∞ gives; whatever it touches becomes NaN, too). So: if the loss explodes, divide the learning rate by ten; if it crawls, multiply by three.
 #
 # Real training takes each step on a small random batch (**stochastic** gradient descent, SGD), because the gradient of a few
 # pictures is nearly right and far cheaper. **Momentum** adds a part of the last step to the next one; **Adam** also
@@ -408,7 +408,7 @@ for _ in range(150):
     loss.backward()
     optimiser.step()
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Training loss falls steadily on a logarithmic scale; validation loss falls for a few steps, then stays level just above a dotted line."}, "figure": {"caption": "The smallest depth network on 24 rendered rooms: loss on the rooms that it learns from, and on rooms that it has never seen. Dotted: answering every new room with the average of the 24."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Training loss swings at first, then falls steadily on a logarithmic scale; validation loss swings for some fifty steps, then stays level just above a dotted line."}, "figure": {"caption": "The smallest depth network on 24 rendered rooms: loss on the rooms that it learns from, and on rooms that it has never seen. Dotted: answering every new room with the average of the 24."}}
 mean_map = (target.mean(0) - target_new).square().mean().item()
 figure, axis = plt.subplots(figsize=(5.4, 2.7))
 axis.axhline(mean_map, color="black", linestyle=":", linewidth=1)
@@ -421,7 +421,7 @@ _ = axis.legend()
 
 # %% [markdown]
 # The training loss falls more than a thousandfold, and goes on falling: the network learns its 24 rooms by heart. On new
-# rooms nothing happens after the first few steps. And look at the dotted line: it answers *every* new room with the average of the 24, without looking, and the
+# rooms the loss swings for some fifty steps, stays a little above the dotted line, and does not fall again. Look at that line: it answers *every* new room with the average of the 24, without looking, and the
 # network never clearly gets below it. With about thirty times as many parameters as numbers to learn from, memorising was the easier way.
 #
 # The loop has three lines that you will meet again. `no_grad` tells torch not to remember how a result came about, since here we only

@@ -60,10 +60,10 @@ plt.rcParams.update(plots.STYLE)
 # | truth $y^*_i$ | 1 | 2 | 2 | 4 | 5 |
 # | prediction $y_i$ | 1 | 2 | 3 | 3 | 6 |
 # | error $y_i - y^*_i$ | 0 | 0 | +1 | −1 | +1 |
-# | size of the error / truth | 0 | 0 | 1/2 | 1/4 | 1/5 |
+# | \|error\| / truth | 0 | 0 | 1/2 | 1/4 | 1/5 |
 # | ratio, the larger over the smaller | 1 | 1 | 3/2 | 4/3 | 6/5 |
 #
-# Three pixels are wrong by the same metre. Three figures disagree about how bad that is.
+# Three pixels are wrong by the same metre. Three error measures (*figures*, in this book) disagree about how bad that is.
 #
 # - **RMSE**, the root of the mean squared error, looks at the fourth row:
 #   $\sqrt{(0 + 0 + 1 + 1 + 1)/5} = \sqrt{3/5}$ metres. A metre is a metre.
@@ -145,7 +145,7 @@ _ = axis.legend()
 # $$d = (-1,\; 2,\; 5), \qquad n = 3 .$$
 #
 # (So the first pixel is predicted at $e^{-0.1}$ times its true depth, about a tenth too near; the last one at $e^{0.5}$
-# times.) Counting in tenths keeps every result a whole number. The library calls this the `unit` of the log depths, and
+# times.) Counting in tenths keeps every result a whole number; squares are then in hundredths, and a 6 means 0.06. The library calls this the `unit` of the log depths, and
 # we will meet it again.
 
 # %%
@@ -181,7 +181,7 @@ axis.set(
 print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}")
 
 # %% [markdown]
-# The bowl's floor is not at zero. Six of the ten units remain whatever the shift: no single factor repairs three
+# The bowl's floor is not at zero. Of the mean square of 10 at α = 0, 6 remain whatever the shift: no single factor repairs three
 # pixels that disagree. And the best shift is minus the average of the three. Now without a picture.
 #
 # **Step 1. Differentiate** (sum rule, then chain rule: the derivative of $(d_i + \alpha)^2$ is $2(d_i + \alpha)$):
@@ -476,14 +476,14 @@ test = open_dataset("rooms", "test", size=(120, 160), count=COUNT, keep=True)
 deep = max(range(8), key=lambda i: test[i]["depth"].clamp_min(0.1).log().std())
 room = test[deep]  # of eight rooms, the one whose depth varies most
 known = room["depth"] > 0
-g = room["depth"][known].double()
-wall = torch.where(known, g.log().mean().exp().float(), 0.0)
+depths = room["depth"][known].double()
+wall = torch.where(known, depths.log().mean().exp().float(), 0.0)
 doll = room["depth"] / 2
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room, its true depth, the same depth halved, and a constant depth."}, "figure": {"caption": "Rendered room; depth on one scale. The dolls' house has every edge of the truth; the blank wall has none."}}
 plots.show(
     {
-        "photograph": room["rgb"],
+        "picture": room["rgb"],
         "truth": room["depth"],
         "dolls' house": doll,
         "blank wall": wall,
@@ -501,14 +501,14 @@ plots.show(
 import plotly.graph_objects as go
 
 size = torch.logspace(-1.5, 1.5, 61, base=2)
-D = {"true shape": 0.0, "flat shape": g.log().var(correction=0).item()}
+shape_error = {"true shape": 0.0, "flat shape": depths.log().var(correction=0).item()}
 spots = {"true shape": ("dolls' house", 0.5), "flat shape": ("blank wall", 1.0)}
 
 
 def bowl(shape, lam, colour):
-    curve = D[shape] + (1 - lam) * size.log().square()  # L = D + (1 − λ)·d̄²
+    curve = shape_error[shape] + (1 - lam) * size.log().square()  # L = D + (1 − λ)·d̄²
     name, s = spots[shape]
-    loss = D[shape] + (1 - lam) * math.log(s) ** 2
+    loss = shape_error[shape] + (1 - lam) * math.log(s) ** 2
     line, dot = {"color": colour}, {"size": 12, "color": colour}
     yield go.Scatter(x=size.tolist(), y=curve.tolist(), name=shape, line=line)
     yield go.Scatter(
@@ -522,10 +522,10 @@ for tenth in range(11):
     lam = tenth / 10
     states[f"{lam:.1f}"] = [
         trace
-        for shape, colour in zip(D, plots.PALETTE, strict=False)
+        for shape, colour in zip(shape_error, plots.PALETTE, strict=False)
         for trace in bowl(shape, lam, colour)
     ]  # fmt: skip
-axes = {"xaxis": {"type": "log", "title": "size s", "tickvals": [0.5, 1, 2]},
+layout = {"xaxis": {"type": "log", "title": "size s", "tickvals": [0.5, 1, 2]},
         "yaxis": {"title": "loss", "range": [0, 0.8]}}  # fmt: skip
 alt = (
     "Loss against size for the true shape and a flat one: "
@@ -533,7 +533,7 @@ alt = (
     "blank wall is lower; as λ grows the bowls open, "
     "and the dolls' house becomes lower."
 )
-plots.slider_figure(states, "λ", layout=axes, alt=alt)
+plots.slider_figure(states, "λ", layout=layout, alt=alt)
 
 # %%
 log_truth = room["depth"].clamp_min(0.01).log()[None]
@@ -544,7 +544,9 @@ for lam in (0.0, 0.25, 0.5, 0.75, 1.0):
         value = scale_invariant_log_loss(x, log_truth, known[None], lam)
         row += f"  {name} {abs(value.item()):.3f}"
     print(row)
-print(f"it changes its mind at λ = {1 - D['flat shape'] / math.log(2) ** 2:.2f}")
+print(
+    f"it changes its mind at λ = {1 - shape_error['flat shape'] / math.log(2) ** 2:.2f}"
+)
 
 # %% [markdown]
 # At λ = 0 the blank wall wins: halving every depth costs $(\log 2)^2$, more than having no shape at all in this room. As
@@ -561,7 +563,7 @@ print(f"it changes its mind at λ = {1 - D['flat shape'] / math.log(2) ** 2:.2f}
 # its far wall too near, and then the whole 30 % too far. **Predict** the colours for λ = 0 and λ = 1. (Red: the loss wants the pixel farther.)
 
 # %%
-middle = g.log().mean().exp()
+middle = depths.log().mean().exp()
 # near farther, far nearer
 bent = 1.3 * middle * (room["depth"] / middle).clamp_min(0.01) ** 0.6
 maps = {}
@@ -635,8 +637,8 @@ print(f"torch.where             {chosen.item():.1f}")
 # - **Replacing 0 by a small number** is worse, since it runs. One hole in four pixels outweighs every real error, and the
 #   network learns to paint holes. It is one of the commonest faults in public code.
 # - **`torch.where`** twice: a harmless 1 in place of each hole *before* the logarithm, and a 0 in place of each difference
-#   after it. (The second alone would give the right loss, but where the logarithm is of something learned, `torch.where` multiplies the
-#   gradient of the value that was not taken by 0, and $0\cdot\infty$ is NaN again.)
+#   after it. (The second alone gives the right *loss*. But if the logarithm is of something that the network computes, its slope at 0 is infinite. In the backward pass
+#   `torch.where` multiplies that slope by 0, and $0\cdot\infty$ is NaN again.)
 #
 # What if an image has no valid pixel at all? Then $n = 0$, and $1/n$ is a division by zero. The library divides by
 # $\max(n, 1)$, so such an image has the loss 0, the gradient 0, and the weight 0 in the batch.
@@ -730,7 +732,7 @@ print("the oracle does not change the scale-invariant RMSE:",
 # Eq. {eq}`sil-split` with λ = 0 says that squared log errors add: mean squared log error = $\bar d^2$ (size) + $D$ (shape). So let us draw, for every room, the
 # two parts as one bar.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The tall ones are mostly size, the short ones mostly shape."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The two tallest are almost all size, the next ones mostly shape; among the short ones all mixtures occur."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
 column = {name: before[:, i] for i, name in enumerate(metrics.SUMS)}
 size_part = (column["log"] / column["pixels"]).square()
 shape_part = column["log_square"] / column["pixels"] - size_part
@@ -743,8 +745,8 @@ axis.set(xlabel="room, worst first", ylabel="squared log error")
 _ = axis.legend()
 
 # %% [markdown]
-# The very worst rooms are mostly orange: their size is unusual, every pixel is wrong in the same direction, and a predictor
-# that never looks cannot help it. Further down both parts occur in every mixture. Where the size is right by luck, what is
+# The two worst rooms are almost all orange: their size is unusual, every pixel is wrong in the same direction, and a predictor
+# that never looks cannot help it. The next ones are mostly shape, and further down both parts occur in every mixture. Where the size is right by luck, what is
 # left is shape.
 #
 # Compare with the published pairs; the last column is one minus the squared quotient of the two before it. (For our two
@@ -813,10 +815,11 @@ loss = scale_invariant_log_loss(x, torch.zeros_like(x), everywhere)
 print("the library is given", x.dtype, "and answers", loss.dtype)
 
 # %% [markdown]
-# float32 does not notice the shift. bfloat16 loses $D$ entirely at the first one, and at 2.7 it reports a *negative*
+# float32 does not notice the shift. bfloat16 loses $D$ entirely at a shift of 1, and at 2.7 it reports a *negative*
 # variance: numbers near 7.3 are 1/32 apart there, and the two terms are rounded to different sides. The root of a
 # negative number is NaN, and at least one well-known project switched mixed precision off because of such NaN. float16
-# is finer, but ends at 65 504: at shift 5 the sum of the squares is infinite. So the library computes the loss in float32
+# is finer, yet $D$ is wrong in its first digits already at a shift of 1, and gone at 5. And it ends at 65 504, so a *sum* of squares that is kept in it is
+# infinite at a shift of 5. So the library computes the loss in float32
 # even when everything around it is 16 bit. It costs nothing: the loss is a few thousand numbers after millions of
 # multiplications.
 
