@@ -149,7 +149,7 @@ def _session(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise DepthError("onnxruntime is not installed; `pip install 'depthlib-course[onnx]'`.") from error
+        raise DepthError("onnxruntime is not installed; `pip install onnxruntime`.") from error
     if not path.is_file():
         raise DepthError(f"{path}: no such file; `depthlib export CHECKPOINT --out {path}` makes one.")
     try:
@@ -171,7 +171,7 @@ def from_huggingface(name: str) -> Predictor:
     try:
         from transformers import pipeline
     except ImportError as error:
-        raise DepthError("transformers is not installed; `pip install 'depthlib-course[huggingface]'`.") from error
+        raise DepthError("transformers is not installed; `pip install transformers`.") from error
     try:
         pipe: Any = pipeline("depth-estimation", model=name)
     except Exception as error:  # no network, no such name, another task's model: a kind for each

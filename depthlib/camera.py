@@ -2,7 +2,8 @@
 
 Convention (used by data sets, augmentation, scenes and point clouds): integer pixel coordinates are pixel
 **centres**, so an image of width W spans −½ … W − ½. ``K`` is the 3x3 intrinsic matrix in that convention.
-The camera looks along +z, x to the right, y down. Depth is z in metres, 0 = missing.
+The camera looks along +z, x to the right, y down. Depth is z in metres, 0 = missing; what is negative, NaN or infinite is
+missing, too (:func:`depthlib.sample.valid`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from depthlib.errors import DepthError
+from depthlib.sample import valid
 
 
 def intrinsics(fx: float, fy: float, cx: float, cy: float) -> Tensor:
@@ -29,6 +31,9 @@ def intrinsics(fx: float, fy: float, cx: float, cy: float) -> Tensor:
 
 def from_field_of_view(height: int, width: int, horizontal_degrees: float) -> Tensor:
     """K of a camera centred on its image, float32 [3, 3].
+
+    Raises:
+        DepthError: an angle that is not between 0 and 180 degrees.
 
     >>> K = from_field_of_view(240, 320, 90)
     >>> K[0, 0].item(), K[0, 2].item()
@@ -90,13 +95,18 @@ def _above_0(value: object) -> float:
     return number if math.isfinite(number) and number > 0 else 0.0
 
 
+def _fractional(K: Tensor) -> Tensor:
+    """A copy to write into; one of whole numbers would cut off the fractions."""
+    return K.clone() if K.is_floating_point() else K.float()
+
+
 def resize(K: Tensor, scale_y: float | Tensor, scale_x: float | Tensor) -> Tensor:
     """K after the image was resized: f' = s·f, c' = (c + ½)·s − ½. [..., 3, 3] → [..., 3, 3].
 
     >>> resize(intrinsics(500, 500, 319.5, 239.5), 0.5, 0.5)[0, 2].item()
     159.5
     """
-    out = K.clone()
+    out = _fractional(K)
     out[..., 0, :2] = K[..., 0, :2] * torch.as_tensor(scale_x)[..., None]
     out[..., 1, :2] = K[..., 1, :2] * torch.as_tensor(scale_y)[..., None]
     out[..., 0, 2] = (K[..., 0, 2] + 0.5) * scale_x - 0.5
@@ -138,7 +148,7 @@ def crop(K: Tensor, top: float | Tensor, left: float | Tensor) -> Tensor:
     >>> crop(intrinsics(500, 500, 159.5, 119.5), 6, 8)[:2, 2]
     tensor([151.5000, 113.5000])
     """
-    out = K.clone()
+    out = _fractional(K)
     out[..., 0, 2] = K[..., 0, 2] - left
     out[..., 1, 2] = K[..., 1, 2] - top
     return out
@@ -150,7 +160,7 @@ def flip(K: Tensor, width: int) -> Tensor:
     >>> flip(intrinsics(500, 500, 100, 119.5), 320)[0, 2].item()
     219.0
     """
-    out = K.clone()
+    out = _fractional(K)
     out[..., 0, 2] = width - 1 - K[..., 0, 2]
     return out
 
@@ -175,6 +185,11 @@ def rays(K: Tensor, height: int, width: int) -> Tensor:
     return torch.stack((x, y, torch.ones_like(x)), dim=-3)
 
 
+def _known(depth: Tensor) -> Tensor:
+    """Depth with 0 for all that is missing: NaN times anything would be NaN, in gradients, too."""
+    return torch.where(valid(depth), depth, 0)
+
+
 def unproject(depth: Tensor, K: Tensor) -> Tensor:
     """Depth map to points in the camera's frame.
 
@@ -184,13 +199,14 @@ def unproject(depth: Tensor, K: Tensor) -> Tensor:
     >>> unproject(torch.full((1, 2, 2), 2.0), intrinsics(1, 1, 0, 0))[:, 1, 1]
     tensor([2., 2., 2.])
     """
-    return depth * rays(K, depth.shape[-2], depth.shape[-1])
+    return _known(depth) * rays(K, depth.shape[-2], depth.shape[-1])
 
 
 def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     """Points to pixel coordinates and depth.
 
-    Shape: points [..., 3, N] metres, K [..., 3, 3] → (uv [..., 2, N] pixels, z [..., N] metres).
+    Shape: points [..., 3, N] metres, K [..., 3, 3] → (uv [..., 2, N] pixels, z [..., N] metres). Only points with
+    z > 0 are before the camera: z = 0 gives infinity or NaN, z < 0 the pixel of the opposite point, −points.
 
     >>> project(torch.tensor([[2.0], [2.0], [2.0]]), intrinsics(1, 1, 0, 0))
     (tensor([[1.],
@@ -205,12 +221,12 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
 def distance(depth: Tensor, K: Tensor) -> Tensor:
     """Depth along the axis to Euclidean distance from the camera's centre, both metres.
 
-    Shape: depth [..., 1, H, W], K [..., 3, 3] → [..., 1, H, W]. Missing stays 0.
+    Shape: depth [..., 1, H, W], K [..., 3, 3] → [..., 1, H, W]. Missing depth gives 0.
 
     >>> round(distance(torch.full((1, 2, 2), 1.0), intrinsics(1, 1, 0, 0))[0, 1, 1].item(), 3)
     1.732
     """
-    return depth * rays(K, depth.shape[-2], depth.shape[-1]).norm(dim=-3, keepdim=True)
+    return _known(depth) * rays(K, depth.shape[-2], depth.shape[-1]).norm(dim=-3, keepdim=True)
 
 
 def disparity(depth: Tensor, focal: float, baseline: float) -> Tensor:
@@ -219,7 +235,8 @@ def disparity(depth: Tensor, focal: float, baseline: float) -> Tensor:
     >>> disparity(torch.tensor([2.0, 0.0]), focal=500, baseline=0.1)
     tensor([25.,  0.])
     """
-    return torch.where(depth > 0, focal * baseline / depth.clamp_min(1e-9), 0.0)
+    known = _known(depth)
+    return torch.where(known > 0, focal * baseline / known.clamp_min(1e-9), 0.0)
 
 
 def normals(depth: Tensor, K: Tensor) -> Tensor:
@@ -233,6 +250,6 @@ def normals(depth: Tensor, K: Tensor) -> Tensor:
     dy = p[..., :, 2:, 1:-1] - p[..., :, :-2, 1:-1]
     n = torch.cross(dy, dx, dim=-3)
     n = n / n.norm(dim=-3, keepdim=True).clamp_min(1e-12)
-    known = depth > 0
+    known = valid(depth)
     whole = known[..., 1:-1, 2:] & known[..., 1:-1, :-2] & known[..., 2:, 1:-1] & known[..., :-2, 1:-1]
-    return torch.nn.functional.pad(n * whole, (1, 1, 1, 1))
+    return torch.nn.functional.pad(torch.where(whole, n, 0), (1, 1, 1, 1))

@@ -33,7 +33,7 @@ from depthlib.recipe import from_dict
 SCHEMA = 1
 #: Small trained networks that come with the library: depth from a picture, and by name those that are shown some depth.
 BOX = Path(__file__).with_name("box")
-BOXES = {f"box/{place.name}": place for place in sorted(BOX.iterdir()) if place.is_dir()}
+BOXES = {"box/depth": BOX, **{f"box/{place.name}": place for place in sorted(BOX.iterdir()) if place.is_dir()}}
 
 
 def save_checkpoint(
@@ -177,9 +177,9 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     """The trained network of a run, in eval mode.
 
     Args:
-        folder: a run's folder or a checkpoint; None is the network in the box, which comes with the library, and
-            a name of :data:`BOXES`, such as ``"box/sparse"``, one that is shown some depth. The ``README.md`` beside each
-            says what it learned from and what it can do.
+        folder: a run's folder or a checkpoint; or a network that comes with the library, by its name in :data:`BOXES`:
+            ``"box/depth"``, which None is as well, or one that is shown some depth, such as ``"box/sparse"``. The ``README.md``
+            beside each says what it learned from and what it can do.
         stage: which part answers; by default the one trained last.
 
     Raises:
@@ -192,7 +192,8 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     found = latest_checkpoint(place)
     if found is None:
         raise DepthError(
-            f"{place}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, and give its folder."
+            f"{place}: no checkpoint there. Train one, for example `depthlib train eigen-rooms`, and give its folder; or name one "
+            f"that comes with the library: {', '.join(BOXES)}."
         )
     recipe = from_dict(read_state(found, ("recipe",))["recipe"], str(found))
     options = {key: value for key, value in recipe.model.options.items() if key != "weights"}  # they come from there

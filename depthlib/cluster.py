@@ -24,7 +24,7 @@ def workers_of(address: str | None) -> Iterator[None]:
     try:
         from dask.distributed import Client, KilledWorker
     except ImportError as error:
-        raise DepthError(f"--cluster {address}: needs dask: pip install 'depthlib-course[cluster]'.") from error
+        raise DepthError(f"--cluster {address}: needs dask: `pip install distributed`.") from error
     from joblib import parallel_config
 
     try:

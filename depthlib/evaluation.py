@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
 from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, Batch, collate
+from depthlib.sample import RGBD, Batch, collate, offered
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
 from depthlib.transfers import to_device
@@ -70,10 +71,17 @@ class Score:
 def higher_is_better(metric: str) -> bool:
     """Whether more of a figure is good.
 
+    Raises:
+        DepthError: an unknown figure, with the known ones.
+
     >>> higher_is_better("delta1"), higher_is_better("rmse"), higher_is_better("ssim")
     (True, False, True)
     """
-    return MAP_METRICS[metric][1] if metric in MAP_METRICS else bool(PIXEL_METRICS[metric].higher_is_better)
+    if metric in MAP_METRICS:
+        return MAP_METRICS[metric][1]
+    if metric in PIXEL_METRICS:
+        return bool(PIXEL_METRICS[metric].higher_is_better)
+    raise DepthError(f"figure {metric!r} is unknown; expected one of {', '.join((*PIXEL_METRICS, *MAP_METRICS))}.")
 
 
 def evaluate(
@@ -87,16 +95,17 @@ def evaluate(
     """Score a model, any callable from RGB to depth, or predictions on disk, on a whole data set.
 
     Args:
-        predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W]; maps by name; or a rival that is shown
-            part of the truth.
+        predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W]; maps on disk, as
+            :class:`~depthlib.stored.StoredPredictions`; or a rival that is shown part of the truth.
         dataset: truth keeps its own resolution.
         protocol: a :class:`~depthlib.protocols.Protocol` or its name.
         batch: images at a time; the result does not depend on it.
         kind: what the predictor answers: metres, or disparity of unknown scale and shift.
 
     Raises:
-        DepthError: an unknown protocol; predictions that are not positive metres where they are scored; disparity
-            under a protocol that does not align; a data set in which nothing is valid; names that do not pair.
+        DepthError: an unknown protocol or kind; a predictor or an answer of another type; predictions that are not positive
+            metres where they are scored, with the first such image; disparity under a protocol that does not align; a data
+            set in which nothing is valid; names that do not pair.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     scores, refused = evaluate_many(predictor, dataset, [rules], batch, progress, kind)
@@ -121,8 +130,18 @@ def evaluate_many(
         Scores by protocol; and for those that cannot score these predictions, why.
 
     Raises:
-        DepthError: names that do not pair.
+        DepthError: a predictor, data set or answer of another type, an unknown kind, no image at a time, names that do not pair.
     """
+    if not (isinstance(predictor, StoredPredictions | Informed) or callable(predictor)):
+        raise DepthError(
+            f"evaluation: the predictor is {predictor!r}; expected a DepthModel, a callable from pictures to depth, or for maps "
+            "on disk StoredPredictions(folder, scale)."
+        )
+    dataset = offered(dataset)
+    if kind not in get_args(Kind):
+        raise DepthError(f"evaluation: kind is {kind!r}; expected one of {', '.join(get_args(Kind))}.")
+    if not isinstance(batch, int) or batch < 1:
+        raise DepthError(f"evaluation: batch is {batch!r}; expected images at a time, 1 or more.")
     if isinstance(predictor, StoredPredictions):
         predictor.check_names(dataset.names(), dataset.name)
         batch = 1  # stored maps may differ in size
@@ -144,9 +163,12 @@ def evaluate_many(
             samples = to_device(collate(list(alike)), "cpu")  # scenes may be made on a GPU
             mirror = any(scoring.rules.flip for scoring in open_.values())
             answers = _answers(predictor, samples, mirror)
+            sources = samples["name"]
+            if isinstance(predictor, StoredPredictions):
+                sources = [str(predictor.paths[name]) for name in sources]
             for name, scoring in list(open_.items()):
                 try:
-                    scoring.add(samples, *answers)
+                    scoring.add(samples, *answers, sources)
                 except DepthError as error:
                     refused[name] = error
                     del open_[name]
@@ -179,7 +201,20 @@ class _Scoring:
         self.plausibility = Plausibility()
         self.size = (0, 0)
 
-    def add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
+    def add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None, sources: list[str]) -> None:
+        """Score a batch; what cannot be scored is refused with the source of the first such image."""
+        try:
+            self._add(samples, prediction, mirrored)
+        except DepthError as error:
+            if len(sources) == 1:
+                raise DepthError(f"{sources[0]}: {error}") from error
+            each = range(len(sources)) if prediction.shape[:1] == (len(sources),) else ()  # else none is to blame alone
+            for one in (slice(i, i + 1) for i in each):
+                alone: Any = {key: value[one] for key, value in samples.items()}  # type: ignore[index]
+                self.add(alone, prediction[one], None if mirrored is None else mirrored[one], sources[one])
+            raise
+
+    def _add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
         rules, truth = self.rules, samples["depth"]
         if rules.flip and mirrored is not None:
             prediction = mean_of_both(rules.clamped(prediction), rules.clamped(mirrored))
@@ -216,10 +251,16 @@ class _Scoring:
             name: PIXEL_METRICS[name].figure(together, rules.pooling) for name in rules.figures if name in PIXEL_METRICS
         }
         named = [name for part in names for name in part]
+        warnings = Plausibility.merged(looks).warnings(self.kind, rules.alignment != "none")
+        if rules.crop is not None and not rules.fits(max(sizes)):
+            frame, here = ("{}x{}".format(*shape) for shape in (rules.frame, max(sizes)))
+            warnings.append(
+                f"{rules.name} was made for pictures of the shape of {frame}; its crop falls elsewhere in {here}."
+            )
         return Score(
             rules, dataset.name, max(sizes), {name: float(values[name]) for name in rules.figures},
             int((together[:, 0] > 0).sum()), pixels, [name for part in skipped for name in part],
-            Plausibility.merged(looks).warnings(self.kind, rules.alignment != "none"), [named[i] for i in order], together, each,
+            warnings, [named[i] for i in order], together, each,
         )  # fmt: skip
 
 
@@ -235,6 +276,16 @@ def _answers(
     if isinstance(predictor, StoredPredictions):
         return predictor.read(samples["name"][0]), None
     if isinstance(predictor, Informed):
-        return predictor.of(samples), None
+        return _maps(predictor.of(samples)), None
     answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
-    return answer(samples["rgb"]).cpu(), answer(samples["rgb"].flip(-1)).cpu().flip(-1) if mirror else None
+    return _maps(answer(samples["rgb"])), _maps(answer(samples["rgb"].flip(-1))).flip(-1) if mirror else None
+
+
+def _maps(answer: Any) -> Tensor:
+    """What a predictor answered, on the CPU; bfloat16 as float32, so that nothing is resampled or fitted with its eight bits."""
+    if not isinstance(answer, Tensor):
+        raise DepthError(
+            f"evaluation: the predictor answered with {type(answer).__name__}; expected a tensor [B, 1, H, W]. "
+            "`torch.from_numpy` makes one of an array."
+        )
+    return (answer.float() if answer.dtype == torch.bfloat16 else answer).cpu()

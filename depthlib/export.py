@@ -47,11 +47,11 @@ def export_onnx(model: DepthModel, path: str | os.PathLike[str]) -> Path:
     [B, 1, h, w] without holes. :func:`depthlib.adapters.reconstruction_from_onnx` does that.
 
     Raises:
-        DepthError: the ``onnx`` extra is not installed, or the place cannot be written.
+        DepthError: onnx or onnxscript is not installed, or the place cannot be written.
     """
     for package in ("onnx", "onnxscript"):  # torch's exporter needs both, and fails late without the second
         if importlib.util.find_spec(package) is None:
-            raise DepthError(f"{package} is not installed; `pip install 'depthlib-course[onnx]'`.")
+            raise DepthError(f"{package} is not installed; `pip install onnx onnxscript`.")
     import onnx
 
     inputs, about, words = _some_depth(model) if model.shown else _picture(model)

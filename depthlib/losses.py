@@ -9,7 +9,6 @@ Chapter: `book/scale_invariant_loss.py`.
 
 from __future__ import annotations
 
-import importlib
 import math
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
+from depthlib.registry import named
 from depthlib.ssim import ssim_map
 
 Weighting = Literal["samples", "pixels"]
@@ -104,6 +104,9 @@ def reduce(values: Tensor, weights: Tensor, normaliser: Tensor | float | None = 
 class Loss(nn.Module, ABC):
     """What training needs of any loss: ``forward(prediction, target, mask)`` → (values [B], weights [B]), and the weights alone."""
 
+    #: The target that it is for, as a model's ``native`` says it; nothing for any.
+    native: str = ""
+
     @abstractmethod
     def weigh(self, mask: Tensor) -> Tensor:
         """The weight of each sample, [B]: known before anything is predicted."""
@@ -125,6 +128,8 @@ class ScaleInvariantLogLoss(Loss):
     >>> reduce(*loss(y + 1, y, torch.ones_like(y, dtype=torch.bool)))
     tensor(0.5000)
     """
+
+    native = "log metres"
 
     def __init__(
         self, lam: float = 0.5, unit: float = 1.0, weighting: Weighting = "samples", metres: float = 0.0
@@ -232,6 +237,8 @@ class MetresLoss(Loss):
     1.0
     """
 
+    native = "metres"
+
     def __init__(self, absolute: float = 1.0, root: float = 1.0, square: float = 0.0) -> None:
         super().__init__()
         weights_given(absolute=absolute, root=root, square=square)
@@ -289,17 +296,18 @@ LOSSES = {
 def make_loss(name: str, **options: Any) -> Loss:
     """A loss by name, as recipes make it.
 
+    Args:
+        name: one of :data:`LOSSES`, or ``module:Class`` for a :class:`Loss` of your own.
+        options: of its ``__init__``.
+
     Raises:
         DepthError: an unknown name or option, or a value out of range.
 
     >>> make_loss("scale_invariant_log", lam=0.25)
     ScaleInvariantLogLoss(lam=0.25, unit=1.0, weighting='samples')
     """
-    if name not in LOSSES:
-        raise DepthError(f"loss {name!r} is unknown; expected one of {', '.join(LOSSES)}.")
-    module, kind = LOSSES[name]
+    cls = named("loss", name, LOSSES, Loss)  # type: ignore[type-abstract]
     try:
-        loss: Loss = getattr(importlib.import_module(module), kind)(**options)
+        return cls(**options)
     except TypeError as error:
         raise DepthError(f"loss {name!r}: options {sorted(options)} do not fit ({error}).") from error
-    return loss

@@ -4,7 +4,8 @@
 [...], so that a bootstrap computes thousands at once. The classes are torchmetrics over the same sums.
 They share one state, so a `MetricCollection` computes the sums once, they reduce across processes, and the
 result does not depend on the batch size. ``pooling`` says what is averaged: ``"images"`` (each image counts
-the same; what modern code does) or ``"pixels"`` (all pixels of all images in one pool; Eigen's table).
+the same; what modern code does) or ``"pixels"`` (all pixels of all images in one pool; Eigen's table); another word is
+a `DepthError`. NaN when no pixel was scored.
 Figures of whole maps (SSIM, PSNR, edges) are in `depthlib.structure`.
 
 Definitions, with p the prediction, g the truth and e = ln p − ln g over valid pixels: δ_k = share of
@@ -18,7 +19,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from depthlib.errors import DepthError
+from depthlib.sample import valid
 
 Pooling = Literal["images", "pixels"]
 
@@ -47,12 +49,18 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
         mask: bool, [..., H, W]; the pixels to score; truth must be valid there.
 
     Raises:
-        DepthError: shapes differ, or a scored prediction is NaN, infinite, zero or negative (with the count).
+        DepthError: no tensors, or of another type or of different shapes; or a scored prediction or its truth is NaN,
+            infinite, zero or negative (with the count).
 
     >>> truth = torch.full((2, 1, 4, 4), 2.0)
     >>> error_sums(truth * 1.5, truth, truth > 0)[:, SUMS.index("abs_rel")]
     tensor([8., 8.], dtype=torch.float64)
     """
+    for name, maps in (("prediction", prediction), ("truth", truth), ("mask", mask)):
+        if not isinstance(maps, Tensor):
+            raise DepthError(
+                f"metrics: the {name} is of type {type(maps).__name__}; expected a tensor. `torch.from_numpy` makes one of an array."
+            )
     if not prediction.shape == truth.shape == mask.shape:
         raise DepthError(
             f"metrics: prediction {tuple(prediction.shape)}, truth {tuple(truth.shape)} and mask {tuple(mask.shape)} "
@@ -63,13 +71,13 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
             f"metrics: prediction is {prediction.dtype}, truth {truth.dtype} and mask {mask.dtype}; expected floating-point "
             "metres and bool."
         )
-    unknown = mask & ~(torch.isfinite(truth) & (truth > 0))
+    unknown = mask & ~valid(truth)
     if unknown.any():
         raise DepthError(
             f"metrics: the truth is NaN, infinite, zero or negative at {int(unknown.sum())} of {int(mask.sum())} masked "
             "pixels; expected metres above 0. Take these pixels out of the mask: `depthlib.sample.valid`."
         )
-    bad = mask & ~(torch.isfinite(prediction) & (prediction > 0))
+    bad = mask & ~valid(prediction)
     if bad.any():
         raise DepthError(
             f"metrics: {int(bad.sum())} of {int(mask.sum())} scored predictions are NaN, infinite, zero or negative; "
@@ -82,6 +90,7 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 def _images(maps: Tensor) -> NDArray[Any]:
     """[..., H, W] → [N, H, W] as NumPy, whose logarithm and masking are several times faster than torch's on a CPU."""
+    maps = maps.float() if maps.dtype == torch.bfloat16 else maps  # NumPy has no such type
     return maps.detach().cpu().numpy().reshape(-1, *maps.shape[-2:])
 
 
@@ -108,8 +117,14 @@ def _image_sums(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -
     ]  # fmt: skip
 
 
+def _check_pooling(pooling: str) -> None:
+    if pooling not in get_args(Pooling):
+        raise DepthError(f"metrics: pooling is {pooling!r}; expected 'images' or 'pixels'.")
+
+
 def _mean(sums: Tensor, column: str, pooling: Pooling, root: bool = False) -> Tensor:
     """The mean of one column over pixels or over images; ``root`` takes the square root of what is averaged."""
+    _check_pooling(pooling)
     total, pixels = sums[..., SUMS.index(column)], sums[..., 0]
     if pooling == "pixels":
         mean = total.sum(-1) / pixels.sum(-1)
@@ -125,7 +140,13 @@ def _over_images(values: Tensor, pixels: Tensor) -> Tensor:
 
 
 def delta(sums: Tensor, k: int = 1, pooling: Pooling = "images") -> Tensor:
-    """Share of pixels whose ratio max(p/g, g/p) is below 1.25^k. Higher is better."""
+    """Share of pixels whose ratio max(p/g, g/p) is below 1.25^k. Higher is better.
+
+    Raises:
+        DepthError: a ``k`` other than 1, 2 and 3, for which there are no sums.
+    """
+    if k not in (1, 2, 3):
+        raise DepthError(f"metrics: k is {k!r}; expected 1, 2 or 3, for δ < 1.25, 1.25² and 1.25³.")
     return _mean(sums, f"delta{k}", pooling)
 
 
@@ -160,6 +181,7 @@ def scale_invariant_rmse(sums: Tensor, pooling: Pooling = "images") -> Tensor:
     D is a figure of one image. ``"pixels"`` is Eigen's table, √ of the mean of D over images; ``"images"``
     averages √ D.
     """
+    _check_pooling(pooling)
     pixels = sums[..., 0]
     n = pixels.clamp_min(1)
     mean = sums[..., SUMS.index("log")] / n
@@ -200,8 +222,14 @@ def imae(sums: Tensor, pooling: Pooling = "images") -> Tensor:
 class DepthMetric(Metric):
     """A figure of depth error over a data set; subclasses choose the figure.
 
-    ``update(prediction, truth, mask)`` takes metres [B, 1, H, W] and a bool mask; ``compute()`` gives a scalar,
-    NaN when no pixel was scored. The state is one float64 row of sums an image.
+    The state is one float64 row of sums an image.
+
+    Args:
+        pooling: what is averaged: ``"images"``, or ``"pixels"`` of all images in one pool.
+        kwargs: options of torchmetrics' ``Metric``.
+
+    Raises:
+        DepthError: another ``pooling``.
 
     >>> metric = AbsRel()
     >>> truth = torch.full((1, 1, 2, 2), 2.0)
@@ -215,12 +243,16 @@ class DepthMetric(Metric):
 
     def __init__(self, pooling: Pooling = "images", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if pooling not in ("images", "pixels"):
-            raise DepthError(f"metrics: pooling is {pooling!r}; expected 'images' or 'pixels'.")
+        _check_pooling(pooling)
         self.pooling: Pooling = pooling
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
+        """Add a batch: metres, [B, 1, H, W], with 0 for a missing truth, and the bool mask of the pixels to score.
+
+        Raises:
+            DepthError: what :func:`error_sums` refuses.
+        """
         self.rows.append(error_sums(prediction, truth, mask))
 
     def sums(self) -> Tensor:
@@ -230,6 +262,7 @@ class DepthMetric(Metric):
         return torch.cat(self.rows) if self.rows else torch.zeros(0, len(SUMS), dtype=torch.float64)
 
     def compute(self) -> Tensor:
+        """The figure over all images so far, a scalar; NaN when no pixel was scored."""
         return self.figure(self.sums(), self.pooling)
 
     @staticmethod
@@ -239,76 +272,106 @@ class DepthMetric(Metric):
 
 
 class Delta1(DepthMetric):
+    """Share of pixels whose ratio max(p/g, g/p) is below 1.25, from 0 to 1. Higher is better."""
+
     higher_is_better = True
     figure = staticmethod(lambda sums, pooling: delta(sums, 1, pooling))
 
 
 class Delta2(DepthMetric):
+    """Share of pixels whose ratio max(p/g, g/p) is below 1.25², from 0 to 1. Higher is better."""
+
     higher_is_better = True
     figure = staticmethod(lambda sums, pooling: delta(sums, 2, pooling))
 
 
 class Delta3(DepthMetric):
+    """Share of pixels whose ratio max(p/g, g/p) is below 1.25³, from 0 to 1. Higher is better."""
+
     higher_is_better = True
     figure = staticmethod(lambda sums, pooling: delta(sums, 3, pooling))
 
 
 class AbsRel(DepthMetric):
+    """Mean |p − g|/g, without unit. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(abs_rel)
 
 
 class SqRel(DepthMetric):
+    """Mean (p − g)²/g, metres. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(sq_rel)
 
 
 class RMSE(DepthMetric):
+    """√ mean (p − g)², metres. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(rmse)
 
 
 class RMSELog(DepthMetric):
+    """√ mean (ln p − ln g)², without unit. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(rmse_log)
 
 
 class Log10(DepthMetric):
+    """Mean |log₁₀ p − log₁₀ g|, without unit. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(log10)
 
 
 class ScaleInvariantRMSE(DepthMetric):
+    """√ D, the log error without each map's own scale (Eigen et al. 2014, eq. 1), without unit. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(scale_invariant_rmse)
 
 
 class SILog(DepthMetric):
+    """100 √ D, the KITTI benchmark's form of the scale-invariant error. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(silog)
 
 
 class MAE(DepthMetric):
+    """Mean |p − g|, metres. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(mae)
 
 
 class MAPE(DepthMetric):
+    """Mean |p − g|/g, per cent. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(mape)
 
 
 class SqErrorRel(DepthMetric):
+    """Mean ((p − g)/g)², per cent. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(sq_error_rel)
 
 
 class IRMSE(DepthMetric):
+    """√ mean (1/p − 1/g)², 1/km. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(irmse)
 
 
 class IMAE(DepthMetric):
+    """Mean |1/p − 1/g|, 1/km. Lower is better."""
+
     higher_is_better = False
     figure = staticmethod(imae)
 
@@ -342,7 +405,7 @@ def collection(names: Sequence[str], pooling: Pooling = "images") -> MetricColle
     """Several figures as one collection; the sums are computed once for all of them.
 
     Raises:
-        DepthError: an unknown name, with the known ones.
+        DepthError: an unknown name, with the known ones; no name at all; or another ``pooling``.
 
     >>> metrics = collection(["delta1", "silog"])
     >>> truth = torch.rand(2, 1, 8, 8) + 1
@@ -350,6 +413,8 @@ def collection(names: Sequence[str], pooling: Pooling = "images") -> MetricColle
     >>> metrics.compute()["delta1"].item()
     1.0
     """
+    if not names:
+        raise DepthError(f"metrics: no name; expected one or more of {', '.join(PIXEL_METRICS)}.")
     for name in names:
         if name not in PIXEL_METRICS:
             raise DepthError(f"metrics: {name!r} is unknown; expected one of {', '.join(PIXEL_METRICS)}.")
@@ -358,6 +423,9 @@ def collection(names: Sequence[str], pooling: Pooling = "images") -> MetricColle
 
 def table_1(pooling: Pooling = "images") -> MetricCollection:
     """The eight figures of Table 1 of Eigen et al. 2014 as one collection.
+
+    Raises:
+        DepthError: another ``pooling``.
 
     >>> sorted(table_1()) == sorted(TABLE_1)
     True

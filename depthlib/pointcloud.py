@@ -29,15 +29,25 @@ def colored_points(depth: Tensor, K: Tensor, rgb: Tensor) -> tuple[Tensor, Tenso
     Returns:
         Points [N, 3] metres in the camera's frame (x right, y down, z forward) and colours [N, 3].
 
+    Raises:
+        DepthError: other shapes, such as those of a batch.
+
     >>> points, colours = colored_points(torch.full((1, 2, 2), 2.0), torch.eye(3), torch.zeros(3, 2, 2))
     >>> points.shape
     torch.Size([4, 3])
     """
-    if depth.shape[-2:] != rgb.shape[-2:]:
-        raise DepthError(f"point cloud: depth {tuple(depth.shape)} and rgb {tuple(rgb.shape)} must agree in size.")
+    _check_shapes(depth, K, rgb)
     known = valid(depth)[0].flatten()
     points = camera.unproject(depth, K).flatten(1).T[known]
     return points, rgb.flatten(1).T[known]
+
+
+def _check_shapes(depth: Tensor, K: Tensor, rgb: Tensor) -> None:
+    if depth.shape[:-2] != (1,) or K.shape != (3, 3) or rgb.shape != (3, *depth.shape[1:]):
+        raise DepthError(
+            f"point cloud: depth {tuple(depth.shape)}, K {tuple(K.shape)} and rgb {tuple(rgb.shape)}; expected [1, H, W], "
+            "[3, 3] and [3, H, W] of one size. Take one of a batch: x[0]."
+        )
 
 
 def surface(
@@ -55,7 +65,7 @@ def surface(
         counted through the points, anticlockwise as seen from the camera.
 
     Raises:
-        DepthError: sizes that differ, or a share or number that is not above 0.
+        DepthError: shapes as for :func:`colored_points`, or a share or number that is not above 0.
 
     >>> points, colours, triangles = surface(torch.full((1, 3, 3), 2.0), torch.eye(3), torch.zeros(3, 3, 3))
     >>> triangles.shape
@@ -65,6 +75,7 @@ def surface(
         raise DepthError(
             f"surface: tear is {tear:g}, most {most}; expected a share above 0, such as 0.1, and 1 or more."
         )
+    _check_shapes(depth, K, rgb)
     step = math.ceil(math.sqrt(depth.numel() / most))
     if step > 1:
         K = torch.cat((K[:2] / step, K[2:]))  # pixel (v, u) of what is taken was (step·v, step·u)
@@ -84,14 +95,34 @@ def surface(
 
 
 def write_ply(path: str | os.PathLike[str], points: Tensor, colours: Tensor, triangles: Tensor | None = None) -> None:
-    """Write points [N, 3] and colours [N, 3] in [0, 1], and triangles int64 [M, 3] of them if there are any, as a binary PLY
-    file, atomically.
+    """Write points and colours, and triangles of them if there are any, as a binary PLY file, atomically.
+
+    Args:
+        points: [N, 3] metres.
+        colours: [N, 3], floats in [0, 1] or uint8.
+        triangles: the corners of each, int64 [M, 3], counted through the points.
+
+    Raises:
+        DepthError: other shapes, colours outside their range, or a folder that cannot be written.
     """
+    shapes = [tuple(given.shape) for given in (points, colours, triangles) if given is not None]
+    if any(len(shape) != 2 or shape[1] != 3 for shape in shapes) or shapes[0] != shapes[1]:
+        raise DepthError(
+            f"{path}: points and colours of shapes {', '.join(map(str, shapes))}; expected [N, 3] twice, and [M, 3] of "
+            "triangles. `colored_points` and `surface` make them."
+        )
+    if colours.dtype != torch.uint8:
+        if not ((colours >= -1e-3) & (colours <= 1 + 1e-3)).all():
+            raise DepthError(
+                f"{path}: colours from {colours.min():.3g} to {colours.max():.3g}; expected uint8, or floats in [0, 1]. "
+                "Divide 8-bit colours by 255."
+            )
+        colours = (colours * 255).round().to(torch.uint8)
     vertex = np.empty(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     for axis, values in zip("xyz", points.T.cpu().numpy(), strict=True):
         vertex[axis] = values
-    for name, values in zip(("red", "green", "blue"), (colours.T * 255).round().clamp(0, 255), strict=True):
-        vertex[name] = values.to(torch.uint8).cpu().numpy()
+    for name, values in zip(("red", "green", "blue"), colours.T.cpu().numpy(), strict=True):
+        vertex[name] = values
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n"
     header += "".join(f"property float {a}\n" for a in "xyz")
     header += "".join(f"property uchar {c}\n" for c in ("red", "green", "blue"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from depthlib import camera
 from depthlib.augment import CENTRE, augment
 from depthlib.errors import DepthError, enough_memory
 from depthlib.models.base import DepthModel
+
+#: How a smaller map may be enlarged to its image.
+UPSAMPLING = ("nearest", "nearest-exact", "bilinear", "bicubic")
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,14 @@ class Prediction:
         """Metres over the whole image, [B, 1, H, W]; 0 where the model says nothing.
 
         Args:
-            mode: of :func:`torch.nn.functional.interpolate`; Eigen et al. score nearest neighbour.
+            mode: one of ``UPSAMPLING``, as :func:`torch.nn.functional.interpolate` names them; Eigen et al. score nearest
+                neighbour.
+
+        Raises:
+            DepthError: another mode.
         """
+        if mode not in UPSAMPLING:
+            raise DepthError(f"prediction: mode is {mode!r}; expected one of {', '.join(UPSAMPLING)}.")
         top, left, bottom, right = self.region
         options = {} if mode.startswith("nearest") else {"align_corners": False}
         inside = F.interpolate(self.depth, (bottom - top, right - left), mode=mode, **options)
@@ -54,7 +64,7 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
             tensor [3, H, W] or [B, 3, H, W] in [0, 1].
 
     Raises:
-        DepthError: anything else.
+        DepthError: anything else: another shape or kind of number, no pixel at all, or colours outside [0, 1].
     """
     if isinstance(image, str | os.PathLike):
         from depthlib.data.formats import read_rgb
@@ -64,6 +74,11 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
         from depthlib.data.formats import upright_rgb
 
         image = upright_rgb(image, "image")
+    if isinstance(image, np.ndarray | Tensor):
+        kind = image.dtype.name if isinstance(image, np.ndarray) else str(image.dtype).removeprefix("torch.")
+        if kind != "uint8" and "float" not in kind:
+            remedy = " Divide 8-bit colours by 255, those of 16 bits by 65535." if "int" in kind else ""
+            raise DepthError(f"image: values of type {kind}; expected floats in [0, 1], or an array of uint8.{remedy}")
     if isinstance(image, np.ndarray):
         array = image
         if array.ndim == 2:
@@ -73,19 +88,27 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
         if array.ndim != 4 or array.shape[-1] != 3:
             raise DepthError(f"image: array of shape {image.shape}; expected [H, W], [H, W, 3] or [B, H, W, 3].")
         factor = 255.0 if array.dtype == np.uint8 else 1.0
-        image = torch.from_numpy(array.copy()).permute(0, 3, 1, 2).to(torch.float32) / factor
+        image = torch.from_numpy(array.astype(np.float32, order="C")).permute(0, 3, 1, 2) / factor
     if not isinstance(image, Tensor):
         raise DepthError(f"image: {type(image).__name__}; expected a path, a PIL image, an array or a tensor.")
     if image.ndim == 3:
         image = image[None]
     if image.ndim != 4 or image.shape[1] != 3:
         raise DepthError(f"image: tensor of shape {tuple(image.shape)}; expected [3, H, W] or [B, 3, H, W].")
+    if not image.numel():
+        count, _, rows, columns = image.shape
+        raise DepthError(
+            f"image: a batch of {count}, {rows}x{columns} pixels (height x width); expected at least 1 and 1x1."
+        )
+    image = image.to(torch.float32)
     low, high = image.min().item(), image.max().item()
-    if not (low >= -1e-3 and high <= 1 + 1e-3):
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise DepthError("image: colours that are NaN or infinite; expected RGB in [0, 1]. Replace them by 0 first.")
+    if low < -1e-3 or high > 1 + 1e-3:
         raise DepthError(
             f"image: values from {low:.3g} to {high:.3g}; expected RGB in [0, 1]. Divide 8-bit colours by 255."
         )
-    return image.to(torch.float32)
+    return image
 
 
 @dataclass(frozen=True)
@@ -149,7 +172,8 @@ def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.
         A :class:`Prediction` in metres whose region and size refer to the image as given.
 
     Raises:
-        DepthError: not an image, one whose shorter side is under 32 pixels, or too little memory.
+        DepthError: not an image, one whose shorter side is under 32 pixels, a model that starts from some depth, or too
+            little memory.
 
     >>> from depthlib.models import build_model
     >>> answer = predict(build_model("eigen", width=0.05), torch.rand(3, 240, 320))

@@ -45,7 +45,7 @@ class Shown(Informed):
         observation: what it is shown.
 
     Raises:
-        DepthError: a network that is shown something else.
+        DepthError: a network that is shown something else, or enlarges another number of times.
     """
 
     model: DepthModel
@@ -56,6 +56,7 @@ class Shown(Informed):
             raise DepthError(
                 f"the network is shown {self.model.shown or 'a picture only'!r}, not {self.observation.key!r}."
             )
+        same_factor(self.model, self.observation)
 
     @torch.no_grad()
     def of(self, samples: Batch) -> Tensor:
@@ -66,6 +67,19 @@ class Shown(Informed):
         height, width = samples["depth"].shape[-2:]
         answer = self.model.to_depth(self.model(*(seen.to(device) for seen in inputs)))
         return answer[..., :height, :width].float().cpu()
+
+
+def same_factor(model: DepthModel, observation: Observation) -> None:
+    """A network that enlarges does so a fixed number of times.
+
+    Raises:
+        DepthError: maps that were made smaller by another factor.
+    """
+    learned, asked = getattr(model, "factor", None), getattr(observation, "factor", None)
+    if learned is not None and learned != asked:
+        raise DepthError(
+            f"the network enlarges {learned} times, not {asked}; show it maps that are {learned} times smaller."
+        )
 
 
 def mirror_averaged(predictor: Predictor) -> Predictor:

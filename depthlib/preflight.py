@@ -12,28 +12,32 @@ from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import make_observation
+from depthlib.optimisers import make_optimizer
+from depthlib.predictors import same_factor
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, Recipe
 from depthlib.scoring import baseline, place
-from depthlib.training import open_spec
+from depthlib.training import open_spec, same_target, same_view
 
 
 def preflight(recipe: Recipe) -> None:
     """Find now, not after hours of training, what a recipe names and nobody has.
 
     Raises:
-        DepthError: a model, loss, augmentation, protocol, stage or data set that is not there.
+        DepthError: a model, loss, augmentation, protocol, stage or data set that is not there; rates that fit no parameter; a loss for
+            another target than the model's; pictures, or parts of the truth, that the model cannot be shown.
     """
     if importlib.util.find_spec("jsonschema") is None:
         raise DepthError("jsonschema is not installed, by which results are checked; `pip install jsonschema`.")
     with torch.device("meta"):  # shapes only
         model = build_model(recipe.model.name, **recipe.model.options)
-    make_loss(recipe.loss.name, **recipe.loss.options)
-    _same_view("data", recipe.data, model)
+    same_target(model, make_loss(recipe.loss.name, **recipe.loss.options))
+    same_view("data", recipe.data, open_spec(recipe.data), model)
     for number, phase in enumerate(recipe.phases):
         if phase.data is not None:
-            _same_view(f"phases.{number}.data", phase.data, model)
+            same_view(f"phases.{number}.data", phase.data, open_spec(phase.data), model)
         model.begin_phase(phase.train)
+        make_optimizer(model, phase, fused=False)  # its rates name parameters
         get_augmentation(phase.augment)
         if phase.validation is not None:
             open_spec(phase.validation)
@@ -72,32 +76,19 @@ def _shows(recipe: Recipe, model: DepthModel) -> None:
     ):
         if spec is None and where != "observe":
             continue
-        key = make_observation(spec.name, **spec.options).key if spec else ""
+        observation = make_observation(spec.name, **spec.options) if spec else None
+        key = observation.key if observation else ""
         if key != model.shown:
             needs = f"is shown {model.shown!r}" if model.shown else "is shown a picture only"
             raise DepthError(
                 f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}."
             )
+        if observation is not None:
+            try:
+                same_factor(model, observation)
+            except DepthError as error:
+                raise DepthError(f"{where}.factor: {error}") from error
     if recipe.task != TASKS[model.shown]:
         raise DepthError(
             f"task is {recipe.task!r}, but what model {recipe.model.name!r} is shown makes it {TASKS[model.shown]!r}."
-        )
-
-
-def _same_view(where: str, spec: DataSpec, model: DepthModel) -> None:
-    """Training cuts crops from pictures as they come; prediction resizes a picture to the model's frame first.
-
-    Were they of different size, the network would learn from cut-outs and be asked about whole pictures.
-    """
-    dataset = open_spec(spec)
-    if model.shown:  # it is told depths, and need not know how large things look
-        return
-    rows, columns = spec.size or dataset[0]["depth"].shape[-2:]
-    frame = model.frame_size
-    scale = max(frame[0] / rows, frame[1] / columns)
-    if scale != 1:
-        raise DepthError(
-            f"{where}: pictures are {rows}x{columns}, but the model resizes every picture to at least "
-            f"{frame[0]}x{frame[1]} when it is asked: it would train on cut-outs {scale:.2g} times as large. Give data "
-            f"and model.options.size one size, or set {where}.size so that one side equals the model's."
         )

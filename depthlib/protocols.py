@@ -10,7 +10,7 @@ import math
 import textwrap
 from dataclasses import dataclass, replace
 from types import EllipsisType
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, TABLE_1, Pooling, collection
 from depthlib.sample import valid
 from depthlib.structure import MAP_METRICS, MapMetric, map_metrics
+from depthlib.typed import build
 
 #: What the later literature prints.
 MODERN = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10", "silog")
@@ -51,6 +52,10 @@ class Protocol:
         stride: of the frame's rows and columns one in so many is scored, from the middle of the first; scaled to the
             truth's size. With a network's own stride the truth comes down to its resolution, where ``resampling`` brings
             the prediction up.
+
+    Raises:
+        DepthError: a value of another type, an unknown word, or a range that holds nothing: the protocol, the field, what
+            was expected.
     """
 
     name: str
@@ -66,6 +71,31 @@ class Protocol:
     figures: tuple[str, ...] = tuple(TABLE_1)
     data_range: float | None = None
     stride: int = 1
+
+    def __post_init__(self) -> None:
+        for field, kind in get_type_hints(Protocol).items():
+            object.__setattr__(self, field, build(kind, getattr(self, field), f"protocol {self.name}: {field}"))
+        rows, columns = self.frame
+        top, bottom, left, right = self.crop or (0, rows, 0, columns)
+        span = "two depths in metres, the nearer first"
+        for field, fits, expected in (
+            ("frame", rows > 0 and columns > 0, "rows and columns above 0"),
+            ("crop", 0 <= top < bottom <= rows and 0 <= left < right <= columns,
+             f"top < bottom and left < right within {rows}x{columns}"),
+            ("caps", 0 <= self.caps[0] < self.caps[1], span),
+            ("clamp", self.clamp is None or 0 <= self.clamp[0] < self.clamp[1], span),
+            ("figures", bool(self.figures), "one name or more"),
+            ("data_range", self.data_range is None or 0 < self.data_range < math.inf, "a span above 0, or None"),
+            ("stride", self.stride > 0, "1 or more"),
+        ):  # fmt: skip
+            if not fits:
+                raise DepthError(f"protocol {self.name}: {field} is {getattr(self, field)!r}; expected {expected}.")
+        known = (*PIXEL_METRICS, *MAP_METRICS)
+        for figure in self.figures:
+            if figure not in known:
+                raise DepthError(
+                    f"protocol {self.name}: {figure!r} is unknown; expected figures of {', '.join(known)}."
+                )
 
     @property
     def anywhere(self) -> bool:
@@ -140,11 +170,23 @@ class Protocol:
         low, high = self.caps
         return valid(truth) if (low, high) == (0.0, math.inf) else valid(truth) & (truth > low) & (truth < high)
 
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Whether it was made for pictures of this shape, within 3 %.
+
+        >>> PROTOCOLS["eigen14"].fits((240, 320)), PROTOCOLS["eigen14"].fits((375, 1242))
+        (True, False)
+        """
+        alike = abs(size[0] / size[1] / (self.frame[0] / self.frame[1]) - 1) < 0.03
+        return self.anywhere or alike or (size == KB_SIZE and self.name == "kitti_benchmark")
+
     def resample(self, prediction: Tensor, size: tuple[int, int]) -> Tensor:
         """A prediction [B, 1, h, w] at the truth's rows and columns.
 
-        Maps of another shape than the truth are refused, not stretched. On the KITTI frame a prediction of the benchmark's 352x1216 is put where that crop was cut from, at the bottom
-        and in the middle; nothing is said around it.
+        On the KITTI frame a prediction of the benchmark's 352x1216 is put where that crop was cut from, at the bottom and in
+        the middle; nothing is said around it.
+
+        Raises:
+            DepthError: a map of another shape than the truth, which would be stretched.
         """
         shape = (prediction.shape[-2], prediction.shape[-1])
         if shape == tuple(size):
@@ -184,7 +226,8 @@ class Protocol:
             truth: metres, [B, 1, H, W], 0 = missing.
 
         Raises:
-            DepthError: the model says nothing at some scored pixels, or NaN; nothing is dropped silently.
+            DepthError: maps of other shapes; a model that says nothing, NaN or a negative number at some scored pixels, or
+                what cannot be aligned. Nothing is dropped silently.
         """
         size = (truth.shape[-2], truth.shape[-1])
         if prediction.ndim != 4 or truth.ndim != 4 or prediction.shape[:2] != truth.shape[:2] or truth.shape[1] != 1:
@@ -349,14 +392,7 @@ def fitting(size: tuple[int, int]) -> list[str]:
     >>> fitting((240, 320))[:2], "garg" in fitting((375, 1242))
     (['eigen14', 'eigen14_median'], True)
     """
-    shape = size[0] / size[1]
-    return [
-        name
-        for name, protocol in PROTOCOLS.items()
-        if protocol.anywhere
-        or abs(shape / (protocol.frame[0] / protocol.frame[1]) - 1) < 0.03
-        or (size == KB_SIZE and protocol.name == "kitti_benchmark")
-    ]
+    return [name for name, protocol in PROTOCOLS.items() if protocol.fits(size)]
 
 
 def get_protocol(name: str) -> Protocol:

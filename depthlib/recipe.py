@@ -287,6 +287,10 @@ def _read_recipe(name: str | os.PathLike[str]) -> tuple[Path, dict[str, Any], di
     """A recipe's file, its whole content without profiles, and those; a twin is its base with some keys changed."""
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.exists():
+        if path.parent != RECIPES:
+            raise DepthError(
+                f"{path}: no such file. Check its name, or name a recipe of the library, such as eigen-rooms."
+            )
         near = nearest(str(name), recipe_names())
         raise DepthError(f"recipe {str(name)!r} is unknown{near}. There are: {', '.join(recipe_names())}.")
     try:

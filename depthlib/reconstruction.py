@@ -31,7 +31,7 @@ def complete(model: DepthModel, sparse: Tensor, rgb: Tensor | None = None) -> Te
 
     Raises:
         DepthError: no measured pixel in a map, NaN, infinite or negative ones, a model of another task, or a picture too
-            few, too many or of another size.
+            few, too many, of another size or outside [0, 1].
 
     >>> from depthlib.models import build_model
     >>> sparse = torch.zeros(1, 48, 64)
@@ -54,20 +54,21 @@ def complete(model: DepthModel, sparse: Tensor, rgb: Tensor | None = None) -> Te
     return _answer(model, "sparse", maps, rgb, sparse.ndim)
 
 
-def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None) -> Tensor:
+def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None, zero_is_missing: bool = True) -> Tensor:
     """A large map from a small one.
 
     Args:
         model: one that is shown ``depth_lr``, such as :class:`depthlib.models.upsampler.DepthUpsampler`.
         small: depth or disparity without holes, [B, 1, h, w] or [1, h, w], in any unit.
-        rgb: the pictures at the large size, for a guided model.
+        rgb: the pictures at the large size, in [0, 1], for a guided model.
+        zero_is_missing: as everywhere in this library; False for disparities, of which 0 is what is infinitely far.
 
     Returns:
         The map in the same unit, each side ``model.factor`` times larger.
 
     Raises:
-        DepthError: NaN or infinite values (fill them first: :func:`depthlib.filling.fill_nearest`), a map below 2x2, a
-            model of another task, or a picture too few, too many or of another size.
+        DepthError: holes, NaN or infinite values (fill them first: :func:`depthlib.filling.fill_nearest`), a map below 2x2, a
+            model of another task, or a picture too few, too many, of another size or outside [0, 1].
 
     >>> from depthlib.models import build_model
     >>> enlarge(build_model("upsampler", factor=4, width=8, blocks=1), torch.full((1, 12, 16), 7.0)).unique()
@@ -78,6 +79,11 @@ def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None) -> Tens
         raise DepthError(
             f"small depth: {int((~maps.isfinite()).sum())} values are NaN or infinite. Fill them first: "
             "depthlib.filling.fill_nearest."
+        )
+    if zero_is_missing and (holes := int((maps == 0).sum())):
+        raise DepthError(
+            f"small depth: {holes} values are 0, which says that nothing is known there. Fill them first: "
+            "depthlib.filling.fill_nearest; or, if 0 is a value, say zero_is_missing=False."
         )
     if min(maps.shape[-2:]) < 2:
         raise DepthError(f"small depth: {maps.shape[-2]}x{maps.shape[-1]}; expected at least 2x2.")
@@ -138,6 +144,10 @@ def _packing() -> AbstractContextManager[None]:
 
 
 def _maps(depth: Tensor, what: str) -> Tensor:
+    if not isinstance(depth, Tensor):
+        raise DepthError(
+            f"{what} depth: {type(depth).__name__}; expected a tensor. `torch.from_numpy` makes one of an array."
+        )
     maps = depth[None] if depth.ndim == 3 else depth
     if maps.ndim != 4 or maps.shape[1] != 1 or not maps.is_floating_point() or maps.numel() == 0:
         raise DepthError(
@@ -165,6 +175,11 @@ def _answer(model: DepthModel, shown: str, maps: Tensor, rgb: Tensor | None, dim
         ):  # fmt: skip
             raise DepthError(
                 f"rgb: shape {tuple(rgb.shape)} beside depth {tuple(maps.shape)}; expected one picture a map."
+            )
+        if not pictures.is_floating_point() or not bool(((pictures >= 0) & (pictures <= 1)).all()):  # NaN is neither
+            low, high = pictures.aminmax()
+            raise DepthError(
+                f"rgb: {pictures.dtype} from {low.item():.4g} to {high.item():.4g}; expected floats in [0, 1]. Divide 8-bit colours by 255."
             )
         inputs.append(pictures.float())
     was_training, device = model.training, next(model.parameters()).device

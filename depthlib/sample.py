@@ -21,7 +21,7 @@ key            shape (sample)      meaning
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import torch
@@ -85,6 +85,20 @@ class RGBD(Protocol):
         ...
 
 
+def offered(dataset: Any) -> RGBD:
+    """Return the data set if it offers what :class:`RGBD` says.
+
+    Raises:
+        DepthError: names what it lacks.
+    """
+    parts = ("name", "__len__", "__getitem__", "__getitems__", "names", "fingerprint")
+    if lacking := [part for part in parts if not hasattr(dataset, part)]:
+        raise DepthError(
+            f"data set {type(dataset).__name__}: has no {', '.join(lacking)}; depthlib.sample.RGBD says what a data set offers."
+        )
+    return dataset
+
+
 def valid(depth: Tensor) -> Tensor:
     """Where depth is known: finite and above zero. Any shape → bool of that shape.
 
@@ -98,7 +112,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples of one size into a batch.
 
     Raises:
-        DepthError: samples of different size, naming the two.
+        DepthError: samples of different size or with different keys, naming the two.
 
     >>> one = Sample(rgb=torch.zeros(3, 2, 2), depth=torch.ones(1, 2, 2), K=torch.eye(3), name="a",
     ...              dataset="made", index=0)
@@ -108,6 +122,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
     first = samples[0]
     batch: dict[str, Any] = {}
     for key, value in first.items():
+        if lacking := [sample for sample in samples if key not in sample]:
+            raise DepthError(f"{lacking[0]['name']}: has no {key!r}, but {first['name']} in the same batch has one.")
         values = [sample[key] for sample in samples]  # type: ignore[literal-required]
         if isinstance(value, Tensor):
             for sample, other in zip(samples, values, strict=True):
@@ -129,17 +145,45 @@ def check(sample: Sample, source: str) -> Sample:
         source: the file to name in the message.
 
     Raises:
-        DepthError: RGB and depth of different size; no valid depth at all; negative depth; NaN; or depth
-            that must be in millimetres (median over 100 "metres").
+        DepthError: a key that is missing; RGB that is no float in [0, 1], [3, H, W]; depth that is no float [1, H, W]; RGB and
+            depth of different size; no valid depth at all; negative depth; NaN; or depth that must be in millimetres (median
+            over 100 "metres").
     """
-    rgb, depth = sample["rgb"], sample["depth"]
+    check_maps(sample, source)
+    check_depth(sample["depth"], source)
+    return sample
+
+
+def check_maps(found: Mapping[str, Any], source: str, lead: tuple[int, ...] = ()) -> None:
+    """Refuse a sample, or a batch with its size in front of each map (``lead``), that lacks a key or has other maps than :class:`Sample`.
+
+    Raises:
+        DepthError: as :func:`check`, but for what depth may be.
+    """
+    for key in ("rgb", "depth", "K", "name", "index"):
+        if key not in found:
+            raise DepthError(
+                f"{source}: has no {key!r}; expected a depthlib.sample.Sample, a dict with rgb, depth, K, name and index."
+            )
+    for key, form in (("rgb", (3, "H", "W")), ("depth", (1, "H", "W")), ("K", (3, 3))):
+        value = found[key]
+        shape = tuple(value.shape) if isinstance(value, Tensor) else None
+        fits = shape is not None and value.is_floating_point() and len(shape) == len(lead) + len(form)
+        if not fits or any(n != m for n, m in zip(shape or (), (*lead, *form), strict=True) if not isinstance(m, str)):
+            seen = f"{value.dtype} {list(shape)}" if shape is not None else type(value).__name__
+            wanted = ", ".join(str(n) for n in (*lead, *form))
+            raise DepthError(f"{source}: {key} is {seen}; expected a tensor of floats, [{wanted}].")
+    rgb, depth = found["rgb"], found["depth"]
+    low, high = (end.item() for end in rgb.aminmax())
+    if not (low >= 0 and high <= 1):  # NaN is neither
+        raise DepthError(
+            f"{source}: colours go from {low:.4g} to {high:.4g}; expected 0 to 1. Divide 8-bit colours by 255."
+        )
     if rgb.shape[-2:] != depth.shape[-2:]:
         raise DepthError(
             f"{source}: RGB is {rgb.shape[-2]}x{rgb.shape[-1]} but depth is {depth.shape[-2]}x{depth.shape[-1]} "
             "(height x width). They must be the same size and aligned; resize the depth with nearest neighbour."
         )
-    check_depth(depth, source)
-    return sample
 
 
 def check_size(size: Any, source: str) -> tuple[int, int]:

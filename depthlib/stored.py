@@ -69,7 +69,11 @@ class StoredPredictions:
             )
 
     def read(self, name: str) -> Tensor:
-        """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale."""
+        """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.
+
+        Raises:
+            DepthError: a file that is no map of numbers in a known unit.
+        """
         from depthlib.data.formats import read_depth_png, read_pfm
 
         path = self.paths[name]

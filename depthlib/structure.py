@@ -2,6 +2,9 @@
 
 Unlike the figures of `depthlib.metrics` these look at neighbourhoods, so they are one number an image, averaged
 over images. A hole in the truth takes the windows that touch it out of SSIM, and never enters an average.
+
+All take prediction and truth in metres, floating point [B, 1, H, W], and the pixels to score, bool [B, 1, H, W], where
+both must be finite and above 0. Maps of other types, shapes or values are refused with a `DepthError`.
 """
 
 from __future__ import annotations
@@ -18,12 +21,39 @@ from torchmetrics import Metric
 
 from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
+from depthlib.sample import valid
 from depthlib.ssim import ssim_map
+
+
+def _check(prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
+    """Refuse what would be broadcast, and a masked pixel whose NaN would drop its image from the mean."""
+    if not (isinstance(prediction, Tensor) and isinstance(truth, Tensor) and isinstance(mask, Tensor)):
+        kinds = ", ".join(type(maps).__name__ for maps in (prediction, truth, mask))
+        raise DepthError(f"structure: given {kinds}; expected three tensors. `torch.from_numpy` makes one of an array.")
+    one_shape = prediction.shape == truth.shape == mask.shape and mask.ndim == 4 and mask.shape[1] == 1
+    if not one_shape or not prediction.is_floating_point() or not truth.is_floating_point() or mask.dtype != torch.bool:
+        given = ", ".join(f"{maps.dtype} {tuple(maps.shape)}" for maps in (prediction, truth, mask))
+        raise DepthError(
+            f"structure: prediction, truth and mask are {given}; expected floating-point metres twice and bool, all "
+            "[B, 1, H, W]. Resample the prediction to the truth first (a protocol does it)."
+        )
+    for name, depth in (("prediction", prediction), ("truth", truth)):
+        wrong = int((mask & ~valid(depth)).sum())
+        if wrong:
+            raise DepthError(
+                f"structure: the {name} is NaN, infinite, zero or negative at {wrong} of {int(mask.sum())} masked pixels; "
+                "expected metres above 0. Take these pixels out of the mask and report how many."
+            )
 
 
 def _span(truth: Tensor, mask: Tensor, data_range: float | None) -> Tensor:
     if data_range is not None:
-        return torch.full((len(truth),), float(data_range), dtype=torch.float64)
+        if not 0 < data_range < math.inf:
+            raise DepthError(
+                f"structure: data_range is {data_range!r}; expected the span of values, above 0, or None for each image's "
+                "largest depth."
+            )
+        return torch.full((len(truth),), float(data_range), dtype=torch.float64, device=truth.device)
     return torch.where(mask, truth, 0.0).double().amax((1, 2, 3)).clamp_min(1e-12)
 
 
@@ -35,10 +65,14 @@ def ssim(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | No
         mask: bool [B, 1, H, W].
         data_range: span of values; by default each image's largest true depth.
 
+    Raises:
+        DepthError: maps that this module refuses, or smaller than the window of 11 pixels; a ``data_range`` not above 0.
+
     >>> truth = torch.rand(1, 1, 16, 16) + 1
     >>> ssim(truth, truth, truth > 0).item()
     1.0
     """
+    _check(prediction, truth, mask)
     p, g = (torch.where(mask, t, 0.0).double() for t in (prediction, truth))
     similarity = ssim_map(p, g, _span(truth, mask, data_range))
     whole = F.max_pool2d((~mask).double(), 11, stride=1) == 0
@@ -51,10 +85,14 @@ def psnr(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | No
 
     Args: as for :func:`ssim`. (Korinevskaya and Makarov 2018 print 20 log₁₀(√MAX/RMSE); MAX is what is meant.)
 
+    Raises:
+        DepthError: maps that this module refuses; a ``data_range`` not above 0.
+
     >>> truth = torch.full((1, 1, 2, 2), 2.0)
     >>> round(psnr(truth * 1.1, truth, truth > 0).item(), 3)
     20.0
     """
+    _check(prediction, truth, mask)
     square = torch.where(mask, prediction - truth, 0.0).double().square().sum((1, 2, 3)) / mask.sum((1, 2, 3))
     return 10 * torch.log10(_span(truth, mask, data_range) ** 2 / square)
 
@@ -62,15 +100,23 @@ def psnr(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | No
 def depth_edges(depth: Tensor) -> np.ndarray:
     """Canny edges of one map [H, W], scaled to 0 … 1 first, bool [H, W].
 
-    σ = √2 and thresholds .15 and .3, as in the iBims-1 benchmark (Koch et al. 2018).
+    σ = √2 and thresholds .15 and .3, as in the iBims-1 benchmark (Koch et al. 2018). A flat map has none.
+
+    Raises:
+        DepthError: NaN or infinity, which leave no scale; or scikit-image is not there.
     """
     try:
         from skimage.feature import canny  # late: only this figure needs it
     except ImportError as error:
-        raise DepthError("boundary_error needs scikit-image: pip install 'depthlib-course[scikit-image]'.") from error
+        raise DepthError("boundary_error needs scikit-image: `pip install scikit-image`.") from error
 
     array = depth.detach().cpu().double().numpy()
     low, high = array.min(), array.max()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DepthError(
+            f"structure: {int((~np.isfinite(array)).sum())} of {array.size} depths are NaN or infinite; edges are found in whole "
+            "maps. Fill them first: `depthlib.filling.fill_nearest`."
+        )
     if not high > low:
         return np.zeros(array.shape, dtype=bool)
     return canny((array - low) / (high - low), sigma=math.sqrt(2), low_threshold=0.15, high_threshold=0.3)
@@ -86,11 +132,15 @@ def edge_share(prediction: Tensor, truth: Tensor, mask: Tensor, across: int = 4,
         prediction, truth: metres, [B, 1, H, W].
         mask: bool [B, 1, H, W]; a difference counts where both of its pixels are valid.
 
+    Raises:
+        DepthError: maps that this module refuses.
+
     >>> truth = torch.ones(1, 1, 4, 8)
     >>> truth[..., 4:] = 2
     >>> round(edge_share(truth.sqrt(), truth, truth > 0).item(), 6)
     0.5
     """
+    _check(prediction, truth, mask)
     both = mask[..., across:] & mask[..., :-across]
     p, g = (torch.where(mask, depth, 1.0).double().log() for depth in (prediction, truth))
     t, q = (logs[..., across:] - logs[..., :-across] for logs in (g, p))
@@ -103,8 +153,12 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
     """Mean distance of the prediction's depth edges from the nearest true edge, pixels, float64 [B].
 
     Edges further than ``reach`` from any true one do not count; a prediction without any edge near a true one scores
-    ``reach``. NaN where the truth has no edge. Holes in the truth are filled with the nearest value, and edges there
-    are left out.
+    ``reach``. NaN where the truth has no edge. Holes are filled with the nearest value: in the truth outside ``mask``, in the
+    prediction where it says nothing (0, negative, NaN or infinity). Edges outside ``mask`` are left out. What the prediction
+    does say there stays as it is: it draws edges up to the border, and its nearest and farthest depths set Canny's scale.
+
+    Raises:
+        DepthError: maps that this module refuses; scikit-image is not there.
 
     Source: Koch et al. 2018, "Evaluation of CNN-based single-image depth estimation methods", eq. 5 (DBE accuracy).
 
@@ -115,9 +169,10 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
     """
     from scipy.ndimage import distance_transform_edt
 
+    _check(prediction, truth, mask)
     scores = []
     for p, g, m in zip(prediction[:, 0], truth[:, 0], mask[:, 0], strict=True):
-        known = m.numpy()
+        known = m.cpu().numpy()
         if not known.any():
             scores.append(math.nan)
             continue
@@ -126,15 +181,17 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
             scores.append(math.nan)
             continue
         distance = distance_transform_edt(~true_edges)
-        found = depth_edges(p) & known & (distance < reach)
+        found = depth_edges(fill_nearest(torch.where(valid(p), p, 0.0)[None])[0]) & known & (distance < reach)
         scores.append(float(distance[found].mean()) if found.any() else reach)
     return torch.tensor(scores, dtype=torch.float64)
 
 
 class MapMetric(Metric):
-    """A figure of whole maps over a data set: the mean of one number an image, NaN left out.
+    """A figure of whole maps over a data set: the mean of one number an image; NaN, where there is nothing to score, left out.
 
-    ``update(prediction, truth, mask)`` takes [B, 1, H, W] and a bool mask; ``compute()`` gives a scalar.
+    Args:
+        function: from prediction, truth and mask, [B, 1, H, W], to one number an image, [B], such as :func:`psnr`.
+        options: further arguments of the function.
     """
 
     full_state_update = False
@@ -146,6 +203,11 @@ class MapMetric(Metric):
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
+        """Add a batch: metres, [B, 1, H, W], and the bool mask of the pixels to score.
+
+        Raises:
+            DepthError: what the function refuses.
+        """
         self.values.append(self.function(prediction, truth, mask, **self.options))
 
     def each(self) -> Tensor:
@@ -155,6 +217,7 @@ class MapMetric(Metric):
         return torch.cat(self.values) if self.values else torch.zeros(0, dtype=torch.float64)
 
     def compute(self) -> Tensor:
+        """The mean over all images so far, a scalar; NaN when none had anything to score."""
         return mean_of_images(self.each())
 
 
@@ -174,11 +237,16 @@ MAP_METRICS: dict[str, tuple[Callable[..., Tensor], bool]] = {
 def map_metrics(names: Sequence[str], data_range: float | None = None) -> dict[str, MapMetric]:
     """Fresh metrics of these names.
 
+    Raises:
+        DepthError: an unknown name, with the known ones.
+
     >>> list(map_metrics(["ssim", "psnr"], data_range=255))
     ['ssim', 'psnr']
     """
     metrics = {}
     for name in names:
+        if name not in MAP_METRICS:
+            raise DepthError(f"structure: {name!r} is unknown; expected one of {', '.join(MAP_METRICS)}.")
         function, _ = MAP_METRICS[name]
         options = {} if name == "boundary_error" else {"data_range": data_range}
         metrics[name] = MapMetric(function, **options)

@@ -48,14 +48,14 @@ from depthlib.checkpoints import (
 from depthlib.data import open_dataset
 from depthlib.errors import DepthError, enough_memory
 from depthlib.files import writable_folder, write_whole
-from depthlib.losses import Loss, make_loss, reduce
+from depthlib.losses import Loss, make_loss, one_shape, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
-from depthlib.sample import RGBD, Batch, collate
+from depthlib.sample import RGBD, Batch, check_maps, collate, offered
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, machine
 from depthlib.transfers import Later, sent, to_device
@@ -104,6 +104,45 @@ def open_once(spec: DataSpec, opened: list[tuple[DataSpec, RGBD]]) -> RGBD:
     return opened[-1][1]
 
 
+def same_view(where: str, spec: DataSpec, dataset: RGBD, model: DepthModel) -> None:
+    """Training cuts crops from pictures as they come; prediction resizes a picture to the model's frame first.
+
+    Args:
+        where: the entry's place in the recipe.
+        spec, dataset: what it asks for, and that opened.
+
+    Raises:
+        DepthError: they are of different size: the network would learn from cut-outs and be asked about whole pictures.
+    """
+    if model.shown:  # it is told depths, and need not know how large things look
+        return
+    if spec.size is None:
+        sample = dataset[0]
+        check_maps(sample, f"{dataset.name}, sample 0")
+    rows, columns = spec.size or sample["rgb"].shape[-2:]
+    frame = model.frame_size
+    scale = max(frame[0] / rows, frame[1] / columns)
+    if scale != 1:
+        raise DepthError(
+            f"{where}: pictures are {rows}x{columns}, but the model resizes every picture to at least "
+            f"{frame[0]}x{frame[1]} when it is asked: it would train on cut-outs {scale:.2g} times as large. Give data "
+            f"and model.options.size one size, or set {where}.size so that one side equals the model's."
+        )
+
+
+def same_target(model: DepthModel, loss: Loss) -> None:
+    """A loss of logarithms over a target that is none runs, and learns something else.
+
+    Raises:
+        DepthError: the loss is for another target than the model's.
+    """
+    if model.native and loss.native and model.native != loss.native:
+        raise DepthError(
+            f"loss: {type(loss).__name__} compares {loss.native}, but the target of {type(model).__name__} is {model.native}. "
+            "Choose another loss, or the model's option that answers so."
+        )
+
+
 def make_model(recipe: Recipe) -> DepthModel:
     """The recipe's model: fresh weights from its seed, or those of the checkpoint it names.
 
@@ -146,10 +185,12 @@ def train(
         minutes: stop after the step in which so many have passed, with a checkpoint, by :class:`Unfinished`; several GPUs stop a
             step later.
         watch: notes where each step's time goes.
-        opened: data sets that are open already, each with the entry of the recipe that asks for it.
+        opened: data sets that are open already, each with the entry of the recipe that asks for it: the way to train on a data
+            set of one's own, which offers what :class:`depthlib.sample.RGBD` says.
 
     Returns:
-        A :class:`Run`.
+        A :class:`Run`. What the recipe's ``evaluate`` names is not looked at; :func:`depthlib.preflight.preflight` does, and
+        :func:`depthlib.runs.run_and_score` scores.
 
     Raises:
         DepthError: data or weights that cannot be used; a folder that holds another run, in which another process trains,
@@ -175,7 +216,8 @@ def train(
     # a finished run is only read, by as many as like
     writes = accelerator.is_main_process and not _finished(folder, recipe)
     with one_training(folder) if writes else contextlib.nullcontext():
-        run = _go_on(recipe, folder, accelerator, progress, watch, list(opened), stopping)
+        known = [(spec, offered(dataset)) for spec, dataset in opened]
+        run = _go_on(recipe, folder, accelerator, progress, watch, known, stopping)
     if trackers:
         accelerator.end_training()
     return run
@@ -299,14 +341,20 @@ class _Loop:
 
         dataset = open_once(phase.data or recipe.data, opened)
         self.validation = open_once(phase.validation, opened) if phase.validation else None
+        same_view(f"phases.{number}.data" if phase.data else "data", phase.data or recipe.data, dataset, plain)
         _same_data(run, phase.data or recipe.data, dataset)
         self.loss = _make_loss(recipe).to(device)
+        same_target(plain, self.loss)
         self.adversary = Adversary(self.loss) if getattr(self.loss, "critic", None) is not None else None
         if self.adversary and checkpoint is not None:
             load_critic(checkpoint, self.adversary.critic, self.adversary.optimizer)
         self.steps = math.ceil(phase.samples / phase.batch)
         self.before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
         self.observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
+        if plain.shown and (self.observation is None or self.observation.key != plain.shown):
+            raise DepthError(
+                f"observe: model {recipe.model.name!r} is shown {plain.shown!r}; expected an observation that gives it."
+            )
         self.change = augmenting(plain.input_size, get_augmentation(phase.augment), recipe.seed, self.observation)
         self.by_readers = speed.augment_on == "processor"
         self.feed = Batches(
@@ -434,6 +482,7 @@ class _Loop:
             with gather_later:
                 with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
                     output = self.network(*(seen.contiguous(memory_format=self.layout) for seen in piece.inputs))
+                    one_shape(output, piece.target, piece.mask)  # a loss of one's own might stretch one over the other
                     values, weights = self.loss(output, piece.target, piece.mask)
                 loss = reduce(values, weights, normaliser)
                 total += loss.detach()

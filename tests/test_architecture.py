@@ -21,6 +21,7 @@ LEAVES = {
     "timing",
     "stopping",
     "transfers",
+    "registry",
     "pretrained",
     "perceptual",
     "markdown",

@@ -15,10 +15,10 @@ from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
 from depthlib.metrics import TABLE_1, error_sums, table_1
 from depthlib.models import build_model
-from depthlib.prediction import predict, to_rgb
+from depthlib.prediction import UPSAMPLING, Prediction, predict, to_rgb
 from depthlib.predictors import mirror_averaged
 from depthlib.protocols import EIGEN14, Protocol, get_protocol
-from depthlib.structure import edge_share
+from depthlib.structure import MapMetric, edge_share, psnr
 
 #: Eigen et al. 2014, Table 1, column Mean.
 PUBLISHED_MEAN = {
@@ -118,6 +118,71 @@ def test_an_impossible_prediction_is_counted_and_refused(maps, value):
     prediction[0, 0, 0, :2] = value
     with pytest.raises(DepthError, match="2 of 126"):
         error_sums(prediction, truth, mask)
+
+
+def test_bfloat16_counts_as_the_same_numbers_in_float32(maps):
+    prediction, truth, mask = maps
+    coarse = prediction.bfloat16()
+    assert error_sums(coarse, truth, mask).equal(error_sums(coarse.float(), truth, mask))
+    data = truth_maps(np.random.default_rng(0).uniform(1, 9, (2, 48, 64)))
+    half = (
+        torch.rand(2, 1, 24, 32).bfloat16() * 4 + 0.5
+    )  # enlarged between its values, which bfloat16 would round again
+    found, wanted = (evaluate(lambda rgb, m=m: m[: len(rgb)], data, "bts").metrics for m in (half, half.float()))
+    assert found == wanted
+
+
+def test_an_array_is_told_how_to_become_a_tensor(maps):
+    prediction, truth, mask = maps
+    for metric in (metrics.AbsRel(), MapMetric(psnr)):
+        with pytest.raises(DepthError, match="ndarray.*torch.from_numpy"):
+            metric.update(prediction.numpy(), truth, mask)
+    data = truth_maps([np.full((48, 64), 2.0)])
+    with pytest.raises(DepthError, match="answered with ndarray.*torch.from_numpy"):
+        evaluate(lambda rgb: np.full((len(rgb), 1, 48, 64), 2.0), data, "full")
+    with pytest.raises(DepthError, match="answered with NoneType"):
+        evaluate(lambda rgb: None, data, "full")
+
+
+@pytest.mark.parametrize("given", ["preds", None])
+def test_what_cannot_be_scored_is_told_what_can(given):
+    with pytest.raises(DepthError, match=r"a DepthModel, a callable .* StoredPredictions\(folder, scale\)"):
+        evaluate(given, truth_maps([np.full((48, 64), 2.0)]), "full")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"kind": "bogus"}, "kind is 'bogus'; expected one of depth, disparity"),
+        ({"batch": 0}, "batch is 0"),
+        ({"batch": 2.5}, "batch is 2.5"),
+    ],
+)
+def test_how_to_score_is_checked_before_the_pass(asked, words):
+    with pytest.raises(DepthError, match=words):
+        evaluate(lambda rgb: pytest.fail("asked"), truth_maps([np.full((48, 64), 2.0)]), "full", **asked)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "m1: protocol full: the prediction is NaN or negative at 64 of 3072"),
+        (0.0, r"m1: protocol full: no prediction \(0\) at 64 of 3072"),
+        (float("inf"), "m1: metrics: 64 of 3072"),
+    ],
+)
+def test_the_first_image_that_cannot_be_scored_is_named_with_its_own_count(value, words):
+    answer = torch.full((3, 1, 48, 64), 2.0)
+    answer[1:, :, 7] = value
+    with pytest.raises(DepthError, match=f"^{words}"):
+        evaluate(lambda rgb: answer, truth_maps(np.full((3, 48, 64), 2.0)), "full")
+
+
+def test_an_answer_for_other_pictures_is_no_one_images_fault():
+    with pytest.raises(DepthError, match=r"^protocol full: prediction \(9, 1, 48, 64\)"):
+        evaluate(lambda rgb: torch.ones(9, 1, 48, 64), truth_maps(np.full((3, 48, 64), 2.0)), "full")
+    with pytest.raises(DepthError, match=r"^protocol full: prediction \(\)"):
+        evaluate(lambda rgb: torch.tensor(2.0), truth_maps(np.full((3, 48, 64), 2.0)), "full")
 
 
 def test_an_answer_of_the_wrong_shape_is_told(sample):
@@ -249,6 +314,34 @@ def test_every_kind_of_image_is_the_same_picture(tmp_path):
 def test_what_is_no_image_is_refused(bad):
     with pytest.raises(DepthError):
         to_rgb(bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (np.zeros((0, 4, 5, 3)), "a batch of 0, 4x5 pixels"), (np.zeros((0, 5, 3)), "a batch of 1, 0x5 pixels"),
+        (torch.zeros(3, 4, 0), "a batch of 1, 4x0 pixels"), (np.full((4, 4, 3), "a"), "values of type str32; expected floats"),
+        (np.ones((4, 4, 3)) * 1j, "values of type complex128"), (torch.ones(3, 4, 4) * 1j, "values of type complex64"),
+        (np.full((4, 4, 3), 700, np.uint16), "type uint16; .* 16 bits by 65535"),
+        (torch.full((3, 4, 4), 200), "type int64; .* Divide 8-bit colours by 255"),
+        (np.full((4, 4, 3), np.nan), "NaN or infinite"), (torch.full((3, 4, 4), math.inf), "NaN or infinite"),
+        (torch.full((3, 4, 4), 200, dtype=torch.uint8), "values from 200 to 200; .* Divide 8-bit colours by 255"),
+    ],
+)  # fmt: skip
+def test_the_message_says_what_is_wrong_with_an_image(bad, words):
+    with pytest.raises(DepthError, match=words):
+        to_rgb(bad)
+
+
+def test_a_map_is_enlarged_by_interpolation_and_by_nothing_else():
+    answer = Prediction(torch.full((1, 1, 3, 4), 2.0), (0, 0, 6, 8), (6, 8))
+    for mode in UPSAMPLING:
+        assert answer.full(mode).eq(2).all()
+    for mode in ("area", "linear", "trilinear", "foo"):
+        with pytest.raises(
+            DepthError, match=f"mode is '{mode}'; expected one of nearest, nearest-exact, bilinear, bicubic"
+        ):
+            answer.full(mode)
 
 
 def test_a_paired_bootstrap_sees_a_small_difference_and_no_difference(maps):

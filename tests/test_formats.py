@@ -32,6 +32,65 @@ def test_dpt_and_pfm_there_and_back(tmp_path_factory, values):
     assert np.array_equal(formats.read_pfm(folder / "x.pfm"), values)
 
 
+WRITERS = {
+    "x.dpt": (formats.write_dpt, formats.read_dpt), "x.pfm": (formats.write_pfm, formats.read_pfm),
+    "x.png": (formats.write_depth_png, formats.read_depth_png),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_map_is_written_with_its_channel_or_without_and_a_batch_is_refused(tmp_path, name):
+    write, read = WRITERS[name]
+    depth = np.arange(1, 13, dtype=np.float32).reshape(1, 3, 4)
+    for one in (depth, depth[0]):
+        write(tmp_path / name, one)
+        assert np.array_equal(read(tmp_path / name), depth[0])
+    for other in (depth[None], depth.reshape(3, 4, 1), depth.reshape(12), depth[:, :0]):
+        with pytest.raises(DepthError, match=rf"{name}: a map of shape .*expected \[H, W\] or \[1, H, W\]"):
+            write(tmp_path / name, other)
+
+
+def test_a_depth_png_keeps_no_negative_metres_and_what_is_not_finite_is_missing(tmp_path):
+    path = tmp_path / "x.png"
+    formats.write_depth_png(path, np.array([[2.0, np.nan, np.inf, -np.inf, -1e-9]]))
+    assert formats.read_depth_png(path).tolist() == [[2, 0, 0, 0, 0]]
+    with pytest.raises(DepthError, match="x.png: smallest depth is -2 m"):
+        formats.write_depth_png(path, np.array([[3.0, -2.0]]))
+
+
+@pytest.mark.parametrize("scale", [0, -1000, float("nan"), float("inf")])
+def test_units_in_a_metre_are_finite_and_above_0(tmp_path, scale):
+    path, metres = tmp_path / "x.png", np.ones((3, 4), np.float32)
+    formats.write_depth_png(path, metres)
+    for use in (
+        lambda: formats.write_depth_png(path, metres, scale), lambda: formats.read_depth_png(path, scale),
+        lambda: formats.read_grey_rgb16_png(path, scale),
+    ):  # fmt: skip
+        with pytest.raises(DepthError, match=rf"x.png: scale is {scale:g}; expected file units in a metre"):
+            use()
+    with pytest.raises(DepthError, match=rf"farthest is {scale:g}"):
+        formats.read_depth8_png(path, scale)
+    assert np.array_equal(formats.read_depth_png(path), metres)
+
+
+def test_a_picture_is_written_in_the_format_its_name_ends_in(tmp_path):
+    picture = Image.fromarray(np.full((8, 8, 3), 90, np.uint8))
+    for name, kind in (("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.tif", "TIFF"), ("x.png", "PNG")):
+        formats.write_image(tmp_path / name, picture)
+        assert Image.open(tmp_path / name).format == kind
+    for name, other, words in (
+        ("map.v1", picture, "map.v1: ends in '.v1'; expected a format of pictures"),
+        ("x.psd", picture, "x.psd: ends in '.psd'"),  # Pillow reads it and does not write it
+        ("y.jpg", picture.convert("RGBA"), "y.jpg: this format cannot hold the picture .*RGBA.* Convert it"),
+    ):
+        with pytest.raises(DepthError, match=words):
+            formats.write_image(tmp_path / name, other)
+    for name in ("z.jpg", "z.jpeg", "z.tif", "z.v1"):
+        with pytest.raises(DepthError, match=rf"{name}: depth is written as a 16-bit PNG.* End the name in .png"):
+            formats.write_depth_png(tmp_path / name, np.ones((3, 4)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.JPEG", "x.jpg", "x.png", "x.tif"]
+
+
 @given(arrays(np.uint16, (3, 4)))
 @settings(max_examples=30, deadline=None)
 def test_rotated_bits_come_back(tmp_path_factory, millimetres):

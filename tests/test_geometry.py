@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -37,6 +38,41 @@ def test_flipping_twice_changes_nothing_and_once_mirrors_the_ray():
     ray = (10 - K[0, 2]) / K[0, 0]
     mirrored = camera.flip(K, 320)
     assert ((319 - 10) - mirrored[0, 2]) / mirrored[0, 0] == pytest.approx(-ray.item())
+
+
+def test_intrinsics_of_whole_numbers_keep_their_fractions():
+    K = torch.tensor([[525, 0, 319], [0, 525, 239], [0, 0, 1]])
+    for found in (
+        (camera.resize(K, 0.4, 0.4), camera.resize(K.float(), 0.4, 0.4)),
+        (camera.crop(K, 0.5, 0.5), camera.crop(K.float(), 0.5, 0.5)),
+        (camera.flip(K, 640), camera.flip(K.float(), 640)),
+    ):
+        torch.testing.assert_close(*found)
+    assert camera.resize(K, 0.4, 0.4)[0, 2].item() == pytest.approx(127.3)
+
+
+def test_a_point_behind_the_camera_has_the_pixel_of_the_opposite_point():
+    K, point = camera.intrinsics(500, 500, 319.5, 239.5), torch.tensor([[0.3], [-0.2], [2.0]])
+    (uv, z), (opposite, behind) = camera.project(point, K), camera.project(-point, K)
+    assert uv.equal(opposite) and z == -behind
+    assert not camera.project(torch.tensor([[0.3], [0.0], [0.0]]), K)[0].isfinite().any()
+
+
+@pytest.mark.parametrize("nothing", [0.0, float("nan"), float("inf"), -1.0])
+def test_missing_depth_is_missing_however_it_is_said(nothing):
+    K = camera.from_field_of_view(7, 9, 60)
+    depth = torch.full((1, 7, 9), 2.0)
+    depth[0, 3, 4] = nothing
+    depth.requires_grad_()
+    points, far = camera.unproject(depth, K), camera.distance(depth, K)
+    normals, shift = camera.normals(depth, K), camera.disparity(depth, 500, 0.1)
+    assert points[:, 3, 4].eq(0).all() and far[0, 3, 4] == shift[0, 3, 4] == 0
+    zero = normals.eq(0).all(0)[1:-1, 1:-1].nonzero().add(1).tolist()
+    assert zero == [[2, 4], [3, 3], [3, 5], [4, 4]]  # its four neighbours
+    assert all(values.isfinite().all() for values in (points, far, normals, shift))
+    for values in (points, far, normals, shift):
+        slope = torch.autograd.grad(values.sum(), depth)[0]
+        assert slope.isfinite().all() and slope[0, 3, 4] == 0
 
 
 def test_a_tilted_plane_has_one_normal_that_faces_the_camera():
@@ -151,3 +187,47 @@ def test_a_large_map_is_thinned_and_stays_where_it_is():
     torch.testing.assert_close(colours, all_colours.view(60, 80, 3)[::3, ::3].flatten(0, 1))
     with pytest.raises(DepthError, match="tear is 0"):
         pointcloud.surface(depth, K, rgb, tear=0)
+
+
+@pytest.mark.parametrize(
+    ("depth", "K", "rgb"),
+    [
+        ((1, 1, 4, 6), (3, 3), (1, 3, 4, 6)), ((4, 6), (3, 3), (3, 4, 6)), ((1, 4, 6), (1, 3, 3), (3, 4, 6)),
+        ((1, 4, 6), (4, 4), (3, 4, 6)), ((1, 4, 6), (3, 3), (1, 4, 6)), ((1, 4, 6), (3, 3), (3, 4, 5)),
+        ((2, 4, 6), (3, 3), (3, 4, 6)),
+    ],
+)  # fmt: skip
+def test_a_cloud_is_of_one_map_one_camera_and_one_picture(depth, K, rgb):
+    given = torch.full(depth, 2.0), torch.eye(K[-1]).expand(K), torch.zeros(rgb)
+    for make in (pointcloud.colored_points, pointcloud.surface):
+        with pytest.raises(DepthError, match=r"expected \[1, H, W\], \[3, 3\] and \[3, H, W\].*x\[0\]") as error:
+            make(*given)
+        assert all(str(shape) in str(error.value) for shape in (depth, K, rgb))
+
+
+def written(path, *cloud):
+    """The colours that lie in a PLY file."""
+    pointcloud.write_ply(path, *cloud)
+    body = path.read_bytes().partition(b"end_header\n")[2]
+    return np.frombuffer(body, dtype=[("xyz", "<f4", 3), ("rgb", "u1", 3)])["rgb"].tolist()
+
+
+def test_colours_of_a_cloud_are_bytes_or_shares_of_one(tmp_path):
+    points, path = torch.rand(2, 3), tmp_path / "x.ply"
+    eight_bits = torch.tensor([[25, 132, 95], [0, 255, 1]], dtype=torch.uint8)
+    assert written(path, points, eight_bits) == written(path, points, eight_bits / 255) == eight_bits.tolist()
+    for bad in (eight_bits.float(), eight_bits.long(), -0.5 * torch.ones(2, 3), torch.full((2, 3), math.nan)):
+        with pytest.raises(DepthError, match=r"x.ply: colours from .* Divide 8-bit colours by 255"):
+            pointcloud.write_ply(path, points, bad)
+
+
+def test_a_cloud_has_a_colour_for_every_point(tmp_path):
+    points, corners = torch.rand(4, 3), torch.tensor([[0, 1, 2]])
+    for cloud in (
+        (points, points[:3]), (points.T, points.T), (points[None], points[None]), (points[:, :2], points),
+        (points, points, corners[:, :1]), (points, points, corners[0]),
+    ):  # fmt: skip
+        with pytest.raises(DepthError, match=r"x.ply: .*shapes .*expected \[N, 3\] twice"):
+            pointcloud.write_ply(tmp_path / "x.ply", *cloud)
+    pointcloud.write_ply(tmp_path / "x.ply", points, points, corners)
+    pointcloud.write_ply(tmp_path / "none.ply", points[:0], points[:0])

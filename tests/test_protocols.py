@@ -21,7 +21,7 @@ from depthlib.cli import main
 from depthlib.data import open_dataset
 from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
 from depthlib.errors import DepthError
-from depthlib.evaluation import evaluate, evaluate_many
+from depthlib.evaluation import evaluate, evaluate_many, higher_is_better
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions
@@ -275,6 +275,149 @@ def test_an_edge_that_is_off_by_more_pixels_costs_more_and_a_flat_map_costs_all(
     assert found[0] == 0 and found == sorted(found) and found[2] == pytest.approx(5, abs=1)
     assert structure.boundary_error(torch.ones_like(truth), truth, truth > 0).item() == 10
     assert structure.boundary_error(truth, torch.ones_like(truth), truth > 0).isnan()
+
+
+@pytest.mark.parametrize("said", [0.0, -1.0, float("nan"), float("inf")])
+def test_saying_nothing_where_nothing_is_known_draws_no_edge(said):
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 4, (3, 5)).repeat(16, 0).repeat(16, 1)
+    holed, perfect = truth.copy(), truth.copy()
+    holed[:8], perfect[:8] = 0, said
+    score = evaluate(answers([perfect]), truth_maps([holed]), Protocol("x", figures=("boundary_error", "rmse")))
+    assert score.metrics == {"boundary_error": 0, "rmse": 0}
+
+
+def test_what_a_prediction_does_say_in_a_hole_is_looked_at_as_it_is():
+    """Canny on the given map; only what the truth does not know is left out."""
+    from scipy.ndimage import distance_transform_edt
+    from skimage.feature import canny
+
+    def edges(m):
+        return canny((m - m.min()) / (m.max() - m.min()), sigma=math.sqrt(2), low_threshold=0.15, high_threshold=0.3)
+
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 4, (3, 5)).repeat(16, 0).repeat(16, 1)
+    prediction = np.roll(truth, 2, 1) * rng.uniform(0.95, 1.05, truth.shape)
+    prediction[:8] = 5
+    known = np.ones(truth.shape, dtype=bool)
+    known[:8] = False
+    filled = truth.copy()
+    filled[:8] = truth[8]
+    distance = distance_transform_edt(~(edges(filled) & known))
+    wanted = distance[edges(prediction) & known & (distance < 10)].mean()
+    maps = (torch.from_numpy(m)[None, None] for m in (prediction, np.where(known, truth, 0), known))
+    assert structure.boundary_error(*maps).item() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("figure", [structure.ssim, structure.psnr, structure.boundary_error, structure.edge_share])
+def test_no_image_drops_out_of_the_mean_of_a_figure_of_whole_maps(figure):
+    truth = torch.rand(2, 1, 12, 16) + 1
+    metric = structure.MapMetric(figure)
+    metric.update(truth * 1.1, truth, truth > 0)
+    for value in (float("nan"), float("inf"), 0.0, -1.0):
+        with pytest.raises(DepthError, match="the prediction is NaN, infinite, zero or negative at 384 of 384"):
+            metric.update(torch.full_like(truth, value), truth, truth > 0)
+        with pytest.raises(DepthError, match="the truth is NaN"):
+            metric.update(truth, torch.full_like(truth, value), truth > 0)
+    for wrong in (
+        truth[..., :1, :1],
+        truth[:1],
+        truth[:, 0],
+        truth[..., :15],
+        truth.long(),
+        truth.expand(2, 3, 12, 16),
+    ):
+        with pytest.raises(DepthError, match="structure: prediction, truth and mask are"):
+            metric.update(wrong, truth, truth > 0)
+    assert len(metric.each()) == 2
+
+
+@pytest.mark.parametrize("span", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_range_of_values_that_holds_none_is_refused(span):
+    truth = torch.rand(1, 1, 12, 16) + 1
+    for figure in (structure.ssim, structure.psnr):
+        with pytest.raises(DepthError, match="data_range is"):
+            figure(truth, truth, truth > 0, span)
+
+
+def test_edges_are_not_looked_for_in_a_map_without_a_scale():
+    depth = torch.ones(20, 20)
+    depth[3, 4] = float("nan")
+    with pytest.raises(DepthError, match="1 of 400 depths are NaN or infinite"):
+        structure.depth_edges(depth)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"clamp": (10, 0.1)}, {"clamp": (1.0, 1.0)}, {"caps": (5, 1)}, {"caps": (0.0, math.nan)}, {"crop": (444, 36, 46, 594)},
+        {"crop": (0, 999, 0, 64)}, {"crop": (-10, 10, 0, 64)}, {"crop": (0, 10)}, {"resampling": "bicubic"}, {"alignment": "scale"},
+        {"pooling": "bogus"}, {"figures": ("rmse", "foo")}, {"figures": "rmse"}, {"figures": ()}, {"frame": (0, 640)},
+        {"data_range": 0.0}, {"stride": 0}, {"flip": "no"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_protocol_of_ones_own_is_checked_where_it_is_written(given):
+    with pytest.raises(DepthError, match=f"^protocol mine: .*({next(iter(given))}|'foo')"):
+        Protocol("mine", **given)
+
+
+def test_a_protocol_of_lists_is_that_of_tuples():
+    """As YAML and JSON hold them; a protocol is a key, so it must not change."""
+    lists = Protocol("x", crop=[36, 444, 46, 594], clamp=[1, 10], figures=["rmse"])
+    assert {lists} == {Protocol("x", crop=(36, 444, 46, 594), clamp=(1.0, 10.0), figures=("rmse",))}
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda sums: metrics.collection([]), "no name; expected one or more of delta1"),
+        (lambda sums: metrics.delta(sums, 4), "k is 4; expected 1, 2 or 3"),
+        (lambda sums: metrics.rmse(sums, "bogus"), "pooling is 'bogus'"),
+        (lambda sums: metrics.silog(sums, "bogus"), "pooling is 'bogus'"),
+        (lambda sums: metrics.SILog("bogus"), "pooling is 'bogus'"),
+        (lambda sums: structure.map_metrics(["foo"]), "'foo' is unknown; expected one of ssim"),
+        (lambda sums: higher_is_better("foo"), "'foo' is unknown; expected one of delta1"),
+    ],
+)
+def test_a_figure_that_does_not_exist_names_those_that_do(call, words):
+    with pytest.raises(DepthError, match=words):
+        call(one([2.0], [2.0]))
+
+
+@pytest.mark.parametrize("name", metrics.PIXEL_METRICS)
+def test_every_figure_says_which_way_is_better(name):
+    figure = metrics.PIXEL_METRICS[name]
+    assert figure.__doc__.endswith(f"{'Higher' if higher_is_better(name) else 'Lower'} is better.")
+
+
+@pytest.mark.parametrize("fit", [alignment.median_scale, alignment.log_scale, alignment.disparity_scale_shift])
+def test_nothing_is_fitted_to_what_is_missing(fit):
+    depths = torch.tensor([1.0, 2.0, 4.0])
+    for bad in (0.0, -1.0, float("nan")):
+        with pytest.raises(DepthError, match="1 of 3 pixels cannot be fitted"):
+            fit(depths, torch.tensor([1.0, 2.0, bad]))
+        if bad != bad or fit is not alignment.disparity_scale_shift:  # a disparity of unknown shift may be anything
+            with pytest.raises(DepthError, match="1 of 3 pixels cannot be fitted"):
+                fit(torch.tensor([1.0, 2.0, bad]), depths)
+    for other in (depths[:0], depths[:1]):
+        with pytest.raises(DepthError, match="expected as many of both, and at least one"):
+            fit(other, depths if len(other) else other)
+
+
+def test_an_alignment_that_does_not_exist_names_those_that_do():
+    truth = torch.ones(1, 4, 4)
+    with pytest.raises(DepthError, match="'scale' is unknown; expected one of median, log_mean, disparity"):
+        alignment.align(truth, truth, truth > 0, "scale", 10.0)
+    with pytest.raises(DepthError, match="median of no value"):
+        alignment.median(torch.zeros(0))
+
+
+def test_a_disparity_of_zero_is_as_far_as_the_clamp():
+    truth, disparity = np.full((375, 1242), 20.0), np.full((375, 1242), 0.5)
+    disparity[200, 600] = 0
+    score = evaluate(answers([disparity]), truth_maps([truth]), "monodepth2", kind="disparity")
+    assert score.metrics["abs_rel"] == pytest.approx(3 / score.pixels)  # 80 m for 20 m, at one pixel
 
 
 def test_the_oracle_scale_leaves_the_scale_invariant_error():
@@ -531,6 +674,16 @@ def test_a_damaged_map_is_named(stored, pairs, capsys, damage, words):
     damage(stored)
     assert run(stored, "--against", "folder", "--option", f"root={pairs}") == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_map_that_cannot_be_scored_is_named_by_its_path(tmp_path):
+    for i, value in enumerate((2.0, np.nan, np.nan)):
+        np.save(tmp_path / f"m{i}.npy", np.full((48, 64), value, dtype=np.float32))
+    with pytest.raises(DepthError) as caught:
+        evaluate(StoredPredictions(tmp_path), truth_maps(np.full((3, 48, 64), 2.0)), "full")
+    assert str(caught.value).startswith(
+        f"{tmp_path / 'm1.npy'}: protocol full: the prediction is NaN or negative at 3072 of"
+    )
 
 
 def test_an_empty_folder_and_a_missing_one(tmp_path):

@@ -157,3 +157,30 @@ def test_the_task_is_what_the_network_is_shown(tmp_path):
     path.write_text(yaml.safe_dump(json.loads(json.dumps({**whole, "task": "sparse"}))))
     with pytest.raises(DepthError, match="task is 'sparse', but what model 'eigen' is shown makes it 'depth'"):
         preflight(load_recipe(path))
+
+
+def test_a_file_that_is_not_there_is_no_unknown_recipe(tmp_path):
+    with pytest.raises(DepthError, match=r"none\.yaml: no such file"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "words"),
+    [
+        ("eigen-rooms", {"phases.1.rates": {"coarse": 1.0}}, "'coarse' fits no learning parameter"),
+        (
+            "eigen-rooms",
+            {"loss": {"name": "metres", "options": {}}},
+            "MetresLoss compares metres, but the target of Eigen is log metres",
+        ),
+        (
+            "densedepth-mobilenet-rooms",
+            {"model.options.output": "reciprocal"},
+            "compares log metres, but the target of DenseDepth is reciprocal",
+        ),
+        ("superres-base", {"observe.options.factor": 4}, r"observe\.factor: the network enlarges 8 times, not 4"),
+    ],
+)
+def test_what_would_fail_later_fails_before_the_first_step(recipe, changes, words):
+    with pytest.raises(DepthError, match=words):
+        preflight(load_recipe(recipe, "smoke", **changes))

@@ -141,8 +141,19 @@ def test_predict_believes_the_photo_about_its_lens_and_the_user_more(tmp_path, c
     assert main(["predict", str(tmp_path / "a.jpg"), "--out", str(tmp_path)]) == 0
     # 500 pixels of diagonal, 43.27 mm: f = 300.4 pixels, 2 atan(200 / 300.4)
     assert "67 degrees across (as the photo says)" in capsys.readouterr().out
-    assert main(["predict", str(tmp_path / "a.jpg"), "--out", str(tmp_path), "--field-of-view", "80"]) == 0
+    again = ["predict", str(tmp_path / "a.jpg"), "--out", str(tmp_path), "--field-of-view", "80"]
+    (tmp_path / "a-depth.png").write_text("a sensor's")
+    assert main(again) == 2 and "a-depth.png: is there already" in capsys.readouterr().err
+    assert (tmp_path / "a-depth.png").read_text() == "a sensor's"
+    assert main([*again, "--force"]) == 0
     assert "80 degrees across (as --field-of-view says)" in capsys.readouterr().out
+
+
+def test_predict_leaves_nothing_where_it_cannot_draw(tmp_path, capsys, monkeypatch):
+    Image.fromarray(np.zeros((60, 90, 3), np.uint8)).save(tmp_path / "a.png")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["predict", str(tmp_path / "a.png")]) == 2
+    assert "pip install matplotlib" in capsys.readouterr().err and [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def pictures():
@@ -354,3 +365,64 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 def test_run_without_a_recipe_lists_them(capsys):
     assert main(["run"]) == 0
     assert "eigen-rooms" in capsys.readouterr().out
+
+
+MINE = """
+import torch
+from depthlib.losses import Loss
+from depthlib.models.base import DepthModel
+
+class Net(DepthModel):
+    def __init__(self, size):
+        super().__init__()
+        self.frame_size = self.input_size = tuple(size)
+        self.region = (0, 0, *size)
+        self.layer = torch.nn.Conv2d(3, 1, 3, padding=1)
+    def forward(self, rgb):
+        return self.layer(rgb)
+    def begin_phase(self, part):
+        pass
+    def target(self, depth):
+        return depth, depth > 0
+    def to_depth(self, output):
+        return output.clamp_min(0.1)
+
+class Nothing(Net):
+    def __init__(self, size):
+        super().__init__(size)
+        del self.region
+
+class Absolute(Loss):
+    def weigh(self, mask):
+        return mask.flatten(1).any(1).float()
+    def forward(self, prediction, target, mask):
+        return torch.where(mask, (prediction - target).abs(), 0).flatten(1).mean(1), self.weigh(mask)
+"""
+
+
+def test_a_model_and_a_loss_of_ones_own_are_trained_scored_and_used_by_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "my_depth.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    recipe = {
+        "name": "mine", "task": "depth", "description": "A network of somebody's own.",
+        "data": {"name": "rooms", "size": [48, 64], "options": {"count": 4}},
+        "model": {"name": "my_depth:Net", "options": {"size": [48, 64]}},
+        "loss": {"name": "my_depth:Absolute"},
+        "phases": [{"train": "all", "samples": 16, "batch": 4, "rates": {"": 0.01}, "augment": "centre"}],
+        "evaluate": [{"data": {"name": "rooms", "split": "test", "size": [48, 64], "options": {"count": 2}}, "protocol": "full",
+                      "stages": ["all"]}],
+    }  # fmt: skip
+    Path("mine.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 2
+    assert "cannot import my_depth" in capsys.readouterr().err
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 0
+    Image.fromarray(np.zeros((60, 90, 3), np.uint8)).save("a.png")
+    assert main(["predict", "a.png", "--checkpoint", "run"]) == 0 and Path("a-depth.png").is_file()
+    for name, words in (
+        ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "expected a subclass"),
+        ("egien", "did you mean 'eigen'"),
+    ):  # fmt: skip
+        Path("other.yaml").write_text(yaml.safe_dump({**recipe, "model": {**recipe["model"], "name": name}}))
+        assert main(["train", "other.yaml", "--profile", "cpu", "--out", "other"]) == 2
+        assert words in capsys.readouterr().err, name

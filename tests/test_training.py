@@ -447,3 +447,94 @@ def test_a_run_does_not_go_on_with_other_data(tiny_recipe, tmp_path):
     (root / "rgb" / "0009.png").unlink()
     (root / "depth" / "0009.png").unlink()
     assert train(recipe, tmp_path / "run", progress=False).samples_seen == 8 * 4
+
+
+class Own:
+    """A data set of somebody's own, as :class:`depthlib.sample.RGBD` asks for it."""
+
+    name = "own"
+
+    def __init__(self, **changes):
+        self.changes = changes
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        sample = {"rgb": torch.rand(3, 240, 320), "depth": torch.rand(1, 240, 320) + 1, "K": torch.eye(3), "name": str(index),
+                  "dataset": "own", "index": index, **self.changes}  # fmt: skip
+        return {key: value for key, value in sample.items() if value is not None}
+
+    def __getitems__(self, indices):
+        return [self[i] for i in indices]
+
+    def names(self):
+        return [str(i) for i in range(8)]
+
+    def fingerprint(self):
+        return "own"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, None),
+        ({"rgb": 255 * torch.rand(3, 240, 320)}, "expected 0 to 1. Divide 8-bit colours by 255"),
+        (
+            {"rgb": torch.zeros(3, 240, 320, dtype=torch.uint8)},
+            r"rgb is torch.uint8 .*expected a tensor of floats, \[3, H, W\]",
+        ),
+        ({"depth": torch.rand(1, 240, 320) * 1000 + 500}, "looks like millimetres"),
+        ({"depth": torch.zeros(1, 240, 320)}, "every depth is 0"),
+        ({"depth": torch.rand(240, 320)}, r"depth is torch.float32 \[240, 320\]"),
+        ({"depth": torch.rand(1, 120, 160)}, "must be the same size"),
+        ({"depth": torch.rand(1, 240, 320).numpy()}, "depth is ndarray"),
+        ({"K": None}, "has no 'K'"),
+    ],
+)
+def test_a_data_set_of_ones_own_is_looked_at(tiny_recipe, tmp_path, changes, words):
+    recipe = dataclasses.replace(with_phase(tiny_recipe, 0, samples=8), phases=tiny_recipe.phases[:1])
+    arguments = dict(progress=False, opened=[(recipe.data, Own(**changes))])
+    if words is None:
+        train(recipe, tmp_path / "run", **arguments)
+    else:
+        with pytest.raises(DepthError, match=words):
+            train(recipe, tmp_path / "run", **arguments)
+
+
+def test_a_data_set_that_lacks_something_is_told_what(tiny_recipe, tmp_path):
+    class Plain(list):
+        name = "plain"
+
+    with pytest.raises(DepthError, match="Plain: has no __getitems__, names, fingerprint"):
+        train(tiny_recipe, tmp_path / "run", progress=False, opened=[(tiny_recipe.data, Plain())])
+
+
+def test_training_from_python_sees_what_a_run_would_be_told(tiny_recipe, tmp_path):
+    small = dataclasses.replace(tiny_recipe, data=dataclasses.replace(tiny_recipe.data, size=(120, 160)))
+    with pytest.raises(DepthError, match="cut-outs 2 times as large"):
+        train(small, tmp_path / "small", progress=False)
+    blind = load_recipe("superres-base", "smoke")
+    with pytest.raises(DepthError, match="observe: model 'superres' is shown 'depth_lr'"):
+        train(dataclasses.replace(blind, observe=None), tmp_path / "blind", progress=False)
+
+
+def test_an_answer_of_another_shape_is_not_stretched_by_a_loss_of_ones_own(tiny_recipe, tmp_path, monkeypatch):
+    from depthlib.losses import LOSSES, Loss
+    from depthlib.models.eigen import Eigen
+
+    class Mine(Loss):
+        def weigh(self, mask):
+            return torch.ones(len(mask))
+
+        def forward(self, prediction, target, mask):
+            return (prediction - target).flatten(1).square().mean(1), self.weigh(mask)
+
+    monkeypatch.setattr("depthlib.losses.Mine", Mine, raising=False)
+    monkeypatch.setitem(LOSSES, "mine", ("depthlib.losses", "Mine"))
+    recipe = dataclasses.replace(tiny_recipe, loss=dataclasses.replace(tiny_recipe.loss, name="mine", options={}))
+    assert math.isfinite(train(recipe, tmp_path / "right", progress=False).history[-1]["loss"])
+    answer = Eigen.forward
+    monkeypatch.setattr(Eigen, "forward", lambda model, rgb: answer(model, rgb)[:, 0])
+    with pytest.raises(DepthError, match=r"prediction \(8, 55, 74\), target \(8, 1, 55, 74\)"):
+        train(recipe, tmp_path / "wrong", progress=False)

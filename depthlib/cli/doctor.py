@@ -36,7 +36,7 @@ def doctor(args: argparse.Namespace) -> int:
     print(f"free space   {shutil.disk_usage('.').free / 1e9:.0f} GB here")
     for extra, packages in _extras().items():
         absent = [name for name in packages if not _installed(name)]
-        remedy = f"missing {', '.join(absent)}: pip install 'depthlib-course[{extra}]'" if absent else "installed"
+        remedy = f"missing {', '.join(absent)}: pip install {' '.join(absent)}" if absent else "installed"
         print(f"extra        {extra}: {remedy}")
     root = data_root()
     print(f"data         {root}  (DEPTHLIB_DATA {'set' if os.environ.get('DEPTHLIB_DATA') else 'not set'})")

@@ -114,7 +114,7 @@ def _baseline(given: str) -> Any:
 def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
     """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk."""
     from depthlib import adapters
-    from depthlib.checkpoints import latest_checkpoint, load_model
+    from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
     from depthlib.predictors import from_model
     from depthlib.stored import StoredPredictions
 
@@ -126,7 +126,7 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
         predictor = adapters.from_huggingface(given.removeprefix(HUGGINGFACE))
     elif given.endswith(".onnx"):
         predictor = adapters.from_onnx(given)
-    elif checkpoint := latest_checkpoint(given) is not None:
+    elif checkpoint := given in BOXES or latest_checkpoint(given) is not None:
         predictor = from_model(load_model(given, args.stage))
     else:
         maps, predictor = True, StoredPredictions(given, args.scale)

@@ -18,6 +18,7 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb, write_depth_png, write_image
     from depthlib.files import writable_folder
+    from depthlib.plots import colorize
     from depthlib.pointcloud import colored_points, surface, write_ply
     from depthlib.prediction import predict as answer
     from depthlib.prediction import to_rgb
@@ -34,7 +35,10 @@ def predict(args: argparse.Namespace) -> int:
             f"{photo}: {args.checkpoint or 'the network in the box'} answers with no depth at all; train it again, at a lower rate."
         )
     out = writable_folder(args.out or photo.parent, "Choose another folder with --out.")
-    from depthlib.plots import colorize
+    try:
+        coloured = Image.fromarray(colorize(depth))
+    except ImportError as error:
+        raise DepthError(f"the coloured picture needs {error.name}; `pip install {error.name}`.") from error
 
     height, width = depth.shape[-2:]
     angle, whose = args.field_of_view, "as --field-of-view says"
@@ -46,18 +50,24 @@ def predict(args: argparse.Namespace) -> int:
     # millimetres in 16 bits end at 65 m; roads are farther, and are stored as KITTI stores them
     scale, unit = (1000, "millimetres") if known.max() <= 65.535 else (256, "1/256 m")
     stem = out / f"{photo.stem}-depth"
-    written = []
+    files = {
+        f"{stem}.png": lambda path: write_depth_png(path, depth[0].numpy(), scale),
+        f"{stem}-coloured.png": lambda path: write_image(path, coloured),
+        f"{stem}.ply": lambda path: write_ply(path, *colored_points(depth, K, rgb[0])),
+        f"{stem}-surface.ply": lambda path: write_ply(path, *surface(depth, K, rgb[0])),
+    }
+    there = [name for name in files if Path(name).exists()]
+    if there and not args.force:  # a usual name for a sensor's depth, too
+        raise DepthError(
+            f"{there[0]}: is there already. Choose another folder with --out, or overwrite it with --force."
+        )
+    written: list[str] = []
     try:
-        for name, write in (
-            (f"{stem}.png", lambda path: write_depth_png(path, depth[0].numpy(), scale)),
-            (f"{stem}-coloured.png", lambda path: write_image(path, Image.fromarray(colorize(depth)))),
-            (f"{stem}.ply", lambda path: write_ply(path, *colored_points(depth, K, rgb[0]))),
-            (f"{stem}-surface.ply", lambda path: write_ply(path, *surface(depth, K, rgb[0]))),
-        ):
+        for name, write in files.items():
             write(name)
             written.append(name)
-    except DepthError:  # all or none
-        for name in written:
+    except BaseException:  # all or none
+        for name in set(written) - set(there):
             Path(name).unlink(missing_ok=True)
         raise
     print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
@@ -104,6 +114,7 @@ def add_use(add: Add) -> None:
     command.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
     command.add_argument("--stage", help=STAGE)
     command.add_argument("--out", help="folder to write to (default: beside the photo)")
+    command.add_argument("--force", action="store_true", help="overwrite files of these names")
     command.add_argument("--field-of-view", type=float, metavar="DEGREES",
                      help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
 

@@ -61,8 +61,8 @@ class Folder(Pairs):
         colour = _files(root / rgb, COLOUR_SUFFIXES)
         depths = _files(root / depth, (".png",))
         wanted = sorted(colour) if names is None else list(names)
-        if not wanted:
-            raise DepthError(f"{root}: names is empty; expected at least one.")
+        if not wanted or isinstance(names, str):
+            raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
         lonely = sorted((set(wanted) - set(depths)) | (set(wanted) - set(colour)))
         if names is None:
             lonely = sorted(set(colour) ^ set(depths))

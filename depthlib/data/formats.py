@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import re
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import Image, ImageOps
 
 from depthlib.errors import DepthError
@@ -54,7 +55,11 @@ def read_rgb(path: Readable) -> NDArray[np.uint8]:
 
 
 def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
-    """An opened picture as uint8 [H, W, 3]: see :func:`read_rgb`."""
+    """An opened picture as uint8 [H, W, 3]: see :func:`read_rgb`.
+
+    Raises:
+        DepthError: a picture of numbers without a fixed range; names the source.
+    """
     if image.mode.startswith("I;16"):
         grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         image = Image.fromarray(grey)
@@ -74,8 +79,9 @@ def read_depth_png(path: Readable, scale: float = 1000.0) -> NDArray[np.float32]
         scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
 
     Raises:
-        DepthError: missing, cut short, not a single-channel 16-bit image.
+        DepthError: missing, cut short, not a single-channel 16-bit image; or a scale that is not finite and above 0.
     """
+    _above_0(path, "scale", scale)
     with _open_image(path) as image:
         if image.mode not in ("I;16", "I;16B", "I;16L", "I"):
             raise DepthError(
@@ -104,8 +110,9 @@ def read_depth8_png(path: Readable, farthest: float = 10.0) -> NDArray[np.float3
     """An 8-bit map as float32 metres [H, W], 0 = missing: metres = value / 255 · ``farthest``, in steps of 4 cm indoors.
 
     Raises:
-        DepthError: as :func:`read_grey8`.
+        DepthError: as :func:`read_grey8`; or ``farthest`` is not finite and above 0.
     """
+    _above_0(path, "farthest", farthest, "metres, such as 10")
     return (read_grey8(path) * np.float32(farthest / 255)).astype(np.float32)
 
 
@@ -115,8 +122,10 @@ def read_grey_rgb16_png(path: Readable, scale: float = 100.0) -> NDArray[np.floa
     Pillow reads such a file as eight bits a channel and so loses the lower byte; OpenCV does not.
 
     Raises:
-        DepthError: missing, cut short, of 8 bits, or with channels that differ; or OpenCV is not installed.
+        DepthError: missing, cut short, of 8 bits, or with channels that differ; a scale that is not finite and above 0; or
+            OpenCV is not installed.
     """
+    _above_0(path, "scale", scale)
     try:
         import cv2
     except ImportError as error:
@@ -181,23 +190,52 @@ def read_h5_frame(path: Readable) -> tuple[NDArray[np.uint8], NDArray[np.float32
 
 
 def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], scale: float = 1000.0) -> None:
-    """Write float metres [H, W] as a 16-bit PNG, atomically; missing or non-finite depth becomes 0.
+    """Write float metres [H, W] or [1, H, W] as a 16-bit PNG, atomically; missing or non-finite depth becomes 0.
+
+    Args:
+        path: a name that ends in ``.png``.
+        scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
 
     Raises:
-        DepthError: depth beyond what 16 bits hold at this scale, or a folder that cannot be written.
+        DepthError: another shape or ending; negative depth, or depth beyond what 16 bits hold at this scale; a scale that is
+            not finite and above 0; or a folder that cannot be written.
     """
-    values = np.rint(np.nan_to_num(depth, nan=0.0, posinf=0.0, neginf=0.0) * scale)
-    if values.max(initial=0) > 65535:
+    if Path(path).suffix.lower() != ".png":
+        raise DepthError(f"{path}: depth is written as a 16-bit PNG, which keeps every value. End the name in .png.")
+    _above_0(path, "scale", scale)
+    values = np.rint(np.nan_to_num(_one_map(path, depth, np.float64), nan=0.0, posinf=0.0, neginf=0.0) * scale)
+    if values.min() < 0:
+        raise DepthError(
+            f"{path}: smallest depth is {values.min() / scale:.4g} m; depth is distance along the axis, 0 = missing. "
+            "Set negative values to 0."
+        )
+    if values.max() > 65535:
         raise DepthError(
             f"{path}: depth {values.max() / scale:.4g} m does not fit 16 bits at {scale:g} units a metre; "
             f"use a scale of at most {65535 * scale / values.max():.0f}."
         )
-    write_image(path, Image.fromarray(np.clip(values, 0, None).astype(np.uint16)))
+    write_image(path, Image.fromarray(values.astype(np.uint16)))
 
 
 def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
-    """Save a picture beside its target and rename it, so that no half-written file is ever seen."""
-    write_whole(path, lambda partial: image.save(partial, format=Path(path).suffix[1:] or "png"))
+    """Save a picture in the format that its name ends in, atomically.
+
+    Raises:
+        DepthError: an ending that is no format of pictures, a format that cannot hold this picture, or a folder that cannot
+            be written.
+    """
+    suffix, content = Path(path).suffix.lower(), io.BytesIO()
+    kind = Image.registered_extensions().get(suffix)
+    if kind not in Image.SAVE:
+        raise DepthError(f"{path}: ends in {suffix!r}; expected a format of pictures, such as .png or .jpg.")
+    try:  # in memory, since Pillow says alike that a format cannot hold the picture and that the disk is full
+        image.save(content, format=kind)
+    except (OSError, ValueError) as error:
+        raise DepthError(
+            f"{path}: this format cannot hold the picture ({error}). Convert it, as by image.convert('RGB'), or end the name "
+            "in .png."
+        ) from error
+    write_whole(path, lambda partial: partial.write_bytes(content.getvalue()))
 
 
 def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
@@ -241,8 +279,12 @@ def read_dpt(path: Readable) -> NDArray[np.float32]:
 
 
 def write_dpt(path: str | os.PathLike[str], depth: NDArray[np.floating]) -> None:
-    """Write [H, W] as a Sintel depth map, atomically."""
-    array = np.asarray(depth, dtype="<f4")
+    """Write metres [H, W] or [1, H, W] as a Sintel depth map, atomically; values stay as they are.
+
+    Raises:
+        DepthError: another shape, or a folder that cannot be written.
+    """
+    array = _one_map(path, depth, "<f4")
     header = np.array([SINTEL_TAG], "<f4").tobytes() + np.array(array.shape[::-1], "<i4").tobytes()
     write_whole(path, lambda partial: partial.write_bytes(header + array.tobytes()))
 
@@ -315,10 +357,32 @@ def _read_bytes(path: Readable) -> bytes:
 
 
 def write_pfm(path: str | os.PathLike[str], values: NDArray[np.floating]) -> None:
-    """Write [H, W] as a little-endian portable float map, atomically."""
-    array = np.asarray(values, dtype="<f4")
+    """Write [H, W] or [1, H, W] as a little-endian portable float map, atomically; values stay as they are.
+
+    Raises:
+        DepthError: another shape, or a folder that cannot be written.
+    """
+    array = _one_map(path, values, "<f4")
     content = b"Pf\n%d %d\n-1.0\n" % array.shape[::-1] + array[::-1].tobytes()
     write_whole(path, lambda partial: partial.write_bytes(content))
+
+
+def _one_map(path: str | os.PathLike[str], values: Any, dtype: DTypeLike) -> NDArray[Any]:
+    """The [H, W] of what every writer takes: that, or [1, H, W] as depth is in a sample."""
+    array = np.asarray(values, dtype)
+    shape = array.shape[1:] if array.ndim == 3 and len(array) == 1 else array.shape
+    if len(shape) != 2 or 0 in shape:
+        raise DepthError(
+            f"{path}: a map of shape {array.shape}; expected [H, W] or [1, H, W]. Take one of a batch: x[0]."
+        )
+    return array.reshape(shape)
+
+
+def _above_0(
+    path: Readable, name: str, value: float, expected: str = "file units in a metre, such as 1000 or 256"
+) -> None:
+    if not 0 < value < math.inf:
+        raise DepthError(f"{path}: {name} is {value:g}; expected {expected}.")
 
 
 def read_splits(path: str | os.PathLike[str]) -> dict[str, NDArray[np.int64]]:

@@ -256,9 +256,7 @@ class Motorcycle:
         try:
             from skimage.data import stereo_motorcycle
         except ImportError as error:
-            raise DepthError(
-                "motorcycle: comes with scikit-image: pip install 'depthlib-course[scikit-image]'."
-            ) from error
+            raise DepthError("motorcycle: comes with scikit-image: `pip install scikit-image`.") from error
         left, _, disparity = stereo_motorcycle()
         # scikit-image marks the unknown with 0 or infinity, depending on its version
         unknown = np.where(disparity > 0, disparity, np.inf)

@@ -145,6 +145,7 @@ class Pairs:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]  # what is counted from the end is the same sample, with the same draws
         pair = self.pairs[index]
         picture, metres = self._read(pair)
         rgb, depth = colours(picture), torch.from_numpy(metres)[None]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from depthlib.errors import DepthError
 from depthlib.models.base import DepthModel
+from depthlib.registry import named
 
 #: name → module and class
 MODELS = {
@@ -22,18 +22,24 @@ MODELS = {
 def build_model(name: str, **options: Any) -> DepthModel:
     """A model by name, with fresh weights from torch's current seed.
 
+    Args:
+        name: one of :data:`MODELS`, or ``module:Class`` for a :class:`depthlib.models.base.DepthModel` of your own.
+        options: of its ``__init__``.
+
     Raises:
-        DepthError: an unknown name or option.
+        DepthError: an unknown name or option, or a model that does not say its sizes.
 
     >>> build_model("eigen", width=0.05).input_size
     (228, 304)
     """
-    if name not in MODELS:
-        raise DepthError(f"model {name!r} is unknown; expected one of {', '.join(MODELS)}.")
-    module, cls = MODELS[name]
+    cls = named("model", name, MODELS, DepthModel)  # type: ignore[type-abstract]
     try:
-        return getattr(importlib.import_module(module), cls)(**options)
+        model = cls(**options)
     except DepthError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise DepthError(f"model {name!r}: options {sorted(options)} do not fit ({error}).") from error
+    for size in ("frame_size", "input_size", "region"):
+        if not hasattr(model, size):
+            raise DepthError(f"model {name!r}: has no {size}; a DepthModel says frame_size, input_size and region.")
+    return model

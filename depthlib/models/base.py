@@ -25,6 +25,8 @@ class DepthModel(nn.Module, ABC):
     upsampling: str = "nearest-exact"
     #: Whether ``forward`` takes pictures of any size, not only of ``input_size``.
     any_size: bool = False
+    #: In what ``target`` says depth: "log metres", "reciprocal" or "metres"; nothing if it does not matter to any loss.
+    native: str = ""
     #: The part of the truth that it is shown: a key that an observation adds to a batch, or nothing for depth from a picture.
     shown: str = ""
 

@@ -134,6 +134,7 @@ class DenseDepth(DepthModel):
         self.frame_size = self.input_size = (rows, columns)
         self.region = (0, 0, rows, columns)
         self.output, self.farthest, self.freeze_statistics = output, float(farthest), freeze_statistics
+        self.native = "log metres" if output == "log" else output
         mean, std = (VGG_MEAN, VGG_STD) if encoder == "vgg16" else (IMAGENET_MEAN, IMAGENET_STD)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)

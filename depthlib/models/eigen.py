@@ -190,6 +190,7 @@ class Eigen(DepthModel):
 
     #: The parts that are trained in turn; :meth:`begin_phase` takes one of them.
     PHASES = ("coarse", "fine")
+    native = "log metres"
 
     def __init__(
         self, variant: str = "nyu", width: float = 1.0, identity_start: bool = True, weights: str | None = None

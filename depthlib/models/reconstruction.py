@@ -47,6 +47,8 @@ class Reconstruction(DepthModel):
             raise DepthError(f"{type(self).__name__}: part {part!r} is unknown; expected 'all'.")
         self.requires_grad_(True)
 
+    native = "metres"
+
     def target(self, depth: Tensor) -> tuple[Tensor, Tensor]:
         """Metres, and where they are known."""
         return depth, valid(depth)
