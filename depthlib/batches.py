@@ -22,7 +22,7 @@ from depthlib.data.store import InMemory, Store, decode_batch
 from depthlib.errors import DepthError
 from depthlib.observations import Observation
 from depthlib.randomness import permutation
-from depthlib.sample import RGBD, Batch, check_depth, check_maps, collate
+from depthlib.sample import RGBD, Batch, checked
 from depthlib.transfers import pinned, sent, to_device
 
 #: A process's part of a global batch, in as many pieces as gradients are accumulated over, with each sample's epoch.
@@ -144,11 +144,7 @@ class Batches:
         encoded = getattr(self.dataset, "encoded", None)
         if encoded:
             return encoded(indices)
-        batch = collate(self.dataset.__getitems__(indices))
-        source = f"{getattr(self.dataset, 'name', 'the data set')}, sample {indices[0]} and {len(indices) - 1} more"
-        check_maps(batch, source, (len(indices),))  # anyone may have written it
-        check_depth(batch["depth"], source)
-        return batch
+        return checked(self.dataset.__getitems__(indices), self.dataset.name)
 
     def _move(self, batch: Batch) -> Batch:
         return decode_batch(to_device(batch, self.device))

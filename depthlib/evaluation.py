@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, get_args
 
 import torch
@@ -19,7 +20,7 @@ from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
 from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, Batch, collate, offered
+from depthlib.sample import RGBD, Batch, checked, offered
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
 from depthlib.transfers import to_device
@@ -137,10 +138,10 @@ def evaluate_many(
             f"evaluation: the predictor is {predictor!r}; expected a DepthModel, a callable from pictures to depth, or for maps "
             "on disk StoredPredictions(folder, scale)."
         )
-    dataset = offered(dataset)
+    dataset = offered(dataset, ("name", "__len__", "__getitems__"))
     if kind not in get_args(Kind):
         raise DepthError(f"evaluation: kind is {kind!r}; expected one of {', '.join(get_args(Kind))}.")
-    if not isinstance(batch, int) or batch < 1:
+    if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
         raise DepthError(f"evaluation: batch is {batch!r}; expected images at a time, 1 or more.")
     if isinstance(predictor, StoredPredictions):
         predictor.check_names(dataset.names(), dataset.name)
@@ -160,7 +161,7 @@ def evaluate_many(
             break
         fetched = dataset.__getitems__(range(start, min(start + batch, len(dataset))))
         for _, alike in itertools.groupby(fetched, lambda sample: sample["depth"].shape):  # KITTI's days differ in size
-            samples = to_device(collate(list(alike)), "cpu")  # scenes may be made on a GPU
+            samples = to_device(checked(list(alike), dataset.name), "cpu")  # scenes may be made on a GPU
             mirror = any(scoring.rules.flip for scoring in open_.values())
             answers = _answers(predictor, samples, mirror)
             sources = samples["name"]

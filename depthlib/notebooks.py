@@ -44,7 +44,7 @@ def execute(source: str | os.PathLike[str], target: str | os.PathLike[str], para
         from papermill.exceptions import PapermillExecutionError
     except ImportError as error:
         raise DepthError(
-            f"{error.name} is not installed; `pip install {error.name}`. `depthlib train` does the same without a notebook."
+            f"{error.name} is not installed; `pip install jupyter jupytext papermill nbclient ipykernel`. `depthlib train` does the same without a notebook."
         ) from error
     source, target = Path(source), Path(target)
     with tempfile.TemporaryDirectory() as scratch:

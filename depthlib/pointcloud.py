@@ -15,7 +15,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.errors import DepthError
 from depthlib.files import write_whole
-from depthlib.sample import valid
+from depthlib.sample import check_colours, valid
 
 
 def colored_points(depth: Tensor, K: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,11 +112,8 @@ def write_ply(path: str | os.PathLike[str], points: Tensor, colours: Tensor, tri
             "triangles. `colored_points` and `surface` make them."
         )
     if colours.dtype != torch.uint8:
-        if not ((colours >= -1e-3) & (colours <= 1 + 1e-3)).all():
-            raise DepthError(
-                f"{path}: colours from {colours.min():.3g} to {colours.max():.3g}; expected uint8, or floats in [0, 1]. "
-                "Divide 8-bit colours by 255."
-            )
+        if colours.numel():
+            check_colours(colours, str(path))
         colours = (colours * 255).round().to(torch.uint8)
     vertex = np.empty(len(points), dtype=[(a, "<f4") for a in "xyz"] + [(c, "u1") for c in ("red", "green", "blue")])
     for axis, values in zip("xyz", points.T.cpu().numpy(), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from depthlib import camera
 from depthlib.augment import CENTRE, augment
 from depthlib.errors import DepthError, enough_memory
 from depthlib.models.base import DepthModel
+from depthlib.sample import check_colours
 
 #: How a smaller map may be enlarged to its image.
 UPSAMPLING = ("nearest", "nearest-exact", "bilinear", "bicubic")
@@ -101,13 +101,7 @@ def to_rgb(image: str | os.PathLike[str] | Image.Image | np.ndarray | Tensor) ->
             f"image: a batch of {count}, {rows}x{columns} pixels (height x width); expected at least 1 and 1x1."
         )
     image = image.to(torch.float32)
-    low, high = image.min().item(), image.max().item()
-    if not math.isfinite(low) or not math.isfinite(high):
-        raise DepthError("image: colours that are NaN or infinite; expected RGB in [0, 1]. Replace them by 0 first.")
-    if low < -1e-3 or high > 1 + 1e-3:
-        raise DepthError(
-            f"image: values from {low:.3g} to {high:.3g}; expected RGB in [0, 1]. Divide 8-bit colours by 255."
-        )
+    check_colours(image, "image")
     return image
 
 

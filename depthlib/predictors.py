@@ -12,7 +12,7 @@ from torch import Tensor
 
 from depthlib.errors import DepthError
 from depthlib.models.base import DepthModel
-from depthlib.observations import Observation
+from depthlib.observations import Observation, SmallDepth
 from depthlib.prediction import predict
 from depthlib.sample import Batch
 
@@ -52,11 +52,7 @@ class Shown(Informed):
     observation: Observation
 
     def __post_init__(self) -> None:
-        if self.model.shown != self.observation.key:
-            raise DepthError(
-                f"the network is shown {self.model.shown or 'a picture only'!r}, not {self.observation.key!r}."
-            )
-        same_factor(self.model, self.observation)
+        same_shown(self.model, self.observation)
 
     @torch.no_grad()
     def of(self, samples: Batch) -> Tensor:
@@ -69,16 +65,20 @@ class Shown(Informed):
         return answer[..., :height, :width].float().cpu()
 
 
-def same_factor(model: DepthModel, observation: Observation) -> None:
-    """A network that enlarges does so a fixed number of times.
+def same_shown(model: DepthModel, observation: Observation | None) -> None:
+    """A network must be shown the part of the truth that it was made for.
 
     Raises:
-        DepthError: maps that were made smaller by another factor.
+        DepthError: another part, none, one to a network that sees pictures only, or maps that were made smaller by another
+            factor than the network enlarges.
     """
-    learned, asked = getattr(model, "factor", None), getattr(observation, "factor", None)
-    if learned is not None and learned != asked:
+    gives = observation.key if observation else ""
+    if gives != model.shown:
+        wants = f"is shown {model.shown!r}" if model.shown else "is shown a picture only"
+        raise DepthError(f"{'gives ' + repr(gives) if gives else 'is missing'}, but {type(model).__name__} {wants}.")
+    if isinstance(observation, SmallDepth) and getattr(model, "factor", observation.factor) != observation.factor:
         raise DepthError(
-            f"the network enlarges {learned} times, not {asked}; show it maps that are {learned} times smaller."
+            f"makes maps {observation.factor} times smaller, but {type(model).__name__} enlarges {model.factor} times."
         )
 
 

@@ -7,13 +7,14 @@ import importlib.util
 import torch
 
 from depthlib.augment import get_augmentation
+from depthlib.data import FILES
 from depthlib.errors import DepthError
 from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import make_observation
 from depthlib.optimisers import make_optimizer
-from depthlib.predictors import same_factor
+from depthlib.predictors import same_shown
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, Recipe
 from depthlib.scoring import baseline, place
@@ -54,6 +55,7 @@ def preflight(recipe: Recipe) -> None:
                 baseline(name, recipe, entry)
         for stage in entry.stages:
             model.begin_phase(stage)
+        _another_part(recipe, number, entry.data)
         where = place(recipe, entry, open_spec(entry.data))
         if places.setdefault(where, entry.data) != entry.data:
             raise DepthError(
@@ -62,6 +64,19 @@ def preflight(recipe: Recipe) -> None:
             )
         if entry.baseline_data is not None:
             open_spec(entry.baseline_data)
+
+
+def _another_part(recipe: Recipe, number: int, scored: DataSpec) -> None:
+    """A folder has no parts: whoever asks for its test part would get the pictures that were learned from."""
+    if scored.name not in FILES or FILES[scored.name].parts:
+        return
+    for learned in (recipe.data, *(phase.data for phase in recipe.phases if phase.data is not None)):
+        same = (learned.name, learned.options) == (scored.name, scored.options)
+        if same and learned.split != scored.split:
+            raise DepthError(
+                f"evaluate.{number}.data: {scored.name} has no part {scored.split!r}: these are the pictures that are learned from. "
+                "Name another root, or other pictures in data.options.names."
+            )
 
 
 #: The key of the batch that a network is shown of the truth → the task that this makes of it.
@@ -76,18 +91,10 @@ def _shows(recipe: Recipe, model: DepthModel) -> None:
     ):
         if spec is None and where != "observe":
             continue
-        observation = make_observation(spec.name, **spec.options) if spec else None
-        key = observation.key if observation else ""
-        if key != model.shown:
-            needs = f"is shown {model.shown!r}" if model.shown else "is shown a picture only"
-            raise DepthError(
-                f"{where}: {'gives ' + repr(key) if key else 'is missing'}, but model {recipe.model.name!r} {needs}."
-            )
-        if observation is not None:
-            try:
-                same_factor(model, observation)
-            except DepthError as error:
-                raise DepthError(f"{where}.factor: {error}") from error
+        try:
+            same_shown(model, make_observation(spec.name, **spec.options) if spec else None)
+        except DepthError as error:
+            raise DepthError(f"{where}: {error}") from error
     if recipe.task != TASKS[model.shown]:
         raise DepthError(
             f"task is {recipe.task!r}, but what model {recipe.model.name!r} is shown makes it {TASKS[model.shown]!r}."

@@ -15,7 +15,7 @@ from torch import Tensor
 from depthlib.errors import DepthError, enough_memory
 from depthlib.models.base import DepthModel
 from depthlib.models.reconstruction import Reconstruction
-from depthlib.sample import valid
+from depthlib.sample import check_colours, valid
 
 
 def complete(model: DepthModel, sparse: Tensor, rgb: Tensor | None = None) -> Tensor:
@@ -80,9 +80,9 @@ def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None, zero_is
             f"small depth: {int((~maps.isfinite()).sum())} values are NaN or infinite. Fill them first: "
             "depthlib.filling.fill_nearest."
         )
-    if zero_is_missing and (holes := int((maps == 0).sum())):
+    if zero_is_missing and (holes := int((~valid(maps)).sum())):
         raise DepthError(
-            f"small depth: {holes} values are 0, which says that nothing is known there. Fill them first: "
+            f"small depth: {holes} values are 0 or negative, which says that nothing is known there. Fill them first: "
             "depthlib.filling.fill_nearest; or, if 0 is a value, say zero_is_missing=False."
         )
     if min(maps.shape[-2:]) < 2:
@@ -176,11 +176,9 @@ def _answer(model: DepthModel, shown: str, maps: Tensor, rgb: Tensor | None, dim
             raise DepthError(
                 f"rgb: shape {tuple(rgb.shape)} beside depth {tuple(maps.shape)}; expected one picture a map."
             )
-        if not pictures.is_floating_point() or not bool(((pictures >= 0) & (pictures <= 1)).all()):  # NaN is neither
-            low, high = pictures.aminmax()
-            raise DepthError(
-                f"rgb: {pictures.dtype} from {low.item():.4g} to {high.item():.4g}; expected floats in [0, 1]. Divide 8-bit colours by 255."
-            )
+        if not pictures.is_floating_point():
+            raise DepthError(f"rgb: {pictures.dtype}; expected floats in [0, 1]. Divide 8-bit colours by 255.")
+        check_colours(pictures, "rgb")
         inputs.append(pictures.float())
     was_training, device = model.training, next(model.parameters()).device
     model.eval()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -10,6 +12,8 @@ from depthlib.errors import DepthError
 from depthlib.typed import nearest
 
 T = TypeVar("T")
+#: Modules of one's own, separated by commas, that recipes and checkpoints may name.
+ALLOWED = "DEPTHLIB_IMPORT"
 
 
 def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type[T]) -> type[T]:
@@ -17,33 +21,39 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
 
     Args:
         what: it is, for messages.
-        name: one of ``known``, or ``module:Class`` for one of somebody's own, from any module that Python can import.
+        name: one of ``known``, or ``module:Class`` for one of somebody's own, in a module that is imported already or that the
+            environment variable ``DEPTHLIB_IMPORT`` lists. A checkpoint says which model it is of: without this, whoever made it
+            could have anything imported where it is loaded.
         known: name → module and class.
-        kind: what it must be a subclass of: a checkpoint names its model, and must not be able to call just anything.
+        kind: what it must be a subclass of.
 
     Raises:
-        DepthError: an unknown name, a module or class that is not there, or a class of another kind.
+        DepthError: an unknown name, a module that is not allowed or cannot be imported, or no such class in it.
 
     >>> from depthlib.models import MODELS
     >>> from depthlib.models.base import DepthModel
     >>> named("model", "depthlib.models.eigen:Eigen", MODELS, DepthModel) is named("model", "eigen", MODELS, DepthModel)
     True
     """
-    if ":" not in name and name not in known:
+    if name in known:
+        module, attribute = known[name]
+    elif ":" in name:
+        module, attribute = name.split(":", 1)
+        if module not in sys.modules and module not in os.environ.get(ALLOWED, "").split(","):
+            raise DepthError(
+                f"{what} {name!r}: {module} is not imported. In Python, import it first; on the command line, say that you trust it: "
+                f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in."
+            )
+    else:
         raise DepthError(
             f"{what} {name!r} is unknown{nearest(name, list(known))}; expected one of {', '.join(known)}, or module:Class for one of "
             "your own."
         )
-    module, _, attribute = name.partition(":") if ":" in name else (known[name][0], "", known[name][1])
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, ValueError) as error:
-        raise DepthError(
-            f"{what} {name!r}: cannot import {module} ({error}). Where it lies in this folder, say `python -m depthlib`; "
-            "elsewhere, name its folder in PYTHONPATH."
-        ) from error
-    except AttributeError as error:
-        raise DepthError(f"{what} {name!r}: {module} has no {attribute}.") from error
-    if not (isinstance(found, type) and issubclass(found, kind)):
-        raise DepthError(f"{what} {name!r}: expected a subclass of {kind.__module__}.{kind.__name__}.")
-    return found
+        found = importlib.import_module(module)
+    except Exception as error:  # whatever somebody's module does
+        raise DepthError(f"{what} {name!r}: {module} cannot be imported ({type(error).__name__}: {error}).") from error
+    cls = getattr(found, attribute, None)
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
+    return cls

@@ -85,13 +85,14 @@ class RGBD(Protocol):
         ...
 
 
-def offered(dataset: Any) -> RGBD:
-    """Return the data set if it offers what :class:`RGBD` says.
+def offered(
+    dataset: Any, parts: Sequence[str] = ("name", "__len__", "__getitem__", "__getitems__", "names", "fingerprint")
+) -> RGBD:
+    """Return the data set if it offers what :class:`RGBD` says, or these parts of it.
 
     Raises:
         DepthError: names what it lacks.
     """
-    parts = ("name", "__len__", "__getitem__", "__getitems__", "names", "fingerprint")
     if lacking := [part for part in parts if not hasattr(dataset, part)]:
         raise DepthError(
             f"data set {type(dataset).__name__}: has no {', '.join(lacking)}; depthlib.sample.RGBD says what a data set offers."
@@ -120,10 +121,14 @@ def collate(samples: Sequence[Sample]) -> Batch:
     torch.Size([2, 3, 2, 2])
     """
     first = samples[0]
+    for sample in samples:
+        if odd := sample.keys() ^ first.keys():
+            raise DepthError(
+                f"{sample.get('name')} and {first.get('name')}: only one of them has {', '.join(sorted(odd))}; samples of one data "
+                "set have the same keys."
+            )
     batch: dict[str, Any] = {}
     for key, value in first.items():
-        if lacking := [sample for sample in samples if key not in sample]:
-            raise DepthError(f"{lacking[0]['name']}: has no {key!r}, but {first['name']} in the same batch has one.")
         values = [sample[key] for sample in samples]  # type: ignore[literal-required]
         if isinstance(value, Tensor):
             for sample, other in zip(samples, values, strict=True):
@@ -154,36 +159,63 @@ def check(sample: Sample, source: str) -> Sample:
     return sample
 
 
-def check_maps(found: Mapping[str, Any], source: str, lead: tuple[int, ...] = ()) -> None:
-    """Refuse a sample, or a batch with its size in front of each map (``lead``), that lacks a key or has other maps than :class:`Sample`.
+def check_maps(sample: Mapping[str, Any], source: str) -> None:
+    """Refuse a sample that lacks a key or has other maps than :class:`Sample` says.
 
     Raises:
         DepthError: as :func:`check`, but for what depth may be.
     """
     for key in ("rgb", "depth", "K", "name", "index"):
-        if key not in found:
+        if key not in sample:
             raise DepthError(
                 f"{source}: has no {key!r}; expected a depthlib.sample.Sample, a dict with rgb, depth, K, name and index."
             )
     for key, form in (("rgb", (3, "H", "W")), ("depth", (1, "H", "W")), ("K", (3, 3))):
-        value = found[key]
-        shape = tuple(value.shape) if isinstance(value, Tensor) else None
-        fits = shape is not None and value.is_floating_point() and len(shape) == len(lead) + len(form)
-        if not fits or any(n != m for n, m in zip(shape or (), (*lead, *form), strict=True) if not isinstance(m, str)):
-            seen = f"{value.dtype} {list(shape)}" if shape is not None else type(value).__name__
-            wanted = ", ".join(str(n) for n in (*lead, *form))
-            raise DepthError(f"{source}: {key} is {seen}; expected a tensor of floats, [{wanted}].")
-    rgb, depth = found["rgb"], found["depth"]
-    low, high = (end.item() for end in rgb.aminmax())
-    if not (low >= 0 and high <= 1):  # NaN is neither
-        raise DepthError(
-            f"{source}: colours go from {low:.4g} to {high:.4g}; expected 0 to 1. Divide 8-bit colours by 255."
-        )
+        value = sample[key]
+        shape = tuple(value.shape) if isinstance(value, Tensor) else ()
+        fits = len(shape) == len(form) and all(n == m for n, m in zip(shape, form, strict=True) if isinstance(m, int))
+        if not fits or not value.is_floating_point():
+            seen = f"{value.dtype} {list(shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise DepthError(f"{source}: {key} is {seen}; expected a tensor of floats, [{', '.join(map(str, form))}].")
+    rgb, depth = sample["rgb"], sample["depth"]
+    if rgb.device.type == "cpu":  # what is on a GPU was made there by this library, and would have to be waited for
+        check_colours(rgb, source)
     if rgb.shape[-2:] != depth.shape[-2:]:
         raise DepthError(
             f"{source}: RGB is {rgb.shape[-2]}x{rgb.shape[-1]} but depth is {depth.shape[-2]}x{depth.shape[-1]} "
             "(height x width). They must be the same size and aligned; resize the depth with nearest neighbour."
         )
+
+
+def check_colours(rgb: Tensor, source: str) -> None:
+    """Refuse colours outside [0, 1], but for what resampling adds: a thousandth.
+
+    Raises:
+        DepthError: values beyond, or NaN.
+    """
+    low, high = (end.item() for end in rgb.aminmax())
+    if math.isnan(low) or math.isinf(low) or math.isinf(high):
+        raise DepthError(
+            f"{source}: colours that are NaN or infinite; expected RGB in [0, 1]. Replace them by 0 first."
+        )
+    if low < -1e-3 or high > 1 + 1e-3:
+        raise DepthError(
+            f"{source}: colours from {low:.3g} to {high:.3g}; expected RGB in [0, 1]. Divide 8-bit colours by 255."
+        )
+
+
+def checked(samples: Sequence[Sample], source: str) -> Batch:
+    """Samples of a data set that anyone may have written, looked at and made a batch.
+
+    Args:
+        source: the data set's name.
+
+    Raises:
+        DepthError: as :func:`check_maps` and :func:`collate`.
+    """
+    for sample in samples:
+        check_maps(sample, f"{source}, {sample.get('name', 'a sample without name')}")
+    return collate(samples)
 
 
 def check_size(size: Any, source: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 Unlike the figures of `depthlib.metrics` these look at neighbourhoods, so they are one number an image, averaged
 over images. A hole in the truth takes the windows that touch it out of SSIM, and never enters an average.
 
-All take prediction and truth in metres, floating point [B, 1, H, W], and the pixels to score, bool [B, 1, H, W], where
+All figures take prediction and truth in one unit, floating point [B, 1, H, W], and the pixels to score, bool [B, 1, H, W], where
 both must be finite and above 0. Maps of other types, shapes or values are refused with a `DepthError`.
 """
 

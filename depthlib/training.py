@@ -53,9 +53,10 @@ from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import Observation, make_observation
 from depthlib.optimisers import make_optimizer, rate_factor
+from depthlib.predictors import same_shown
 from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
-from depthlib.sample import RGBD, Batch, check_maps, collate, offered
+from depthlib.sample import RGBD, Batch, check, checked, offered
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, machine
 from depthlib.transfers import Later, sent, to_device
@@ -116,17 +117,15 @@ def same_view(where: str, spec: DataSpec, dataset: RGBD, model: DepthModel) -> N
     """
     if model.shown:  # it is told depths, and need not know how large things look
         return
-    if spec.size is None:
-        sample = dataset[0]
-        check_maps(sample, f"{dataset.name}, sample 0")
-    rows, columns = spec.size or sample["rgb"].shape[-2:]
+    # an opened data set may have another size than the entry says
+    rows, columns = check(dataset[0], f"{dataset.name}, sample 0")["rgb"].shape[-2:]
     frame = model.frame_size
     scale = max(frame[0] / rows, frame[1] / columns)
     if scale != 1:
         raise DepthError(
             f"{where}: pictures are {rows}x{columns}, but the model resizes every picture to at least "
             f"{frame[0]}x{frame[1]} when it is asked: it would train on cut-outs {scale:.2g} times as large. Give data "
-            f"and model.options.size one size, or set {where}.size so that one side equals the model's."
+            f"and model.options.size one size, or resize the pictures ({where}.size does) so that one side equals the model's."
         )
 
 
@@ -351,10 +350,10 @@ class _Loop:
         self.steps = math.ceil(phase.samples / phase.batch)
         self.before = sum(math.ceil(p.samples / p.batch) for p in recipe.phases[:number])
         self.observation = make_observation(recipe.observe.name, **recipe.observe.options) if recipe.observe else None
-        if plain.shown and (self.observation is None or self.observation.key != plain.shown):
-            raise DepthError(
-                f"observe: model {recipe.model.name!r} is shown {plain.shown!r}; expected an observation that gives it."
-            )
+        try:
+            same_shown(plain, self.observation)
+        except DepthError as error:
+            raise DepthError(f"observe: {error}") from error
         self.change = augmenting(plain.input_size, get_augmentation(phase.augment), recipe.seed, self.observation)
         self.by_readers = speed.augment_on == "processor"
         self.feed = Batches(
@@ -593,7 +592,8 @@ def validation_loss(
     loss_function.eval()
     total = weight = 0.0
     for start in range(0, len(dataset), batch):
-        samples = to_device(collate(dataset.__getitems__(range(start, min(start + batch, len(dataset))))), device)
+        chosen = range(start, min(start + batch, len(dataset)))
+        samples = to_device(checked(dataset.__getitems__(chosen), dataset.name), device)
         crop = augmenting(model.input_size, CENTRE, 0, observation)(samples, [0] * len(samples["index"]))
         target, mask = model.target(crop["depth"])
         values, weights = loss_function(model(*model.inputs(crop)), target, mask)

@@ -19,6 +19,7 @@ from depthlib.data.nyu import NyuMat, open_nyu
 from depthlib.data.preparation import write_store
 from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
+from depthlib.sample import collate
 
 
 def test_the_labelled_folder_has_the_official_split_and_true_metres(nyu_root):
@@ -249,8 +250,14 @@ def test_an_impossible_size_is_refused_at_opening(pairs, nyu_mat, size):
 def test_two_pictures_of_one_name_are_noticed_and_hidden_files_are_not(pairs):
     (pairs / "rgb" / "._0001.png").write_bytes(b"a Mac was here")
     assert len(Folder(pairs)) == 8
-    with pytest.raises(DepthError, match=r"names is \[\]"):
-        Folder(pairs, names=[])
+    for names, said in (([], r"\[\]"), ("0001", "'0001'")):
+        with pytest.raises(DepthError, match=f"names is {said}"):
+            Folder(pairs, names=names)
+    assert Folder(pairs)[-1]["index"] == 7  # the same sample, with the same draws
+    one, other = Folder(pairs)[0], {**Folder(pairs)[1], "sparse": torch.zeros(1, 240, 320)}
+    for batch in ([one, other], [other, one]):
+        with pytest.raises(DepthError, match="only one of them has sparse"):
+            collate(batch)
     (pairs / "rgb" / "0001.jpg").write_bytes(b"")
     with pytest.raises(DepthError, match="same name"):
         Folder(pairs)

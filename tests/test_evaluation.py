@@ -325,7 +325,7 @@ def test_what_is_no_image_is_refused(bad):
         (np.full((4, 4, 3), 700, np.uint16), "type uint16; .* 16 bits by 65535"),
         (torch.full((3, 4, 4), 200), "type int64; .* Divide 8-bit colours by 255"),
         (np.full((4, 4, 3), np.nan), "NaN or infinite"), (torch.full((3, 4, 4), math.inf), "NaN or infinite"),
-        (torch.full((3, 4, 4), 200, dtype=torch.uint8), "values from 200 to 200; .* Divide 8-bit colours by 255"),
+        (torch.full((3, 4, 4), 200, dtype=torch.uint8), "colours from 200 to 200; .* Divide 8-bit colours by 255"),
     ],
 )  # fmt: skip
 def test_the_message_says_what_is_wrong_with_an_image(bad, words):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from made import make_pairs
 
 from depthlib.errors import DepthError
 from depthlib.preflight import preflight
@@ -159,6 +160,20 @@ def test_the_task_is_what_the_network_is_shown(tmp_path):
         preflight(load_recipe(path))
 
 
+def test_a_folder_is_not_scored_on_what_it_taught(tmp_path):
+    pairs = make_pairs(tmp_path / "pairs", 4)
+    folder = {"name": "folder", "size": [240, 320], "options": {"root": str(pairs)}}
+    changes = {
+        "data": folder,
+        "evaluate": [{"data": {**folder, "split": "test"}, "protocol": "full", "stages": ["coarse"]}],
+    }
+    with pytest.raises(DepthError, match=r"evaluate\.0\.data: folder has no part 'test'"):
+        preflight(load_recipe("eigen-rooms", "smoke", **changes))
+    some = {**folder, "options": {"root": str(pairs), "names": ["0000"]}}
+    changes["evaluate"][0]["data"] = {**some, "split": "test"}
+    preflight(load_recipe("eigen-rooms", "smoke", **changes))
+
+
 def test_a_file_that_is_not_there_is_no_unknown_recipe(tmp_path):
     with pytest.raises(DepthError, match=r"none\.yaml: no such file"):
         load_recipe(tmp_path / "none.yaml")
@@ -178,7 +193,11 @@ def test_a_file_that_is_not_there_is_no_unknown_recipe(tmp_path):
             {"model.options.output": "reciprocal"},
             "compares log metres, but the target of DenseDepth is reciprocal",
         ),
-        ("superres-base", {"observe.options.factor": 4}, r"observe\.factor: the network enlarges 8 times, not 4"),
+        (
+            "superres-base",
+            {"observe.options.factor": 4},
+            r"observe: makes maps 4 times smaller, but Generator enlarges 8 times",
+        ),
     ],
 )
 def test_what_would_fail_later_fails_before_the_first_step(recipe, changes, words):

@@ -209,22 +209,34 @@ def test_what_a_network_cannot_be_shown_is_refused():
         (lambda: enlarge(larger, torch.full((1, 1, 4, 4), math.inf)), "Fill them first"),
         (lambda: enlarge(larger, torch.ones(1, 1, 1, 9)), "at least 2x2"),
         (lambda: enlarge(larger, torch.ones(1, 1, 4, 4).numpy()), "ndarray; expected a tensor"),
-        (lambda: enlarge(larger, torch.zeros(1, 1, 4, 4)), "16 values are 0.*fill_nearest"),
+        (lambda: enlarge(larger, torch.zeros(1, 1, 4, 4)), "16 values are 0 or negative.*fill_nearest"),
         (
             lambda: complete(guided, sparse, torch.full((1, 3, 60, 80), 255.0)),
-            r"from 255 to 255; expected floats in \[0, 1\]",
+            r"colours from 255 to 255; expected RGB in \[0, 1\]",
         ),
-        (lambda: complete(guided, sparse, torch.zeros(1, 3, 60, 80, dtype=torch.uint8)), "uint8 from 0"),
-        (lambda: complete(guided, sparse, torch.full((1, 3, 60, 80), math.nan)), "from nan"),
-        (lambda: Shown(larger, SmallDepth(8)), "enlarges 4 times, not 8"),
+        (
+            lambda: complete(guided, sparse, torch.zeros(1, 3, 60, 80, dtype=torch.uint8)),
+            "rgb: torch.uint8; expected floats",
+        ),
+        (lambda: complete(guided, sparse, torch.full((1, 3, 60, 80), math.nan)), "NaN or infinite"),
+        (lambda: Shown(larger, SmallDepth(8)), "8 times smaller, but DepthUpsampler enlarges 4 times"),
         (lambda: build_model("upsampler", factor=3), "factor is 3"),
         (lambda: build_model("upsampler", factor=1), "factor is 1"),
         (lambda: predict(fill, torch.rand(3, 64, 64)), "starts from some true depth"),
-        (lambda: Shown(fill, SmallDepth(4)), "is shown 'sparse', not 'depth_lr'"),
+        (lambda: Shown(fill, SmallDepth(4)), "gives 'depth_lr', but SparseToDense is shown 'sparse'"),
         (lambda: fill.begin_phase("coarse"), "expected 'all'"),
     ):
         with pytest.raises(DepthError, match=says):
             call()
+
+
+def test_a_disparity_of_nothing_is_a_value_where_it_is_said_to_be():
+    larger = build_model("upsampler", factor=4, width=8, blocks=1)
+    small = torch.ones(1, 1, 4, 4)
+    small[..., 0, 0] = 0
+    with pytest.raises(DepthError, match="1 values are 0"):
+        enlarge(larger, small)
+    assert enlarge(larger, small, zero_is_missing=False).shape == (1, 1, 16, 16)
 
 
 @pytest.mark.parametrize("name", ["sparse_to_dense", "upsampler"])

@@ -367,6 +367,17 @@ def test_run_without_a_recipe_lists_them(capsys):
     assert "eigen-rooms" in capsys.readouterr().out
 
 
+def test_the_network_in_the_box_is_scored_by_name_and_a_crop_in_the_wrong_place_is_told(tmp_path, capsys):
+    pairs = make_pairs(tmp_path / "pairs", 1)
+    command = ["evaluate", "box/depth", "--against", "folder", "--option", f"root={pairs}", "--protocol"]
+    assert main([*command, "eigen14"]) == 0 and "falls elsewhere" not in capsys.readouterr().out
+    assert main([*command, "garg"]) == 0
+    assert (
+        "garg was made for pictures of the shape of 375x1242; its crop falls elsewhere in 240x320"
+        in capsys.readouterr().out
+    )
+
+
 MINE = """
 import torch
 from depthlib.losses import Loss
@@ -414,14 +425,18 @@ def test_a_model_and_a_loss_of_ones_own_are_trained_scored_and_used_by_name(tmp_
     }  # fmt: skip
     Path("mine.yaml").write_text(yaml.safe_dump(recipe))
     assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 2
-    assert "cannot import my_depth" in capsys.readouterr().err
+    assert "my_depth is not imported" in capsys.readouterr().err
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_depth", raising=False)
+    assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 2  # that it could be found is not enough
+    assert "my_depth is not imported" in capsys.readouterr().err and "my_depth" not in sys.modules
+    monkeypatch.setenv("DEPTHLIB_IMPORT", "my_depth")
     assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 0
     Image.fromarray(np.zeros((60, 90, 3), np.uint8)).save("a.png")
     assert main(["predict", "a.png", "--checkpoint", "run"]) == 0 and Path("a-depth.png").is_file()
     for name, words in (
-        ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "expected a subclass"),
-        ("egien", "did you mean 'eigen'"),
+        ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "has no Popen that is a"),
+        ("egien", "did you mean 'eigen'"), ("this:Net", "this is not imported"),
     ):  # fmt: skip
         Path("other.yaml").write_text(yaml.safe_dump({**recipe, "model": {**recipe["model"], "name": name}}))
         assert main(["train", "other.yaml", "--profile", "cpu", "--out", "other"]) == 2

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from depthlib.batches import positions
 from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
 from depthlib.errors import DepthError, Unfinished, enough_memory
+from depthlib.evaluation import evaluate
 from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.optimisers import make_optimizer, rate_factor
@@ -479,7 +480,8 @@ class Own:
     ("changes", "words"),
     [
         ({}, None),
-        ({"rgb": 255 * torch.rand(3, 240, 320)}, "expected 0 to 1. Divide 8-bit colours by 255"),
+        ({"rgb": torch.full((3, 240, 320), 1.0000002)}, None),  # as resampling leaves white
+        ({"rgb": 255 * torch.rand(3, 240, 320)}, r"expected RGB in \[0, 1\]. Divide 8-bit colours by 255"),
         (
             {"rgb": torch.zeros(3, 240, 320, dtype=torch.uint8)},
             r"rgb is torch.uint8 .*expected a tensor of floats, \[3, H, W\]",
@@ -493,13 +495,39 @@ class Own:
     ],
 )
 def test_a_data_set_of_ones_own_is_looked_at(tiny_recipe, tmp_path, changes, words):
-    recipe = dataclasses.replace(with_phase(tiny_recipe, 0, samples=8), phases=tiny_recipe.phases[:1])
+    recipe = dataclasses.replace(tiny_recipe, phases=tiny_recipe.phases[:1])
+    recipe = with_phase(recipe, 0, samples=8)
     arguments = dict(progress=False, opened=[(recipe.data, Own(**changes))])
     if words is None:
         train(recipe, tmp_path / "run", **arguments)
     else:
         with pytest.raises(DepthError, match=words):
             train(recipe, tmp_path / "run", **arguments)
+
+
+def test_a_later_sample_of_ones_own_is_looked_at_and_one_without_depth_has_no_weight(tiny_recipe, tmp_path):
+    class Later(Own):
+        def __getitem__(self, index):
+            return {**super().__getitem__(index), **(self.later if index == 5 else {})}
+
+    recipe = with_phase(dataclasses.replace(tiny_recipe, phases=tiny_recipe.phases[:1]), 0, samples=8, accumulate=8)
+    whole = Later()
+    whole.later = {"depth": torch.zeros(1, 240, 320)}
+    train(recipe, tmp_path / "run", progress=False, opened=[(recipe.data, whole)])
+    whole.later = {"rgb": 255 * torch.rand(3, 240, 320)}
+    with pytest.raises(DepthError, match="own, 5: colours from"):
+        train(recipe, tmp_path / "other", progress=False, opened=[(recipe.data, whole)])
+    with pytest.raises(DepthError, match="own, 5: colours from"):
+        validation_loss(build_model("eigen", width=0.05), whole, make_loss("scale_invariant_log"))
+    with pytest.raises(DepthError, match="own, 5: colours from"):
+        evaluate(lambda rgb: torch.ones(len(rgb), 1, 240, 320), whole, "full")
+
+
+def test_a_data_set_of_another_size_than_its_entry_says_is_refused(tiny_recipe, tmp_path):
+    data = dataclasses.replace(tiny_recipe.data, size=(240, 320))
+    large = Own(rgb=torch.rand(3, 480, 640), depth=torch.ones(1, 480, 640))
+    with pytest.raises(DepthError, match="pictures are 480x640"):
+        train(dataclasses.replace(tiny_recipe, data=data), tmp_path / "run", progress=False, opened=[(data, large)])
 
 
 def test_a_data_set_that_lacks_something_is_told_what(tiny_recipe, tmp_path):
@@ -515,7 +543,7 @@ def test_training_from_python_sees_what_a_run_would_be_told(tiny_recipe, tmp_pat
     with pytest.raises(DepthError, match="cut-outs 2 times as large"):
         train(small, tmp_path / "small", progress=False)
     blind = load_recipe("superres-base", "smoke")
-    with pytest.raises(DepthError, match="observe: model 'superres' is shown 'depth_lr'"):
+    with pytest.raises(DepthError, match="observe: is missing, but Generator is shown 'depth_lr'"):
         train(dataclasses.replace(blind, observe=None), tmp_path / "blind", progress=False)
 
 

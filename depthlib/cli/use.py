@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import tempfile
 from pathlib import Path
 
 from depthlib.cli.arguments import STAGE, Add
@@ -12,6 +14,7 @@ from depthlib.errors import DepthError
 
 def predict(args: argparse.Namespace) -> int:
     """Depth of a photo: 16-bit PNG, coloured PNG, point cloud, surface."""
+    import torch
     from PIL import Image
 
     from depthlib import camera
@@ -22,19 +25,28 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib.pointcloud import colored_points, surface, write_ply
     from depthlib.prediction import predict as answer
     from depthlib.prediction import to_rgb
+    from depthlib.sample import valid
 
     photo = Path(args.photo)
     if args.field_of_view is not None and not 0 < args.field_of_view < 180:
         raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
     rgb = to_rgb(read_rgb(photo))
+    out = Path(args.out or photo.parent)
+    stem = out / f"{photo.stem}-depth"
+    names = [f"{stem.name}{end}" for end in (".png", "-coloured.png", ".ply", "-surface.ply")]
+    there = [out / name for name in names if (out / name).exists()]
+    if there and not args.force:  # a usual name for a sensor's depth, too
+        raise DepthError(
+            f"{there[0]}: is there already. Choose another folder with --out, or overwrite it with --force."
+        )
     model = load_model(args.checkpoint, args.stage)
     depth = answer(model, rgb).full(mode="bilinear")[0]
-    known = depth[(depth > 0) & depth.isfinite()]
+    depth = torch.where(valid(depth), depth, 0.0)
+    known = depth[depth > 0]
     if not known.numel():
         raise DepthError(
             f"{photo}: {args.checkpoint or 'the network in the box'} answers with no depth at all; train it again, at a lower rate."
         )
-    out = writable_folder(args.out or photo.parent, "Choose another folder with --out.")
     try:
         coloured = Image.fromarray(colorize(depth))
     except ImportError as error:
@@ -49,27 +61,15 @@ def predict(args: argparse.Namespace) -> int:
     K = camera.from_field_of_view(height, width, angle)
     # millimetres in 16 bits end at 65 m; roads are farther, and are stored as KITTI stores them
     scale, unit = (1000, "millimetres") if known.max() <= 65.535 else (256, "1/256 m")
-    stem = out / f"{photo.stem}-depth"
-    files = {
-        f"{stem}.png": lambda path: write_depth_png(path, depth[0].numpy(), scale),
-        f"{stem}-coloured.png": lambda path: write_image(path, coloured),
-        f"{stem}.ply": lambda path: write_ply(path, *colored_points(depth, K, rgb[0])),
-        f"{stem}-surface.ply": lambda path: write_ply(path, *surface(depth, K, rgb[0])),
-    }
-    there = [name for name in files if Path(name).exists()]
-    if there and not args.force:  # a usual name for a sensor's depth, too
-        raise DepthError(
-            f"{there[0]}: is there already. Choose another folder with --out, or overwrite it with --force."
-        )
-    written: list[str] = []
-    try:
-        for name, write in files.items():
-            write(name)
-            written.append(name)
-    except BaseException:  # all or none
-        for name in set(written) - set(there):
-            Path(name).unlink(missing_ok=True)
-        raise
+    writable_folder(out, "Choose another folder with --out.")
+    with tempfile.TemporaryDirectory(dir=out) as scratch:  # all or none
+        made = Path(scratch) / stem.name
+        write_depth_png(f"{made}.png", depth[0].numpy(), scale)
+        write_image(f"{made}-coloured.png", coloured)
+        write_ply(f"{made}.ply", *colored_points(depth, K, rgb[0]))
+        write_ply(f"{made}-surface.ply", *surface(depth, K, rgb[0]))
+        for name in names:
+            os.replace(Path(scratch) / name, out / name)
     print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
     print(f"{stem}.png            16 bit, {unit}, 0 = outside the network's view")
     print(f"{stem}-coloured.png   to look at")
@@ -111,7 +111,7 @@ def add_use(add: Add) -> None:
               "  depthlib predict photo.jpg\n"
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
     command.add_argument("photo", help="a JPEG, PNG or other picture")
-    command.add_argument("--checkpoint", help="a run's folder or a checkpoint folder (default: the one in the box)")
+    command.add_argument("--checkpoint", help="a run's folder, a checkpoint folder, or box/depth (default)")
     command.add_argument("--stage", help=STAGE)
     command.add_argument("--out", help="folder to write to (default: beside the photo)")
     command.add_argument("--force", action="store_true", help="overwrite files of these names")
@@ -124,7 +124,7 @@ def add_use(add: Add) -> None:
     command.add_argument(
         "checkpoint",
         nargs="?",
-        help="a run's folder or a checkpoint folder (default: the one in the box)",
+        help="a run's folder, a checkpoint folder, or a network that comes with the library, such as box/sparse (default: box/depth)",
     )
     command.add_argument("--stage", help=STAGE)
     command.add_argument("--out", default="depth.onnx", metavar="FILE", help="the file to write (default: depth.onnx)")

@@ -12,7 +12,7 @@ from depthlib.sample import Batch
 class DepthModel(nn.Module, ABC):
     """A network from RGB to a native target, and from there to metres.
 
-    ``forward(rgb)`` takes [B, 3, *input_size] in [0, 1] and returns the native target (log metres, reciprocal
+    ``forward(rgb)`` takes [B, 3, h, w] of ``input_size`` in [0, 1] and returns the native target (log metres, reciprocal
     depth, …); :meth:`target` makes the same from true depth; :meth:`to_depth` turns it into metres.
     """
 
@@ -40,7 +40,7 @@ class DepthModel(nn.Module, ABC):
 
     @abstractmethod
     def target(self, depth: Tensor) -> tuple[Tensor, Tensor]:
-        """True depth of a crop, metres [B, 1, *input_size], as native target and bool mask."""
+        """True depth of a crop, metres [B, 1, h, w] of ``input_size``, as native target and bool mask."""
 
     @abstractmethod
     def to_depth(self, output: Tensor) -> Tensor:
