@@ -440,7 +440,7 @@ right, mixed_up = overfit(False), overfit(True)
 # **Predict first.** The second training has a bug of a kind that raises no error: pictures and depth maps are shuffled separately, so
 # that each picture is shown with the depth of some room, and rarely its own. Will its loss fall at all? Where will it stop?
 
-# %% mystnb={"image": {"alt": "Two losses over sixty steps on a logarithmic axis. With the right pairs it falls by more than three orders of magnitude; with pairs mixed up it falls a little, to a dotted line, and stays there."}, "figure": {"caption": "Overfitting four rendered rooms with a network of a twentieth of the width, in eval mode (no dropout; gradients flow all the same). Dotted: the loss of the four rooms' mean log depth, shown for each of them. The vertical axis is logarithmic."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two losses over sixty steps on a logarithmic axis. With the right pairs it falls by more than three orders of magnitude; with pairs mixed up it falls a little, to a dotted line, and stays there."}, "figure": {"caption": "Overfitting four rendered rooms with a network of a twentieth of the width, in eval mode (no dropout; gradients flow all the same). Dotted: the loss of the four rooms' mean log depth, shown for each of them. The vertical axis is logarithmic."}}
 mean_log = target.mean(0, keepdim=True).expand_as(target)
 blind = scale_invariant_log_loss(mean_log, target, mask).mean().item()
 figure, axis = plt.subplots(figsize=(5, 3), layout="constrained")
@@ -609,7 +609,7 @@ for name, group in groups.items():
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.value::+.3f`, from
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.low::+.3f` to
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - mean.delta1.high::+.3f`. Neither interval contains zero. That alone does not prove that it looks: the *median* depth image, just as blind, has δ < 1.25 of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.median.delta1::.3f`, more than the
-# mean image too, because a share of pixels rewards medians. But over the median image, the network still gains {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - median.delta1.value::.3f`, from {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - median.delta1.low::.3f` to
+# mean image too, because a share of pixels rewards medians. But over the median image the network still gains {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - median.delta1.value::.3f`, from {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - median.delta1.low::.3f` to
 # {result}`eigen-nyu/cpu-0::differences.nyu-test/eigen14.coarse - median.delta1.high::.3f`; and in the scale-invariant error both blind images are alike ({result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` and {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.median.scale_invariant_rmse::.3f`), and the network is not
 # ({result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f`). It looks at the pictures. (Beware of AbsRel alone. It charges a prediction that is too near less than one that is too far, and early in
 # training these networks err on the near side.)

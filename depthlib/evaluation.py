@@ -277,12 +277,12 @@ def _answers(
     if isinstance(predictor, StoredPredictions):
         return predictor.read(samples["name"][0]), None
     if isinstance(predictor, Informed):
-        return _maps(predictor.of(samples)), None
+        return _on_cpu(predictor.of(samples)), None
     answer: Predictor = predictor if not isinstance(predictor, DepthModel) else from_model(predictor)
-    return _maps(answer(samples["rgb"])), _maps(answer(samples["rgb"].flip(-1))).flip(-1) if mirror else None
+    return _on_cpu(answer(samples["rgb"])), _on_cpu(answer(samples["rgb"].flip(-1))).flip(-1) if mirror else None
 
 
-def _maps(answer: Any) -> Tensor:
+def _on_cpu(answer: Any) -> Tensor:
     """What a predictor answered, on the CPU; bfloat16 as float32, so that nothing is resampled or fitted with its eight bits."""
     if not isinstance(answer, Tensor):
         raise DepthError(

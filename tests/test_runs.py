@@ -430,13 +430,15 @@ def test_a_model_and_a_loss_of_ones_own_are_trained_scored_and_used_by_name(tmp_
     monkeypatch.delitem(sys.modules, "my_depth", raising=False)
     assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 2  # that it could be found is not enough
     assert "my_depth is not imported" in capsys.readouterr().err and "my_depth" not in sys.modules
-    monkeypatch.setenv("DEPTHLIB_IMPORT", "my_depth")
+    (tmp_path / "broken.py").write_text("def (")
+    monkeypatch.setenv("DEPTHLIB_IMPORT", "my_depth,broken")
     assert main(["train", "mine.yaml", "--profile", "cpu", "--out", "run"]) == 0
     Image.fromarray(np.zeros((60, 90, 3), np.uint8)).save("a.png")
     assert main(["predict", "a.png", "--checkpoint", "run"]) == 0 and Path("a-depth.png").is_file()
     for name, words in (
         ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "has no Popen that is a"),
         ("egien", "did you mean 'eigen'"), ("this:Net", "this is not imported"),
+        ("broken:Net", "broken cannot be imported (SyntaxError"),
     ):  # fmt: skip
         Path("other.yaml").write_text(yaml.safe_dump({**recipe, "model": {**recipe["model"], "name": name}}))
         assert main(["train", "other.yaml", "--profile", "cpu", "--out", "other"]) == 2

@@ -109,7 +109,7 @@ def add_use(add: Add) -> None:
     """Both commands."""
     command = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG, a point cloud and a surface.",
               "  depthlib predict photo.jpg\n"
-              "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths\n")  # fmt: skip
+              "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths --force\n")  # fmt: skip
     command.add_argument("photo", help="a JPEG, PNG or other picture")
     command.add_argument("--checkpoint", help="a run's folder, a checkpoint folder, or box/depth (default)")
     command.add_argument("--stage", help=STAGE)

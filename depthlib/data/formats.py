@@ -81,7 +81,7 @@ def read_depth_png(path: Readable, scale: float = 1000.0) -> NDArray[np.float32]
     Raises:
         DepthError: missing, cut short, not a single-channel 16-bit image; or a scale that is not finite and above 0.
     """
-    _above_0(path, "scale", scale)
+    _check_scale(path, "scale", scale)
     with _open_image(path) as image:
         if image.mode not in ("I;16", "I;16B", "I;16L", "I"):
             raise DepthError(
@@ -112,7 +112,7 @@ def read_depth8_png(path: Readable, farthest: float = 10.0) -> NDArray[np.float3
     Raises:
         DepthError: as :func:`read_grey8`; or ``farthest`` is not finite and above 0.
     """
-    _above_0(path, "farthest", farthest, "metres, such as 10")
+    _check_scale(path, "farthest", farthest, "metres, such as 10")
     return (read_grey8(path) * np.float32(farthest / 255)).astype(np.float32)
 
 
@@ -125,7 +125,7 @@ def read_grey_rgb16_png(path: Readable, scale: float = 100.0) -> NDArray[np.floa
         DepthError: missing, cut short, of 8 bits, or with channels that differ; a scale that is not finite and above 0; or
             OpenCV is not installed.
     """
-    _above_0(path, "scale", scale)
+    _check_scale(path, "scale", scale)
     try:
         import cv2
     except ImportError as error:
@@ -202,7 +202,7 @@ def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], s
     """
     if Path(path).suffix.lower() != ".png":
         raise DepthError(f"{path}: depth is written as a 16-bit PNG, which keeps every value. End the name in .png.")
-    _above_0(path, "scale", scale)
+    _check_scale(path, "scale", scale)
     values = np.rint(np.nan_to_num(_one_map(path, depth, np.float64), nan=0.0, posinf=0.0, neginf=0.0) * scale)
     if values.min() < 0:
         raise DepthError(
@@ -378,7 +378,7 @@ def _one_map(path: str | os.PathLike[str], values: Any, dtype: DTypeLike) -> NDA
     return array.reshape(shape)
 
 
-def _above_0(
+def _check_scale(
     path: Readable, name: str, value: float, expected: str = "file units in a metre, such as 1000 or 256"
 ) -> None:
     if not 0 < value < math.inf:
