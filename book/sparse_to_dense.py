@@ -276,7 +276,8 @@ print("measured pixels unchanged:", answer[kept].equal(sparse[kept]))
 print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters")
 
 # %% [markdown]
-# A network that reads metres would need every scale in its training, and a sensor in millimetres would break it.
+# A network that reads metres would need every scale in its training, and a sensor in millimetres would break it. (For a map of
+# your own, in any unit, `depthlib complete sparse.png` does what this cell does.)
 #
 # Working on blocks of 4 × 4 rather than on pixels is what makes it fast: the sixteen pixels become channels (`pixel_unshuffle`), and
 # every convolution runs on a sixteenth of the places. [The next page](super_resolution) takes this step apart.

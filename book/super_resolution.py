@@ -175,6 +175,8 @@ for factor in (0.001, 1000):
 print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters")
 
 # %% [markdown]
+# (For a map of your own: `depthlib enlarge small.png`.)
+#
 # **Predict first.** The motorcycle at 60 × 80 pixels. Which of its parts can come back?
 
 # %% mystnb={"image": {"alt": "The small blocky map of a motorcycle, its bicubic enlargement with soft outlines, the network's with crisp ones, and the truth with holes."}, "figure": {"caption": "Motorcycle {cite}`scharstein2014`, 60 × 80 pixels of depth enlarged to 480 × 640. Grey: no truth is known."}}

@@ -194,6 +194,6 @@ def view_of(model: DepthModel) -> View:
     if model.shown:
         raise DepthError(
             f"{type(model).__name__} starts from some true depth ({model.shown}), not from a picture alone. Score it with "
-            "`depthlib evaluate fill:RUN:uniform:0.1` or `enlarge:RUN:8`, or call depthlib.reconstruction."
+            "`depthlib evaluate fill:RUN:uniform:0.1` or `enlarge:RUN:8`, or use it by `depthlib complete` or `depthlib enlarge`."
         )
     return View(model.frame_size, model.input_size, model.region)

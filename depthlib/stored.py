@@ -1,7 +1,8 @@
-"""Predictions on disk, from any program: one map an image, paired with the truth by name."""
+"""Maps on disk, from any program: one by its path, or one an image, paired with the truth by name."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from depthlib.errors import DepthError
+from depthlib.files import write_whole
 
 SUFFIXES = (".npy", ".pfm", ".png")
 
@@ -74,14 +76,53 @@ class StoredPredictions:
         Raises:
             DepthError: a file that is no map of numbers in a known unit.
         """
-        from depthlib.data.formats import read_depth_png, read_pfm
+        return read_map(self.paths[name], self.scale)
 
-        path = self.paths[name]
-        suffix, scale = path.suffix.lower(), self.scale or 1.0
-        if suffix == ".png":
-            return torch.from_numpy(read_depth_png(path, scale))[None, None]
-        values = read_pfm(path) if suffix == ".pfm" else _read_npy(path, self.scale is not None)
-        return torch.from_numpy(values.copy())[None, None] / scale
+
+def read_map(path: str | os.PathLike[str], scale: float | None = None) -> Tensor:
+    """One map: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.
+
+    Args:
+        path: ends in ``.npy``, ``.pfm`` or ``.png`` (16 bit).
+        scale: file units in a metre; by default 1.
+
+    Raises:
+        DepthError: another ending, or a file that is no map of numbers in a known unit.
+    """
+    from depthlib.data.formats import read_depth_png, read_pfm
+
+    path = Path(path)
+    suffix, units = _suffix(path), scale or 1.0
+    if suffix == ".png":
+        return torch.from_numpy(read_depth_png(path, units))[None, None]
+    values = read_pfm(path) if suffix == ".pfm" else _read_npy(path, scale is not None)
+    return torch.from_numpy(values.copy())[None, None] / units
+
+
+def write_map(path: str | os.PathLike[str], depth: Tensor, scale: float | None = None) -> None:
+    """The inverse of :func:`read_map`, of [1, 1, H, W].
+
+    Raises:
+        DepthError: another ending, depths that a png cannot hold at this scale, or a folder that cannot be written.
+    """
+    from depthlib.data.formats import write_depth_png, write_pfm
+
+    path, values, units = Path(path), depth[0, 0].numpy(), scale or 1.0
+    suffix = _suffix(path)
+    if suffix == ".png":
+        write_depth_png(path, values, units)
+    elif suffix == ".pfm":
+        write_pfm(path, values * units)
+    else:
+        content = io.BytesIO()
+        np.save(content, values * np.float32(units))
+        write_whole(path, lambda partial: partial.write_bytes(content.getvalue()))
+
+
+def _suffix(path: Path) -> str:
+    if path.suffix.lower() not in SUFFIXES:
+        raise DepthError(f"{path}: ends in {path.suffix!r}; expected a map in .npy, .pfm or 16-bit .png.")
+    return path.suffix.lower()
 
 
 def _read_npy(path: Path, scaled: bool) -> np.ndarray:

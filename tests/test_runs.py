@@ -378,6 +378,57 @@ def test_the_network_in_the_box_is_scored_by_name_and_a_crop_in_the_wrong_place_
     )
 
 
+@pytest.mark.parametrize("ending", [".npy", ".pfm", ".png"])
+def test_a_map_of_ones_own_is_completed_and_enlarged(tmp_path, capsys, ending):
+    from depthlib.data.sampling import sparsify
+    from depthlib.stored import read_map, write_map
+
+    v, u = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
+    plane = (2 + 0.01 * u + 0.02 * v)[None, None]
+    scale = 1000.0 if ending == ".png" else None
+    write_map(tmp_path / f"few{ending}", sparsify(plane, "uniform", 0.2), scale)
+    assert main(["complete", str(tmp_path / f"few{ending}")]) == 0
+    whole = read_map(tmp_path / f"few-completed{ending}", scale)
+    assert whole.shape == plane.shape and (whole - plane).abs().mean() < 0.02
+    assert "48x64, 20.0% of the pixels known" in capsys.readouterr().out
+    assert main(["complete", str(tmp_path / f"few{ending}")]) == 2 and "is there already" in capsys.readouterr().err
+    small = torch.nn.functional.avg_pool2d(plane, 4)
+    write_map(tmp_path / f"small{ending}", small, scale)
+    out = ["--checkpoint", "box/superres-x4", "--out", str(tmp_path / "deep" / f"large{ending}")]
+    assert main(["enlarge", str(tmp_path / f"small{ending}"), *out]) == 0
+    large = read_map(tmp_path / "deep" / f"large{ending}", scale)
+    assert large.shape == plane.shape and (large - plane).abs().mean() < 0.02
+    small[..., 3, 3] = 0
+    write_map(tmp_path / f"small{ending}", small, scale)
+    assert main(["enlarge", str(tmp_path / f"small{ending}"), *out, "--force"]) == 2
+    assert "has holes (0). Say --fill" in capsys.readouterr().err
+    assert main(["enlarge", str(tmp_path / f"small{ending}"), *out, "--force", "--fill"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["complete", "no.png"], "no.png"),
+        (["complete", "map.jpg"], "map.jpg: ends in '.jpg'; expected a map in .npy, .pfm or 16-bit .png"),
+        (["complete", "map.npy", "--scale", "0"], "--scale 0: expected file units"),
+        (["complete", "empty.npy"], "nothing is measured"),
+        (["complete", "map.npy", "--checkpoint", "box/superres-x4"], "is shown depth_lr, not sparse"),
+        (["complete", "map.npy", "--rgb", "a.png"], "sees no picture"),
+        (["enlarge", "map.npy", "--out", "x.bmp"], "x.bmp: ends in '.bmp'"),
+        (["enlarge", "whole.npy"], "do not say their unit"),
+    ],
+)
+def test_a_map_that_cannot_be_completed_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    np.save("map.npy", np.full((32, 32), 2, np.float32))
+    np.save("empty.npy", np.zeros((32, 32), np.float32))
+    np.save("whole.npy", np.ones((32, 32), np.int64))
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save("a.png")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main(arguments) == 2 and words in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
 MINE = """
 import torch
 from depthlib.losses import Loss

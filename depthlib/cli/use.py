@@ -1,4 +1,4 @@
-"""``depthlib predict`` and ``export``: a trained network put to use."""
+"""``depthlib predict``, ``complete``, ``enlarge`` and ``export``: a trained network put to use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from depthlib.cli.arguments import STAGE, Add
 from depthlib.errors import DepthError
+from depthlib.files import writable_folder
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -20,7 +21,6 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib import camera
     from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb, write_depth_png, write_image
-    from depthlib.files import writable_folder
     from depthlib.plots import colorize
     from depthlib.pointcloud import colored_points, surface, write_ply
     from depthlib.prediction import predict as answer
@@ -78,11 +78,46 @@ def predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def reconstruct(args: argparse.Namespace) -> int:
+    """``complete`` and ``enlarge``: a whole map from a sparse one, a large one from a small one."""
+    from depthlib import reconstruction
+    from depthlib.checkpoints import load_model
+    from depthlib.data.formats import read_rgb
+    from depthlib.filling import fill_nearest
+    from depthlib.prediction import to_rgb
+    from depthlib.stored import read_map, write_map
+
+    given = Path(args.map)
+    scale = args.scale if args.scale is not None else 1000.0 if given.suffix.lower() == ".png" else None
+    if scale is not None and not 0 < scale < math.inf:
+        raise DepthError(f"--scale {scale:g}: expected file units in a metre, such as 1000 or 256.")
+    out = Path(args.out) if args.out else given.with_name(f"{given.stem}-{args.command}d{given.suffix}")
+    if out.exists() and not args.force:
+        raise DepthError(f"{out}: is there already. Choose another file with --out, or overwrite it with --force.")
+    depth = read_map(given, scale)
+    if args.command == "enlarge" and args.fill:
+        depth = fill_nearest(depth[0])[None]
+    rgb = to_rgb(read_rgb(args.rgb)) if args.rgb else None
+    model = load_model(args.checkpoint or DEFAULTS[args.command])
+    if args.command == "complete":
+        answer = reconstruction.complete(model, depth, rgb)
+    elif (depth == 0).any():
+        raise DepthError(f"{given}: has holes (0). Say --fill, and each takes its nearest value first.")
+    else:
+        answer = reconstruction.enlarge(model, depth, rgb)
+    writable_folder(out.parent, "Choose another file with --out.")
+    write_map(out, answer, scale)
+    known = (depth > 0).float().mean()
+    before, after = ("{}x{}".format(*maps.shape[-2:]) for maps in (depth, answer))
+    print(f"{given}: {before}, {known:.1%} of the pixels known")
+    print(f"{out}: {after}, {answer.min():.4g} to {answer.max():.4g} in the map's unit")
+    return 0
+
+
 def export(args: argparse.Namespace) -> int:
     """A checkpoint as an ONNX file."""
     from depthlib.checkpoints import load_model
     from depthlib.export import LEAST, MULTIPLE, export_onnx
-    from depthlib.files import writable_folder
 
     out = Path(args.out)
     if not out.name or out.is_dir():
@@ -105,8 +140,12 @@ def export(args: argparse.Namespace) -> int:
     return 0
 
 
+#: The networks that come with the library for these.
+DEFAULTS = {"complete": "box/sparse", "enlarge": "box/superres-x8"}
+
+
 def add_use(add: Add) -> None:
-    """Both commands."""
+    """All of them."""
     command = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG, a point cloud and a surface.",
               "  depthlib predict photo.jpg\n"
               "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths --force\n")  # fmt: skip
@@ -117,6 +156,26 @@ def add_use(add: Add) -> None:
     command.add_argument("--force", action="store_true", help="overwrite files of these names")
     command.add_argument("--field-of-view", type=float, metavar="DEGREES",
                      help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
+
+    for name, text, examples in (
+        ("complete", "Every pixel's depth from a few: a map with 0 where nothing was measured becomes a whole one.",
+         "  depthlib complete lidar.png --scale 256\n"
+         "  depthlib complete sparse.npy --checkpoint runs/sparse-nyu-guided/gpu-0 --rgb photo.jpg --out whole.npy\n"),
+        ("enlarge", "A large map from a small one, depth or disparity.",
+         "  depthlib enlarge small.png --fill\n"
+         "  depthlib enlarge disparity.pfm --checkpoint box/superres-x4\n"),
+    ):  # fmt: skip
+        command = add(name, reconstruct, text, examples)
+        command.add_argument("map", help="a .npy, a .pfm or a 16-bit .png")
+        command.add_argument("--checkpoint", help=f"a run's folder or a checkpoint folder (default: {DEFAULTS[name]})")
+        command.add_argument("--rgb", metavar="PHOTO", help="the picture, for a network that sees it as well")
+        command.add_argument("--scale", type=float, help="file units in a metre (default: 1000 for png, else 1)")
+        command.add_argument(
+            "--out", metavar="FILE", help=f"the map to write (default: NAME-{name}d, beside it, in its format)"
+        )
+        command.add_argument("--force", action="store_true", help="overwrite a file of this name")
+        if name == "enlarge":
+            command.add_argument("--fill", action="store_true", help="holes (0) take their nearest value first")
 
     command = add("export", export, "A checkpoint as one ONNX file: colours in, metres out (or some depth in), without torch.",
               "  depthlib export runs/densedepth-mobilenet-nyu/cpu-0 --out depth.onnx\n"
