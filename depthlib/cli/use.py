@@ -10,7 +10,6 @@ from pathlib import Path
 
 from depthlib.cli.arguments import STAGE, Add
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -21,6 +20,7 @@ def predict(args: argparse.Namespace) -> int:
     from depthlib import camera
     from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb, write_depth_png, write_image
+    from depthlib.files import writable_folder
     from depthlib.plots import colorize
     from depthlib.pointcloud import colored_points, surface, write_ply
     from depthlib.prediction import predict as answer
@@ -83,6 +83,7 @@ def reconstruct(args: argparse.Namespace) -> int:
     from depthlib import reconstruction
     from depthlib.checkpoints import load_model
     from depthlib.data.formats import read_rgb
+    from depthlib.files import writable_folder
     from depthlib.filling import fill_nearest
     from depthlib.prediction import to_rgb
     from depthlib.stored import read_map, write_map
@@ -118,6 +119,7 @@ def export(args: argparse.Namespace) -> int:
     """A checkpoint as an ONNX file."""
     from depthlib.checkpoints import load_model
     from depthlib.export import LEAST, MULTIPLE, export_onnx
+    from depthlib.files import writable_folder
 
     out = Path(args.out)
     if not out.name or out.is_dir():
