@@ -33,10 +33,10 @@ def preflight(recipe: Recipe) -> None:
     with torch.device("meta"):  # shapes only
         model = build_model(recipe.model.name, **recipe.model.options)
     same_target(model, make_loss(recipe.loss.name, **recipe.loss.options))
-    same_view("data", recipe.data, open_spec(recipe.data), model)
+    same_view("data", open_spec(recipe.data), model)
     for number, phase in enumerate(recipe.phases):
         if phase.data is not None:
-            same_view(f"phases.{number}.data", phase.data, open_spec(phase.data), model)
+            same_view(f"phases.{number}.data", open_spec(phase.data), model)
         model.begin_phase(phase.train)
         make_optimizer(model, phase, fused=False)  # its rates name parameters
         get_augmentation(phase.augment)

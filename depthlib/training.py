@@ -105,19 +105,18 @@ def open_once(spec: DataSpec, opened: list[tuple[DataSpec, RGBD]]) -> RGBD:
     return opened[-1][1]
 
 
-def same_view(where: str, spec: DataSpec, dataset: RGBD, model: DepthModel) -> None:
+def same_view(where: str, dataset: RGBD, model: DepthModel) -> None:
     """Training cuts crops from pictures as they come; prediction resizes a picture to the model's frame first.
 
     Args:
         where: the entry's place in the recipe.
-        spec, dataset: what it asks for, and that opened.
+        dataset: what it asks for, opened; one that was opened before may have another size than the entry says.
 
     Raises:
         DepthError: they are of different size: the network would learn from cut-outs and be asked about whole pictures.
     """
     if model.shown:  # it is told depths, and need not know how large things look
         return
-    # an opened data set may have another size than the entry says
     rows, columns = check(dataset[0], f"{dataset.name}, sample 0")["rgb"].shape[-2:]
     frame = model.frame_size
     scale = max(frame[0] / rows, frame[1] / columns)
@@ -340,7 +339,8 @@ class _Loop:
 
         dataset = open_once(phase.data or recipe.data, opened)
         self.validation = open_once(phase.validation, opened) if phase.validation else None
-        same_view(f"phases.{number}.data" if phase.data else "data", phase.data or recipe.data, dataset, plain)
+        if not hasattr(dataset, "lanes"):  # a stream would fetch a shard for one sample
+            same_view(f"phases.{number}.data" if phase.data else "data", dataset, plain)
         _same_data(run, phase.data or recipe.data, dataset)
         self.loss = _make_loss(recipe).to(device)
         same_target(plain, self.loss)

@@ -129,7 +129,7 @@ def tiny_recipe(pairs: Path):
         **{
             "data": {"name": "folder", "options": {"root": str(pairs)}},
             "evaluate": [
-                {"data": {"name": "folder", "split": "test", "options": {"root": str(pairs)}}, "protocol": "eigen14",
+                {"data": {"name": "folder", "options": {"root": str(pairs)}}, "protocol": "eigen14",
                  "stages": ["coarse", "fine"], "baselines": ["mean"]}
             ],
         },
