@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
 from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, Batch, checked, offered
+from depthlib.sample import RGBD, Batch, a_tensor, checked, offered
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
 from depthlib.transfers import to_device
@@ -211,8 +211,8 @@ class _Scoring:
                 raise DepthError(f"{sources[0]}: {error}") from error
             each = range(len(sources)) if prediction.shape[:1] == (len(sources),) else ()  # else none is to blame alone
             for one in (slice(i, i + 1) for i in each):
-                alone: Any = {key: value[one] for key, value in samples.items()}  # type: ignore[index]
-                self.add(alone, prediction[one], None if mirrored is None else mirrored[one], sources[one])
+                alone = {key: value[one] for key, value in cast(dict[str, Any], samples).items()}
+                self.add(cast(Batch, alone), prediction[one], None if mirrored is None else mirrored[one], sources[one])
             raise
 
     def _add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
@@ -284,9 +284,5 @@ def _answers(
 
 def _on_cpu(answer: Any) -> Tensor:
     """What a predictor answered, on the CPU; bfloat16 as float32, so that nothing is resampled or fitted with its eight bits."""
-    if not isinstance(answer, Tensor):
-        raise DepthError(
-            f"evaluation: the predictor answered with {type(answer).__name__}; expected a tensor [B, 1, H, W]. "
-            "`torch.from_numpy` makes one of an array."
-        )
+    answer = a_tensor(answer, "evaluation: the predictor answered with")
     return (answer.float() if answer.dtype == torch.bfloat16 else answer).cpu()

@@ -306,8 +306,9 @@ def make_loss(name: str, **options: Any) -> Loss:
     >>> make_loss("scale_invariant_log", lam=0.25)
     ScaleInvariantLogLoss(lam=0.25, unit=1.0, weighting='samples')
     """
-    cls = named("loss", name, LOSSES, Loss)  # type: ignore[type-abstract]
+    cls = named("loss", name, LOSSES, Loss)
     try:
-        return cls(**options)
+        loss: Loss = cls(**options)
     except TypeError as error:
         raise DepthError(f"loss {name!r}: options {sorted(options)} do not fit ({error}).") from error
+    return loss

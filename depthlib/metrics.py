@@ -28,7 +28,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from depthlib.errors import DepthError
-from depthlib.sample import valid
+from depthlib.sample import a_tensor, valid
 
 Pooling = Literal["images", "pixels"]
 
@@ -57,10 +57,7 @@ def error_sums(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     tensor([8., 8.], dtype=torch.float64)
     """
     for name, maps in (("prediction", prediction), ("truth", truth), ("mask", mask)):
-        if not isinstance(maps, Tensor):
-            raise DepthError(
-                f"metrics: the {name} is of type {type(maps).__name__}; expected a tensor. `torch.from_numpy` makes one of an array."
-            )
+        a_tensor(maps, f"metrics: the {name} is of type")
     if not prediction.shape == truth.shape == mask.shape:
         raise DepthError(
             f"metrics: prediction {tuple(prediction.shape)}, truth {tuple(truth.shape)} and mask {tuple(mask.shape)} "

@@ -15,7 +15,7 @@ from torch import Tensor
 from depthlib.errors import DepthError, enough_memory
 from depthlib.models.base import DepthModel
 from depthlib.models.reconstruction import Reconstruction
-from depthlib.sample import check_colours, valid
+from depthlib.sample import a_tensor, check_colours, valid
 
 
 def complete(model: DepthModel, sparse: Tensor, rgb: Tensor | None = None) -> Tensor:
@@ -144,10 +144,7 @@ def _packing() -> AbstractContextManager[None]:
 
 
 def _maps(depth: Tensor, what: str) -> Tensor:
-    if not isinstance(depth, Tensor):
-        raise DepthError(
-            f"{what} depth: {type(depth).__name__}; expected a tensor. `torch.from_numpy` makes one of an array."
-        )
+    a_tensor(depth, f"{what} depth:")
     maps = depth[None] if depth.ndim == 3 else depth
     if maps.ndim != 4 or maps.shape[1] != 1 or not maps.is_floating_point() or maps.numel() == 0:
         raise DepthError(

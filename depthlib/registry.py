@@ -6,17 +6,16 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any
 
 from depthlib.errors import DepthError
 from depthlib.typed import nearest
 
-T = TypeVar("T")
 #: Modules of one's own, separated by commas, that recipes and checkpoints may name.
 ALLOWED = "DEPTHLIB_IMPORT"
 
 
-def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type[T]) -> type[T]:
+def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type[Any]) -> type[Any]:
     """The class that a recipe names.
 
     Args:

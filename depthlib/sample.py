@@ -187,6 +187,20 @@ def check_maps(sample: Mapping[str, Any], source: str) -> None:
         )
 
 
+def a_tensor(value: Any, said: str) -> Tensor:
+    """Return the value if it is a tensor.
+
+    Args:
+        said: how the message begins, up to the name of the value's type.
+
+    Raises:
+        DepthError: it is not: says how an array becomes one.
+    """
+    if not isinstance(value, Tensor):
+        raise DepthError(f"{said} {type(value).__name__}; expected a tensor. `torch.from_numpy` makes one of an array.")
+    return value
+
+
 def check_colours(rgb: Tensor, source: str) -> None:
     """Refuse colours outside [0, 1], but for what resampling adds: a thousandth.
 

@@ -21,15 +21,14 @@ from torchmetrics import Metric
 
 from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
-from depthlib.sample import valid
+from depthlib.sample import a_tensor, valid
 from depthlib.ssim import ssim_map
 
 
 def _check(prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
     """Refuse what would be broadcast, and a masked pixel whose NaN would drop its image from the mean."""
-    if not (isinstance(prediction, Tensor) and isinstance(truth, Tensor) and isinstance(mask, Tensor)):
-        kinds = ", ".join(type(maps).__name__ for maps in (prediction, truth, mask))
-        raise DepthError(f"structure: given {kinds}; expected three tensors. `torch.from_numpy` makes one of an array.")
+    for name, maps in (("prediction", prediction), ("truth", truth), ("mask", mask)):
+        a_tensor(maps, f"structure: the {name} is of type")
     one_shape = prediction.shape == truth.shape == mask.shape and mask.ndim == 4 and mask.shape[1] == 1
     if not one_shape or not prediction.is_floating_point() or not truth.is_floating_point() or mask.dtype != torch.bool:
         given = ", ".join(f"{maps.dtype} {tuple(maps.shape)}" for maps in (prediction, truth, mask))

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from depthlib.cli.arguments import STAGE, Add
@@ -34,11 +35,7 @@ def predict(args: argparse.Namespace) -> int:
     out = Path(args.out or photo.parent)
     stem = out / f"{photo.stem}-depth"
     names = [f"{stem.name}{end}" for end in (".png", "-coloured.png", ".ply", "-surface.ply")]
-    there = [out / name for name in names if (out / name).exists()]
-    if there and not args.force:  # a usual name for a sensor's depth, too
-        raise DepthError(
-            f"{there[0]}: is there already. Choose another folder with --out, or overwrite it with --force."
-        )
+    _free([out / name for name in names], args.force)  # a usual name for a sensor's depth, too
     model = load_model(args.checkpoint, args.stage)
     depth = answer(model, rgb).full(mode="bilinear")[0]
     depth = torch.where(valid(depth), depth, 0.0)
@@ -78,6 +75,15 @@ def predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _free(files: Sequence[Path], force: bool) -> None:
+    """Refuse to overwrite what is there, unless told to."""
+    there = [file for file in files if file.exists()]
+    if there and not force:
+        raise DepthError(
+            f"{there[0]}: is there already. Choose another place with --out, or overwrite it with --force."
+        )
+
+
 def reconstruct(args: argparse.Namespace) -> int:
     """``complete`` and ``enlarge``: a whole map from a sparse one, a large one from a small one."""
     from depthlib import reconstruction
@@ -93,8 +99,7 @@ def reconstruct(args: argparse.Namespace) -> int:
     if scale is not None and not 0 < scale < math.inf:
         raise DepthError(f"--scale {scale:g}: expected file units in a metre, such as 1000 or 256.")
     out = Path(args.out) if args.out else given.with_name(f"{given.stem}-{args.command}d{given.suffix}")
-    if out.exists() and not args.force:
-        raise DepthError(f"{out}: is there already. Choose another file with --out, or overwrite it with --force.")
+    _free([out], args.force)
     depth = read_map(given, scale)
     if args.command == "enlarge" and args.fill:
         depth = fill_nearest(depth[0])[None]

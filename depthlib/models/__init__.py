@@ -32,9 +32,9 @@ def build_model(name: str, **options: Any) -> DepthModel:
     >>> build_model("eigen", width=0.05).input_size
     (228, 304)
     """
-    cls = named("model", name, MODELS, DepthModel)  # type: ignore[type-abstract]
+    cls = named("model", name, MODELS, DepthModel)
     try:
-        model = cls(**options)
+        model: DepthModel = cls(**options)
     except DepthError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
