@@ -706,16 +706,14 @@ def six_steps(late, prepare=0.03, compute=0.05):
     return spans
 
 
-figure, axes = plt.subplots(
-    2, 1, figsize=(plots.WIDTH, 2.6), layout="constrained", sharex=True
-)
+figure, axes = plt.subplots(2, 1, figsize=(5.6, 2.9), layout="constrained", sharex=True)
 for axis, late in zip(axes, (0, 1), strict=True):
     spans = six_steps(late)
     starts = [start for start, _ in spans["GPU"]]
     each = (starts[-1] - starts[1]) / 4
     end = sum(spans["GPU"][-1])
     for row, pieces in enumerate(spans.values()):
-        axis.broken_barh([(0, end)], (row - 0.3, 0.6), color="#8882")
+        axis.broken_barh([(0, end)], (row - 0.3, 0.6), color="#88888844")
         for start, length in pieces:
             axis.broken_barh(
                 [(start, length)],

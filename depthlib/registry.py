@@ -31,7 +31,8 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
 
     >>> from depthlib.models import MODELS
     >>> from depthlib.models.base import DepthModel
-    >>> named("model", "depthlib.models.eigen:Eigen", MODELS, DepthModel) is named("model", "eigen", MODELS, DepthModel)
+    >>> from depthlib.models.eigen import Eigen
+    >>> named("model", "eigen", MODELS, DepthModel) is named("model", "depthlib.models.eigen:Eigen", MODELS, DepthModel) is Eigen
     True
     """
     if name in known:
