@@ -12,7 +12,6 @@ own, so that one's memory is not the other's. Weights are random: the speed does
 
 from __future__ import annotations
 
-import resource
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from depthlib.bench import alone, matrix_peak, operation_counter
 from depthlib.losses import make_loss, reduce
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
-from depthlib.timing import now
+from depthlib.timing import now, peak_memory
 
 
 def make(network: str) -> DepthModel:
@@ -73,14 +72,9 @@ def measure(
     for _ in range(steps):
         step(fast)
     seconds = (now() - began) / steps
-    bytes_held = (
-        torch.cuda.max_memory_allocated()
-        if device == "cuda"
-        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    )
     return {
         "images_per_second": round(batch / seconds, 2),
-        "memory_mb": round(bytes_held / 1e6),
+        "memory_mb": round(peak_memory() / 1e6),
         "gflop_per_image": round(counter.get_total_flops() / batch / 1e9, 2),
     }
 

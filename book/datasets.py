@@ -264,8 +264,10 @@ figure
 # The rule accepts any gap in time. A depth map whose picture was lost takes another if nobody else claims it, and a camera that turns by 30° a
 # second has turned by half a degree, four pixels of 640, in 15 ms. {numref}`fig-times` has such links; in life the gaps are mostly shorter.
 #
-# And the two cameras stand 2.5 cm apart, behind two lenses that bend light differently. To say where a depth belongs in the picture,
-# every depth pixel becomes a point in space, moves by the measured rotation and shift, and falls through the other lens. How far
+# And the two cameras stand 2.5 cm apart, behind two lenses that bend light differently. The picture is straightened first, which moves its pixels
+# by up to nine. (So are the 1449 labelled pictures, and that is what their white rim is: there the straight picture looks past the edge of the raw one.
+# Whoever trains on pictures as they were taken trains on another lens than he is tested on.) To say where a depth belongs in the picture,
+# every depth pixel becomes a point in space, moves by the measured rotation and shift, and falls where a camera without a lens sees it. How far
 # does it land from where it was? Guess before you look: does it depend on the depth?
 
 # %%
@@ -283,7 +285,7 @@ for metres in (0.8, 2.0, 5.0):
 # Sideways it does: everywhere the nearest lands 13 or 14 columns to the left of the farthest. That is a stereo pair,
 # $519 \cdot 0.025 \cdot (1/0.8 - 1/5) \approx 13.6$: focal length times distance of the cameras times the difference of the inverse depths.
 # The rest is the same at every depth. The colour camera's focal length is shorter, 519 against 583 pixels, so corners move inwards; its centre
-# and tilt differ, hence the rows; and the lenses bend the corners by some pixels more. No single shift of the picture could undo all that.
+# and tilt differ, hence the rows; and the depth camera's lens bends the corners by some pixels more. No single shift of the picture could undo all that.
 # If you ever see colours and depths that do not meet at the edges, this step was left out.
 #
 # ## A place filmed for long must not count for more

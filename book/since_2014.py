@@ -110,8 +110,8 @@ for a, b in ((0, 7), (7, 10)):
 #
 # ## First weights: what we measured
 #
-# Most steps of the ladder changed several things at once. You know one that changes a single thing (and two settings with it): the small network of
-# [chapter 9](transfer_learning), trained twice on the same 795 photographs, from random weights and from ImageNet's. Now put the networks of 2014 beside it.
+# Most steps of the ladder changed several things at once. You know one that comes near to changing a single thing: the small network of
+# [chapter 9](transfer_learning), trained twice on the same 795 photographs, from random weights and from ImageNet's (with these the encoder's rate is lower, and its batch statistics are frozen). Now put the networks of 2014 beside it.
 #
 # **Predict first.** The networks of 2014, trained by us on these 795, reach δ < 1.25 of {result}`eigen-nyu/gpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f`. Where do the two stand? Which step is larger: from the old network to the new one, or from random
 # weights to ImageNet's?
@@ -145,8 +145,8 @@ panels |= {
 plots.show(panels | {"truth": torch.tensor(picture.truth)[None]}, columns=4)
 
 # %% [markdown]
-# Both have the layout. From random weights the things are stains that could be anywhere; from ImageNet's they stand where they stand, if without
-# outlines. The second network knew things before it knew depth.
+# Both have the layout, and both say all of it much too near. From random weights bed and dresser are where they are, but blotched; from ImageNet's their shapes are clearer, if without
+# outlines. That is one picture; the table is the evidence. The second network knew things before it knew depth.
 #
 # ## A better question: a choice, not a number
 #
@@ -196,7 +196,7 @@ for count in (10, 40, 80, 256):
 #
 # $$(s, t) = \arg\min_{s, t} \sum_i (s\,d_i + t - d_i^*)^2, \qquad L = \frac1n \sum_i |s\,d_i + t - d_i^*|$$
 #
-# with $d$ the answer and $d^*$ the truth of whatever kind. (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
+# with $d$ the answer and $d^*$ the truth of whatever kind. (In the cell below there is no network: each data set's numbers are fitted to the disparity in metres, to see what *no* scale and shift could mend.) (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
 #
 # **Predict first.** Below, the same scene is written down as three data sets might have it. Which of them disagree under this loss? Which would under the one of [chapter 4](scale_invariant_loss), that forgives a scale alone?
 
@@ -266,7 +266,7 @@ plots.show(panels | {"truth": truth}, columns=3)
 # ## Recap
 #
 # - Wrong pixels fell by a factor of thirty-five in ten years, fastest at the end, when the pictures became many more and others.
-# - On the same 795 photographs, first weights from ImageNet were worth more than rendered rooms first, and more than [nine times the samples](eigen_experiments) were to Eigen's network.
+# - On the same 795 photographs, first weights from ImageNet raised a small network's δ < 1.25 from {result}`densedepth-mobilenet-random/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` to {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` (one seed; two settings changed with them). What the architecture is worth, and what more samples are, has not been priced apart.
 # - A choice among intervals can say "either, or"; a regression says the mean.
 # - Forgetting scale and shift lets data sets of every unit join; the metre has to come from elsewhere.
 # - Quoted ladders are not measured alike; run what you can through one evaluator.

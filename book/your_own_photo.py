@@ -95,7 +95,8 @@ print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.
 if truth is None:
     figure = plots.show({"photograph": rgb[0], "the network's answer": depth})
 else:
-    figure = plots.compare(rgb[0], {"the network": depth}, truth)
+    limits = float(known.quantile(0.02)), float(truth[truth > 0].quantile(0.98))
+    figure = plots.compare(rgb[0], {"the network": depth}, truth, limits=limits)
 figure
 
 # %% [markdown]
@@ -123,20 +124,35 @@ if truth is not None:
         "as it is": p,
         "one factor": p * median_scale(p, g),
         "scale and shift": 1 / (s * (1 / p) + t).clamp_min(0.05),
+        "no network: a flat wall at the true median": g.median().expand_as(g),
     }
     for name, values in fitted.items():
-        print(f"{name:16s} AbsRel {((values - g).abs() / g).mean():.3f}")
+        print(f"AbsRel {((values - g).abs() / g).mean():.3f}  {name}")
     print(f"the factor: {median_scale(p, g):.2f}")
     drawn = torch.Generator().manual_seed(0)
     a, b = torch.randint(len(g), (2, 100_000), generator=drawn)  # pairs of pixels
     clear = (g[a] / g[b]).log().abs() > 0.1
-    right = ((p[a] < p[b]) == (g[a] < g[b]))[clear].double().mean()
-    print(f"pairs that differ by more than a tenth, in the right order: {right:.0%}")
+    row = torch.arange(truth.shape[1])[:, None].expand_as(truth[0])[mask[0]]
+    level = clear & ((row[a] - row[b]).abs() < 24)
+    print("pairs that differ by more than a tenth, in the right order:")
+    for name, nearer in (
+        ("the network", p[a] < p[b]),
+        ("no network: the lower is the nearer", row[a] > row[b]),
+    ):
+        right = nearer == (g[a] < g[b])
+        print(
+            f"  all {right[clear].double().mean():.0%}, of like height "
+            f"{right[level].double().mean():.0%}  {name}"
+        )
 
 # %% [markdown]
-# One factor takes away about a quarter of the error: everything was said to be somewhat too near. Scale and shift of disparity take a little more. The rest, more than half, is *shape*: the motorcycle that is a bump,
-# the wall that stands too near on one side. No factor mends shape. The order of two pixels needs none of it, and is mostly right (guessing would have one half). So a network can be quite wrong in metres and still useful for an order (blur the background of a portrait), and a paper that reports errors after fitting has
-# answered an easier question. The [evaluation](evaluation) names protocols of both kinds.
+# One factor takes away about a quarter of the error: nearly everything was said to be somewhat too near. Scale and shift of disparity take a little more. The rest, more than half, is *shape*: the motorcycle that is a bump,
+# the wall that stands too near on one side. No factor mends shape.
+#
+# What do these numbers say of the network? In metres: nothing good. A flat wall at the true median is as good as its answer as it stands. With one factor fitted to both it is ahead of that wall, so it does see something. And the order? It sounds like much, and the rule
+# "what is lower in the picture is nearer", which looks at nothing, has as much: on a floor it is simply true. Only among pairs of like height, where that rule must guess, does the network show that it looked, and there it is right a little more often than a coin.
+# **Before you believe a figure, ask what it would be without the network.** A paper that reports errors after fitting has
+# answered an easier question, too. The [evaluation](evaluation) names protocols of both kinds.
 #
 # ## Metres need a lens
 #
@@ -307,7 +323,7 @@ said = "The predicted map as a surface: one bent cloth, nowhere torn."
 plots.surface(depth, K, rgb[0], title="the predicted map as a surface", alt=said)
 
 # %% [markdown]
-# Not one triangle of the predicted map is torn, and its size is not the reason: the true map of that size tears. A network that answers with means has no jumps, only slopes: its motorcycle and the wall are one cloth, as in
+# (`surface` takes every second pixel each way, 240 × 320 of them.) Not one triangle of the predicted map is torn, and its size is not the reason: the true map of that size tears, and more than the true one itself, since enlarging spreads a jump over several neighbours and each of its steps may still be a tear. A network that answers with means has no jumps, only slopes: its motorcycle and the wall are one cloth, as in
 # [sparse to dense](sparse_to_dense) and [super-resolution](super_resolution) with their uncertain outlines. The true map is torn around every handle and spoke, and through the gaps one sees that nothing is known behind.
 #
 # Both leave as PLY files, which Blender, MeshLab and most viewers open:
@@ -352,7 +368,7 @@ else:
 #
 # **Predict first.** Where will the network disagree with its mirrored self: on the floor, or at the motorcycle?
 
-# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the right border, least on the floor."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
+# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the right border, least on the wall behind."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
 mirrored = predict(network, rgb.flip(-1)).full("bilinear")[0].flip(-1)
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), layout="constrained")
 axes[0].imshow(rgb[0].permute(1, 2, 0))
@@ -384,7 +400,7 @@ if truth is not None:
     )
 
 # %% [markdown]
-# It disagrees about the engine, the headlamp and the right-hand border, and agrees about the floor: there is only one way for a floor to be. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
+# It disagrees about the engine, the headlamp and the right-hand border. It agrees best about the wall behind, to one or two per cent; of the floor, of which one might think that there is only one way to be, the mirrored answer is farther by two to five. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
 # weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
 #
 # ## Recap

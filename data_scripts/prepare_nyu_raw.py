@@ -22,7 +22,7 @@ from _steps import fetch, follow, options, prepare
 def main(arguments: list[str] | None = None) -> int:
     args = options(__doc__).parse_args(arguments)
     store = prepare("nyu_raw", args, "train", (240, 320))
-    if not store:
+    if not store and not args.only:
         return 0
     archives = [fetch("nyu", args), fetch("nyu_raw", args, args.only)]
     return follow(archives if args.only else archives + store)  # a store of some archives would pass for one of all

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.losses import Loss, one_shape, sample_weights, weights_given
+from depthlib.losses import Loss, one_shape, weights_given
 from depthlib.models.superres import Critic, believed, caught
 from depthlib.perceptual import VGGFeatures
 from depthlib.transfers import Later
@@ -60,10 +60,6 @@ class ReconstructionLoss(Loss):
         if self.critic is not None:
             self.critic.requires_grad_(False)  # it learns in its own step
 
-    def weigh(self, mask: Tensor) -> Tensor:
-        """The weight of each sample, [B]."""
-        return sample_weights(mask)
-
     def maps(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Both maps in the units of the loss; alike, and without a gradient, where nothing is known."""
         t = target.float()
@@ -71,7 +67,8 @@ class ReconstructionLoss(Loss):
         low = torch.where(mask, t, torch.inf).amin((1, 2, 3), keepdim=True)
         any_known = mask.any(3, keepdim=True).any(2, keepdim=True)
         middle = torch.where(any_known, (high + low) / 2, 0.0)
-        half = torch.where(any_known & (high > low), (high - low) / 2, 1.0)
+        # a flat map has no span: its own size, so that here, too, any unit gives the same loss
+        half = torch.where(any_known, torch.where(high > low, (high - low) / 2, middle.abs()), 1.0)
         p, t = (prediction.float() - middle) / half, (t - middle) / half
         beyond = p.detach().clamp(-1, 1)
         return torch.where(mask, p, beyond), torch.where(mask, t, beyond)

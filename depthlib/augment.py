@@ -212,9 +212,8 @@ def apply(batch: Batch, t: Transform, size: tuple[int, int]) -> Batch:
     v, u = camera.pixel_grid(*size, device=rgb.device)
     crop_pixels = torch.stack((u, v, torch.ones_like(u)), dim=-1)  # [h, w, 3]
     source = torch.einsum("bij,hwj->bhwi", matrix, crop_pixels)  # x, y in the original
-    span = torch.full(
-        (2,), width, dtype=source.dtype, device=source.device
-    )  # a list would be copied there, and waited for
+    # a list would be copied there, and waited for
+    span = torch.full((2,), width, dtype=source.dtype, device=source.device)
     span[1:] = height
     grid = source.mul_(2).add_(1).div_(span).sub_(1)  # pixel centres, align_corners=False
     moved = F.grid_sample(rgb, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -27,8 +27,8 @@ from depthlib.observations import make_observation
 from depthlib.preflight import preflight
 from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
 from depthlib.sample import RGBD
-from depthlib.timing import PARTS, Stopwatch, device_name, now
-from depthlib.training import make_model, open_once, peak_memory, train
+from depthlib.timing import PARTS, Stopwatch, device_name, now, peak_memory
+from depthlib.training import make_model, open_once, train
 
 WARM = 3  # steps that choose kernels, compile and fill caches
 #: A switch → a recipe's phases and speed with it on, and off, as most public code has it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,7 @@ def bootstrap_interval(score: Score, metric: str, draws: int = 2000, seed: int =
         DepthError: an unknown figure.
     """
     values = torch.cat([score.figure(metric, pick) for pick in _picks(len(score.sums), draws, seed)])
-    low, high = np.nanquantile(values.numpy(), [0.025, 0.975])
-    return float(low), float(high)
+    return _middle(values)
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 
         )
     picks = _picks(len(first.sums), draws, seed)
     differences = torch.cat([first.figure(metric, pick) - second.figure(metric, pick) for pick in picks])
-    low, high = np.quantile(differences.numpy(), [0.025, 0.975])
+    low, high = _middle(differences)
     value = first.metrics[metric] - second.metrics[metric]
     better = value != 0 and (value > 0) == higher_is_better(metric)
-    return Difference(metric, value, float(low), float(high), better)
+    return Difference(metric, value, low, high, better)
 
 
 def paired_interval(first: Tensor, second: Tensor, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
@@ -74,7 +74,14 @@ def paired_interval(first: Tensor, second: Tensor, draws: int = 2000, seed: int 
     """
     differences = first.double() - second.double()
     means = torch.cat([differences[pick].mean(-1) for pick in _picks(len(differences), draws, seed)])
-    low, high = np.quantile(means.numpy(), [0.025, 0.975])
+    return _middle(means)
+
+
+def _middle(draws: Tensor) -> tuple[float, float]:
+    """Where 95 % of the draws lie; one in which no image could be scored says nothing."""
+    if bool(draws.isnan().all()):
+        return math.nan, math.nan
+    low, high = np.nanquantile(draws.numpy(), [0.025, 0.975])
     return float(low), float(high)
 
 

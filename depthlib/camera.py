@@ -81,12 +81,15 @@ def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None
         lens = _above_0(details.get(ExifTags.Base.FocalLength))
         density = _above_0(details.get(ExifTags.Base.FocalPlaneXResolution))
         unit = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}.get(details.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
-        taken = _above_0(details.get(ExifTags.Base.ExifImageWidth)) or photo.width
+        taken = max(
+            _above_0(details.get(side)) for side in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+        )
     except (ValueError, TypeError, KeyError, SyntaxError, struct.error):
         return None  # cameras and editors write all sorts of things
     if not lens or not density or not unit:
         return None
-    return lens / unit * density * photo.width / taken
+    longer = max(photo.size)  # the sides themselves change places when a picture is turned upright
+    return lens / unit * density * longer / (taken or longer)
 
 
 def _above_0(value: object) -> float:

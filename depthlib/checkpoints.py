@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -55,10 +54,11 @@ def save_checkpoint(
         DepthError: the place cannot be written, or the disk is full; what was there before stays.
     """
     target = Path(folder)
-    partial: Path | None = None
+    partial = target.with_name(f".{target.name}.partial")
     try:
         writable_folder(target.parent)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed while it wrote
+        partial.mkdir()
         save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
         if optimizer is not None:
             tensors, scalars = _flatten(optimizer.state_dict())
@@ -72,14 +72,11 @@ def save_checkpoint(
         if ema is not None:
             save_file(_contiguous(ema), partial / "ema.safetensors")
         (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
-        os.umask(mask := os.umask(0))
-        partial.chmod(0o777 & ~mask)  # as any folder: who goes on or scores may be another user
         if target.exists():  # the same position, reached again by a resumed run: the same content
             shutil.rmtree(target)
         os.replace(partial, target)
     except (OSError, SafetensorError) as error:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         raise DepthError(
             f"{target}: checkpoint cannot be written ({error}). Free some space or choose another folder."
         ) from error
@@ -97,10 +94,11 @@ def one_training(folder: Path) -> AbstractContextManager[None]:
 
 
 def forget_others(kept: Path) -> None:
-    """Remove the other checkpoints of the folder that this one is in."""
-    for old in kept.parent.glob("checkpoint-*"):
-        if old != kept and old.is_dir():
-            shutil.rmtree(old)
+    """Remove the other checkpoints of the folder that this one is in, and what killed processes left of theirs."""
+    for pattern in ("checkpoint-*", ".checkpoint-*.partial"):
+        for old in kept.parent.glob(pattern):
+            if old != kept and old.is_dir():
+                shutil.rmtree(old)
 
 
 def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:

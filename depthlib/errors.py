@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read: file, value seen, value expected, remedy."""
+"""What a user is meant to read: file, value seen, value expected, remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

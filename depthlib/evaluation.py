@@ -10,12 +10,11 @@ from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from tqdm import tqdm
 
 from depthlib import processes
 from depthlib.errors import DepthError
-from depthlib.metrics import PIXEL_METRICS, DepthMetric
+from depthlib.metrics import PIXEL_METRICS, SUMS, error_sums
 from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
 from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
@@ -195,7 +194,7 @@ class _Scoring:
                 "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
             )
         self.rules, self.kind = rules, kind
-        self.pixels, self.maps = rules.metrics(), rules.map_metrics()
+        self.sums, self.maps = [torch.zeros(0, len(SUMS), dtype=torch.float64)], rules.map_metrics()
         self.skipped: list[str] = []
         self.names: list[str] = []
         self.index: list[int] = []
@@ -228,14 +227,14 @@ class _Scoring:
         self.skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
         self.names += samples["name"]
         self.index += samples["index"]
-        self.pixels.update(prediction, truth, mask)
+        self.sums.append(error_sums(prediction, truth, mask))
         for metric in self.maps.values():
             metric.update(prediction, truth, mask)
 
     def score(self, dataset: RGBD) -> Score:
         rules = self.rules
         mine = (
-            self.index, self.names, self.skipped, _sums(next(iter(self.pixels.values()))),
+            self.index, self.names, self.skipped, torch.cat(self.sums),
             {name: metric.each() for name, metric in self.maps.items()}, self.plausibility, self.size,
         )  # fmt: skip
         index, names, skipped, sums, maps, looks, sizes = zip(*processes.gathered(mine), strict=True)
@@ -263,11 +262,6 @@ class _Scoring:
             int((together[:, 0] > 0).sum()), pixels, [name for part in skipped for name in part],
             warnings, [named[i] for i in order], together, each,
         )  # fmt: skip
-
-
-def _sums(metric: Metric) -> Tensor:
-    assert isinstance(metric, DepthMetric)
-    return metric.sums()
 
 
 def _answers(

@@ -115,9 +115,8 @@ def fill_cross_bilateral(rgb: Tensor, depth: Tensor, reach: float = 5.0, likenes
                 r, c = r.clip(0, height - 1), c.clip(0, width - 1)
                 near = math.exp(-(i * i + j * j) / (2 * reach * reach))
                 alike = np.exp(-((grey[r, c] - grey[rows, columns]) ** 2) / (2 * likeness * likeness))
-                weight = (
-                    near * (alike + 1e-9) * (inside & known[r, c])
-                )  # unlike colours count where there is nothing else
+                # unlike colours count where there is nothing else
+                weight = near * (alike + 1e-9) * (inside & known[r, c])
                 weights += weight
                 sums += weight * metres[r, c]
         met = weights > 0
@@ -132,7 +131,8 @@ def fill_colorization(rgb: Tensor, depth: Tensor, alpha: float = 1.0) -> Tensor:
 
     The map x solves (I − W) x + α K (x − depth) = 0, with W the weights of the neighbours (each row sums to 1) and K the
     diagonal that is 1 at known pixels. So were the holes of the labelled NYU Depth v2 filled. Known pixels change a
-    little as well, the more the smaller α is.
+    little as well, the more the smaller α is. (The toolbox takes a depth of exactly 10 m, at which its sensor saturates, for a hole
+    as well; set such pixels to 0 first.)
 
     Solved in two parts that are then repeated: the holes exactly (a sparse LU of their part of the system, once), the
     known pixels by one sweep. Each round takes away at least α/(1 + α) of the remaining error, so at α = 1 twenty

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from depthlib.errors import DepthError
 from depthlib.registry import named
-from depthlib.ssim import ssim_map
+from depthlib.ssim import WINDOW, ssim_map
 
 Weighting = Literal["samples", "pixels"]
 FARTHEST_LOG = math.log(1000.0)  # log metres
@@ -102,14 +102,18 @@ def reduce(values: Tensor, weights: Tensor, normaliser: Tensor | float | None = 
 
 
 class Loss(nn.Module, ABC):
-    """What training needs of any loss: ``forward(prediction, target, mask)`` → (values [B], weights [B]), and the weights alone."""
+    """What training needs of any loss: its values and weights, and the weights alone."""
 
     #: The target that it is for, as a model's ``native`` says it; nothing for any.
     native: str = ""
 
     @abstractmethod
+    def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weights of the samples, [B] each, of maps [B, 1, H, W]; bool mask of the pixels that count."""
+
     def weigh(self, mask: Tensor) -> Tensor:
-        """The weight of each sample, [B]: known before anything is predicted."""
+        """The weight of each sample, [B], known before anything is predicted: 1, or 0 without a valid pixel."""
+        return sample_weights(mask)
 
 
 class ScaleInvariantLogLoss(Loss):
@@ -122,6 +126,8 @@ class ScaleInvariantLogLoss(Loss):
         weighting: see :func:`sample_weights`.
         metres: weight of the mean squared error in metres, added to each value; 0 in the paper. A logarithm counts 10 cm
             at 1 m like 50 cm at 5 m; a little of this term asks for the far wall as well, which is what RMSE scores.
+        root: the square root of each value: with ``lam=0.85`` the loss of Lee et al. 2019 (BTS), AdaBins and NeWCRFs but for their
+            factor of 10, which Adam does not see. A map that is nearly right pulls as hard as one that is all wrong.
 
     >>> loss = ScaleInvariantLogLoss(lam=0.5)
     >>> y = torch.zeros(2, 1, 4, 4)
@@ -132,7 +138,12 @@ class ScaleInvariantLogLoss(Loss):
     native = "log metres"
 
     def __init__(
-        self, lam: float = 0.5, unit: float = 1.0, weighting: Weighting = "samples", metres: float = 0.0
+        self,
+        lam: float = 0.5,
+        unit: float = 1.0,
+        weighting: Weighting = "samples",
+        metres: float = 0.0,
+        root: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("lam", lam), ("unit", unit), ("metres", metres)):
@@ -144,15 +155,18 @@ class ScaleInvariantLogLoss(Loss):
             raise DepthError(f"loss: unit is {unit}; expected a positive number, such as 1 or 0.45723134.")
         if metres < 0:
             raise DepthError(f"loss: metres is {metres}; expected a weight, 0 or more.")
+        if not isinstance(root, bool):
+            raise DepthError(f"loss: root is {root!r}; expected true or false.")
         sample_weights(torch.ones(1, 1, dtype=torch.bool), weighting)  # refuses an unknown one now, not in training
-        self.lam, self.unit, self.weighting, self.metres = lam, unit, weighting, metres
+        self.lam, self.unit, self.weighting, self.metres, self.root = lam, unit, weighting, metres, root
 
     def weigh(self, mask: Tensor) -> Tensor:
-        """The weight of each sample, [B]: known before anything is predicted."""
         return sample_weights(mask, self.weighting)
 
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         values = scale_invariant_log_loss(prediction, target, mask, self.lam, self.unit)
+        if self.root:
+            values = _root(values.clamp_min(0))  # at λ = 1 rounding may leave less than 0
         if self.metres:
             with torch.autocast(prediction.device.type, enabled=False):
                 dtype = torch.promote_types(prediction.dtype, torch.float32)
@@ -164,7 +178,7 @@ class ScaleInvariantLogLoss(Loss):
         return values, self.weigh(mask)
 
     def extra_repr(self) -> str:
-        more = f", metres={self.metres}" if self.metres else ""
+        more = (f", metres={self.metres}" if self.metres else "") + (", root=True" if self.root else "")
         return f"lam={self.lam}, unit={self.unit}, weighting={self.weighting!r}{more}"
 
 
@@ -197,10 +211,6 @@ class DenseDepthLoss(Loss):
             raise DepthError("loss: data_range is 0; expected the span of the target, such as 100.")
         self.pixel, self.edge, self.structure, self.data_range = pixel, edge, structure, data_range
 
-    def weigh(self, mask: Tensor) -> Tensor:
-        """The weight of each sample, [B]."""
-        return sample_weights(mask)
-
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
@@ -215,7 +225,7 @@ class DenseDepthLoss(Loss):
                 total = total + self.edge * _mean(step, both)
             if self.structure:
                 similarity = ssim_map(y, truth, self.data_range)
-                whole = F.max_pool2d((~mask).to(dtype), 11, stride=1) == 0
+                whole = F.max_pool2d((~mask).to(dtype), WINDOW, stride=1) == 0
                 total = total + self.structure * _mean(((1 - similarity) / 2).clamp(0, 1), whole)
         return total, self.weigh(mask)
 
@@ -244,19 +254,13 @@ class MetresLoss(Loss):
         weights_given(absolute=absolute, root=root, square=square)
         self.absolute, self.root, self.square = absolute, root, square
 
-    def weigh(self, mask: Tensor) -> Tensor:
-        """The weight of each sample, [B]."""
-        return sample_weights(mask)
-
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         one_shape(prediction, target, mask)
         with torch.autocast(prediction.device.type, enabled=False):
             dtype = torch.promote_types(prediction.dtype, torch.float32)
             error = torch.where(mask, prediction.to(dtype) - target.to(dtype), 0.0)
             squares = _mean(error.square(), mask)
-            # an exact map has no slope under a root: a tenth of a millimetre squared keeps it finite
-            root = (squares + 1e-8).sqrt() - torch.full_like(squares, 1e-8).sqrt()
-            total = self.absolute * _mean(error.abs(), mask) + self.root * root + self.square * squares
+            total = self.absolute * _mean(error.abs(), mask) + self.root * _root(squares) + self.square * squares
         return total, self.weigh(mask)
 
     def extra_repr(self) -> str:
@@ -277,6 +281,11 @@ def weights_given(**given: float) -> None:
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise DepthError(f"loss: {name} is {value!r}; expected a number, 0 or more.")
+
+
+def _root(squares: Tensor) -> Tensor:
+    """√, but for a slope that stays finite where a map is exact: a tenth of a millimetre, or of a per mille, is added and taken away."""
+    return (squares + 1e-8).sqrt() - torch.full_like(squares, 1e-8).sqrt()
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:

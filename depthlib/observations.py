@@ -111,7 +111,8 @@ class SmallDepth(Observation):
         factor: how many times smaller each side is.
         how: ``average`` is the mean of each cell, as images are made smaller for super-resolution: beside an edge the mean says
             how much of the cell lies on either side of it. ``pick`` is the pixel in the middle of each cell, as a sensor of
-            few thin beams sees it: where between two of them an edge runs, is lost.
+            few thin beams sees it: where between two of them an edge runs, is lost. (A cell of even sides has no such pixel; the
+            one behind its middle is taken, half a pixel away from where an enlargement puts it.)
 
     >>> batch = {"depth": torch.tensor([1.0, 1.0, 1.0, 5.0]).expand(1, 1, 4, 4), "index": [0]}
     >>> SmallDepth(4)(batch)["depth_lr"].item(), SmallDepth(4, "pick")(batch)["depth_lr"].item()

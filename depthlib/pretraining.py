@@ -32,6 +32,7 @@ from depthlib.checkpoints import (
     read_state,
     save_checkpoint,
 )
+from depthlib.data.formats import read_rgb
 from depthlib.errors import DepthError, Unfinished, enough_memory
 from depthlib.files import writable_folder, write_whole
 from depthlib.models.eigen import Classifier
@@ -155,11 +156,7 @@ def _pictures(folder: Path, learning: bool) -> Any:
 
 
 def _opened(path: str) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes
-        raise DepthError(f"{path}: cannot be read as an image ({error}). Remove it, or copy it again.") from error
+    return Image.fromarray(read_rgb(path))
 
 
 def _stacked(pictures: tuple[Tensor, ...]) -> Tensor:

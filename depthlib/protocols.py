@@ -15,11 +15,10 @@ from typing import Literal, get_type_hints
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MetricCollection
 
 from depthlib.alignment import align
 from depthlib.errors import DepthError
-from depthlib.metrics import PIXEL_METRICS, TABLE_1, Pooling, collection
+from depthlib.metrics import PIXEL_METRICS, TABLE_1, Pooling
 from depthlib.sample import valid
 from depthlib.structure import MAP_METRICS, MapMetric, map_metrics
 from depthlib.typed import build
@@ -131,11 +130,6 @@ class Protocol:
             f"  figures: {', '.join(self.figures)}",
         ]
         return "\n".join(textwrap.fill(line, 72, subsequent_indent="    ") for line in lines)
-
-    def metrics(self) -> MetricCollection:
-        """Fresh torchmetrics of this protocol's figures over pixels."""
-        names = [name for name in self.figures if name in PIXEL_METRICS]
-        return collection(names or ["delta1"], self.pooling)  # one at least: it counts the pixels
 
     def map_metrics(self) -> dict[str, MapMetric]:
         """Fresh torchmetrics of this protocol's figures of whole maps."""
@@ -282,7 +276,7 @@ BTS = Protocol(
 )
 GARG = Protocol(
     "garg",
-    "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS and AdaBins: truth to 80 m, images averaged",
+    "KITTI Eigen split with the crop of Garg et al. 2016, as in BTS: truth to 80 m, images averaged",
     frame=KITTI_FRAME,
     crop=(0.40810811 * 375, 0.99189189 * 375, 0.03594771 * 1242, 0.96405229 * 1242),
     caps=(1e-3, 80.0),
@@ -332,7 +326,8 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             "densedepth",
             "NYU in DenseDepth: crop 20:460, 24:616; clamped to .1 … 10 m, mirrored pictures averaged, "
-            "all pixels in one pool; AbsRel divided by the truth, where copies of its code divide by the prediction",
+            "all pixels in one pool; AbsRel divided by the truth and over all 654 images, where the authors' code divides by the "
+            "prediction and leaves out the last two",
             crop=(20, 460, 24, 616),
             clamp=(0.1, 10.0),
             resampling="bilinear",
@@ -341,6 +336,12 @@ PROTOCOLS: dict[str, Protocol] = {
             figures=("delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"),
         ),
         GARG,
+        replace(
+            GARG,
+            name="garg_flip",
+            reproduces="KITTI in AdaBins, NeWCRFs and ZoeDepth: garg, with the mirrored picture's answer averaged in",
+            flip=True,
+        ),
         replace(
             GARG,
             name="kitti_eigen_crop",
@@ -366,9 +367,16 @@ PROTOCOLS: dict[str, Protocol] = {
             figures=("silog", "sq_error_rel", "mape", "irmse"),
         ),
         Protocol(
+            "kitti_completion",
+            "the figures of the KITTI depth completion benchmark, in m and 1/km where it prints mm; no crop, no cap",
+            frame=KITTI_FRAME,
+            resampling="bilinear",
+            figures=("rmse", "mae", "irmse", "imae"),
+        ),
+        Protocol(
             "midas_affine",
             "MiDaS (Ranftl et al. 2020) on NYU: scale and shift of the inverse fitted to each image by "
-            "least squares, nothing beyond 10 m",
+            "least squares, nothing beyond 10 m; the crop of bts is ours",
             crop=(45, 471, 41, 601),
             caps=(1e-3, 10.0),
             alignment="disparity",

@@ -245,9 +245,14 @@ def default_profile() -> str:
     return profile
 
 
+def runs_root() -> Path:
+    """Where runs are kept unless told otherwise: ``$DEPTHLIB_RUNS``, else ``runs``."""
+    return Path(os.environ.get("DEPTHLIB_RUNS") or "runs")
+
+
 def run_folder(recipe: Recipe, profile: str) -> Path:
-    """Where a run is kept unless told otherwise: ``$DEPTHLIB_RUNS/RECIPE/PROFILE-SEED`` (``runs`` by default)."""
-    return Path(os.environ.get("DEPTHLIB_RUNS") or "runs") / recipe.name / f"{profile}-{recipe.seed}"
+    """A run's place among them: ``RECIPE/PROFILE-SEED``."""
+    return runs_root() / recipe.name / f"{profile}-{recipe.seed}"
 
 
 def recipe_names() -> list[str]:

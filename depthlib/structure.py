@@ -22,7 +22,7 @@ from torchmetrics import Metric
 from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
 from depthlib.sample import a_tensor, valid
-from depthlib.ssim import ssim_map
+from depthlib.ssim import WINDOW, ssim_map
 
 
 def _check(prediction: Tensor, truth: Tensor, mask: Tensor) -> None:
@@ -74,13 +74,15 @@ def ssim(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | No
     _check(prediction, truth, mask)
     p, g = (torch.where(mask, t, 0.0).double() for t in (prediction, truth))
     similarity = ssim_map(p, g, _span(truth, mask, data_range))
-    whole = F.max_pool2d((~mask).double(), 11, stride=1) == 0
+    whole = F.max_pool2d((~mask).double(), WINDOW, stride=1) == 0
     total = torch.where(whole, similarity, 0.0).sum((1, 2, 3))
     return total / whole.sum((1, 2, 3))
 
 
 def psnr(prediction: Tensor, truth: Tensor, mask: Tensor, data_range: float | None = None) -> Tensor:
     """Peak signal-to-noise ratio of each image, 10 log₁₀(range² / MSE), decibels, float64 [B]; NaN without pixels.
+
+    Infinite for an exact map, and so is then every mean over images that it enters.
 
     Args: as for :func:`ssim`. (Korinevskaya and Makarov 2018 print 20 log₁₀(√MAX/RMSE); MAX is what is meant.)
 
@@ -154,7 +156,8 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
     Edges further than ``reach`` from any true one do not count; a prediction without any edge near a true one scores
     ``reach``. NaN where the truth has no edge. Holes are filled with the nearest value: in the truth outside ``mask``, in the
     prediction where it says nothing (0, negative, NaN or infinity). Edges outside ``mask`` are left out. What the prediction
-    does say there stays as it is: it draws edges up to the border, and its nearest and farthest depths set Canny's scale.
+    does say there stays as it is: it draws edges up to the border, and its nearest and farthest depths set Canny's scale. True edges
+    are Canny's, too, where the paper's own set (iBims-1) comes with edges drawn by hand.
 
     Raises:
         DepthError: maps that this module refuses; scikit-image is not there.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import resource
+import sys
 import time
 from collections.abc import Container
 from pathlib import Path
@@ -83,3 +85,11 @@ def processor_name() -> str:
 def machine() -> dict[str, Any]:
     """What computes here: the device's name, the threads, and torch's version."""
     return {"device": device_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+
+
+def peak_memory() -> int:
+    """Most bytes this process has held: on the GPU where there is one, else in main memory."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

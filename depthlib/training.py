@@ -10,8 +10,6 @@ import contextlib
 import json
 import math
 import os
-import resource
-import shutil
 import sys
 import time
 from collections import deque
@@ -58,7 +56,7 @@ from depthlib.randomness import Dropout, keys, set_dropout_keys
 from depthlib.recipe import DataSpec, Phase, Recipe, completed, recipe_names
 from depthlib.sample import RGBD, Batch, check, checked, offered
 from depthlib.stopping import Stopping
-from depthlib.timing import Stopwatch, machine
+from depthlib.timing import Stopwatch, machine, peak_memory
 from depthlib.transfers import Later, sent, to_device
 
 LOG = "log.jsonl"
@@ -213,12 +211,13 @@ def train(
         accelerator.init_trackers(recipe.name)
     # a finished run is only read, by as many as like
     writes = accelerator.is_main_process and not _finished(folder, recipe)
-    with one_training(folder) if writes else contextlib.nullcontext():
-        known = [(spec, offered(dataset)) for spec, dataset in opened]
-        run = _go_on(recipe, folder, accelerator, progress, watch, known, stopping)
-    if trackers:
-        accelerator.end_training()
-    return run
+    try:
+        with one_training(folder) if writes else contextlib.nullcontext():
+            known = [(spec, offered(dataset)) for spec, dataset in opened]
+            return _go_on(recipe, folder, accelerator, progress, watch, known, stopping)
+    finally:
+        for tracker in accelerator.trackers:  # end_training would part the processes, which are to score together
+            tracker.finish()
 
 
 def _finished(folder: Path, recipe: Recipe) -> bool:
@@ -258,8 +257,6 @@ def _go_on(
     if accelerator.is_main_process and at_phase < len(recipe.phases):
         kept = "".join(json.dumps(entry) + "\n" for entry in run.history)
         write_whole(folder / LOG, lambda partial: partial.write_text(kept))
-        for cut in folder.glob(".checkpoint-*"):  # the process was killed while it wrote
-            shutil.rmtree(cut, ignore_errors=True)
     with stopping:
         for number, phase in enumerate(recipe.phases):
             if number < at_phase:
@@ -602,14 +599,6 @@ def validation_loss(
     model.train(was_training)
     loss_function.train()
     return total / weight if weight else math.nan
-
-
-def peak_memory() -> int:
-    """Most bytes this process has held: on the GPU where there is one, else in main memory."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _trains(recipe: dict[str, Any]) -> dict[str, Any]:

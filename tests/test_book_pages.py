@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
 
 import pairs as pairing
 import pytest
@@ -24,14 +23,6 @@ def test_the_book_builds_without_a_warning_and_has_every_page_of_its_contents(bu
 def test_the_build_tells_how_long_each_chapter_took(built_book: Built):
     times = json.loads((built_book.html.parent / "times.json").read_text())
     assert {f"book/{chapter.stem}" for chapter in CHAPTERS} <= set(times)
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_glued_values_are_used_on_their_own_page_only(chapter: Path):
-    """Elsewhere they go stale without a word."""
-    text = chapter.read_text(encoding="utf8")
-    used = set(re.findall(r"\{glue(?::\w+)?\}`([\w-]+)", text))
-    assert used <= set(re.findall(r"glue\(\s*[\"']([\w-]+)", text))
 
 
 @pytest.mark.parametrize("folder", ["depthlib", "book"])

@@ -76,6 +76,19 @@ def test_targets_and_metres_are_inverse_and_reciprocals_are_clipped():
     assert not mask.any() and torch.isfinite(target).all()
 
 
+def test_a_target_stands_in_the_middle_of_its_four_pixels():
+    """A perfect answer, enlarged, lies on the slope that it was made of; holes and an odd edge count for nothing."""
+    slope = torch.linspace(0, 1, 31).exp().expand(1, 1, 8, 31).clone()
+    model = DenseDepth("mobilenet_v3_small", width=0.1, output="log", size=(64, 64))
+    target, mask = model.target(slope)
+    assert target.shape == (1, 1, 4, 16) and mask.all()
+    large = torch.nn.functional.interpolate(target, scale_factor=2, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(large[..., 1:29], slope[..., 1:29].log())
+    assert target[0, 0, 0, 15] == slope[0, 0, 0, 30].log()
+    slope[0, 0, 0, :2] = 0
+    assert model.target(slope)[0][0, 0, 0, 0] == slope[0, 0, 1, :2].log().mean()
+
+
 def test_an_untrained_network_answers_about_two_and_a_half_metres():
     torch.manual_seed(0)
     for output in ("reciprocal", "log"):

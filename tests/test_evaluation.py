@@ -364,6 +364,21 @@ def test_a_paired_bootstrap_sees_a_small_difference_and_no_difference(maps):
         bootstrap_difference(good, worse, "accuracy")
 
 
+def test_draws_without_an_image_that_can_be_scored_say_nothing():
+    """SSIM has no whole window in three of four maps: a third of the draws hold none of the fourth."""
+    torch.manual_seed(0)
+    truth = torch.rand(4, 1, 16, 16) + 1
+    truth[1:, :, 8, 8] = 0
+    truth[1:, :, ::4] = 0
+    data = Samples(
+        dict(rgb=torch.rand(3, 16, 16), depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i)
+        for i, g in enumerate(truth)
+    )
+    first, second = (evaluate(lambda rgb, f=f: rgb[:, :1] * f + 1, data, "makarov18", batch=4) for f in (1.0, 0.5))
+    difference = bootstrap_difference(first, second, "ssim")
+    assert difference.low == pytest.approx(difference.value) == difference.high  # always of the one image
+
+
 def test_unknown_protocol_names_the_known_ones():
     with pytest.raises(DepthError, match="eigen14"):
         get_protocol("eigen15")

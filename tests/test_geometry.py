@@ -141,6 +141,7 @@ def photo(size=(4000, 3000), **tags):
         (photo(x920A=5.0, xA20E=20000.0, xA210=2), 5 / 25.4 * 20000),  # pixels an inch on the sensor
         (photo(x920A=5.0, xA20E=8000.0, xA210=3), 4000.0),
         (photo((2000, 1500), x920A=5.0, xA20E=8000.0, xA210=3, xA002=4000), 2000.0),  # made smaller afterwards
+        (photo((3000, 4000), x920A=5.0, xA20E=8000.0, xA210=3, xA002=4000, xA003=3000), 4000.0),  # turned upright
         (photo(xA405=0, x920A=5.0), None),
         (photo(x920A=float("nan"), xA20E=8000.0), None),
         (photo(xA405="much"), None),

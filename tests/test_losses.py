@@ -117,6 +117,21 @@ def test_a_global_normaliser_makes_pieces_add_up_to_the_batch(maps):
     torch.testing.assert_close(pieces, whole)
 
 
+def test_under_a_root_it_is_the_loss_of_bts_and_an_exact_map_keeps_a_finite_slope(maps):
+    y, truth, mask = maps
+    values, _ = ScaleInvariantLogLoss(0.85, root=True)(y, truth, mask)
+    for b in range(len(y)):
+        d = (y[b] - truth[b])[mask[b]].double()
+        theirs = (d.square().mean() - 0.85 * d.mean() ** 2).sqrt() if len(d) else torch.zeros(())
+        assert values[b].item() == pytest.approx(theirs.item(), abs=2e-4)
+    exact = truth.clone().requires_grad_()
+    for lam in (0.85, 1.0):
+        reduce(*ScaleInvariantLogLoss(lam, root=True)(exact + 0.3 * (lam == 1), truth, mask)).backward()
+    assert torch.isfinite(exact.grad).all()
+    with pytest.raises(DepthError, match="root is 2"):
+        ScaleInvariantLogLoss(root=2)
+
+
 @pytest.mark.parametrize("options", [{"lam": 1.5}, {"lam": -0.1}, {"unit": 0.0}])
 def test_constants_out_of_range_are_refused(options):
     with pytest.raises(DepthError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 import depthlib
@@ -52,7 +52,7 @@ def test_the_hooks_are_commands_that_are_there():
         assert (
             name == "python"
             or (Path(sys.executable).parent / name).is_file()
-            or pytest.importorskip(name.replace("-", "_"))
+            or importlib.util.find_spec(name.replace("-", "_")) is not None
         )
         assert all((ROOT / word).exists() for word in rest if word.endswith(".py"))
 
@@ -60,3 +60,4 @@ def test_the_hooks_are_commands_that_are_there():
 def test_the_changelog_begins_with_this_version():
     entries = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
     assert entries[0].removeprefix("## ").startswith(depthlib.__version__)
+    assert depthlib.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

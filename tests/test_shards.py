@@ -187,6 +187,16 @@ def test_a_shard_cut_short_on_the_way_is_fetched_to_its_end(streamed, tmp_path, 
     assert kept.read_bytes() == part
 
 
+def test_what_a_killed_export_left_does_not_stay(streamed, tmp_path):
+    made = Store(tmp_path / "store")
+    half = tmp_path / ".out.partial"
+    half.mkdir()
+    (half / "shard-00009.tar").write_bytes(b"half")
+    folder = write_shards(made, tmp_path / "out", each=8)
+    assert not list(tmp_path.glob(".out*")) and not (folder / "shard-00009.tar").exists()
+    assert len(Shards(folder)) == len(made)
+
+
 def test_the_cache_forgets_the_oldest_and_reads_on(streamed, tmp_path):
     folder, url = streamed
     size = (folder / "shard-00000.tar").stat().st_size

@@ -1,5 +1,6 @@
 """Tables: every published number once, ours from results/, and no blank without a command."""
 
+import argparse
 import json
 import re
 import shutil
@@ -9,10 +10,10 @@ import yaml
 from book_fixture import ROOT
 
 from depthlib import tables
-from depthlib.cli import main
-from depthlib.cli.scores import _baseline
+from depthlib.cli import main, trainings
+from depthlib.cli.scores import _reconstruction
 from depthlib.data import FILES
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, Unfinished
 from depthlib.models import build_model
 from depthlib.protocols import get_protocol
 from depthlib.recipe import recipe_names
@@ -115,7 +116,7 @@ def test_a_rival_that_is_not_trained_has_a_command_that_can_be_given(given):
     assert options[1] in FILES
     kind, method, *rest = rival.split(":")
     if not method.startswith("runs/"):
-        assert _baseline(rival) is not None
+        assert _reconstruction(rival) is not None
     else:  # a network that the reader trains first
         assert method.split("/")[1] in recipe_names() and kind == "enlarge" and rest == ["8"]
 
@@ -150,3 +151,16 @@ def test_the_command_line(results, capsys):
     assert main(["table", "all", "--results", str(results), "--format", "json"]) == 0
     assert main(["table", "000-3"]) == 2 and "did you mean '000-2'" in capsys.readouterr().err
     assert main(["run", "table:000-1"]) == 2 and "none of its rows has a recipe" in capsys.readouterr().err
+
+
+def test_who_ends_a_run_of_a_table_ends_all_of_it(monkeypatch):
+    begun = []
+
+    def ended(args):
+        begun.append(args.recipe)
+        raise Unfinished("SIGTERM came")
+
+    monkeypatch.setattr(trainings, "run", ended)
+    with pytest.raises(Unfinished):
+        trainings._run_table(argparse.Namespace(recipe="table:001-1", out=None, results=None))
+    assert len(begun) == 1

@@ -14,12 +14,16 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fingerprint import content_hash
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from depthlib.errors import DepthError
+from depthlib.files import write_whole
 
 LOGGER = logging.getLogger(__name__)
 PAGE = "book/in_browser.md"
@@ -99,12 +103,16 @@ def from_npm(package: str, wanted: dict[str, Path]) -> None:
                 raise OSError(" ".join(done.stderr.split())[-200:] or "npm wrote nothing")
             with tarfile.open(archives[0]) as packed:
                 for name, target in wanted.items():
-                    content = packed.extractfile(f"package/{name}")
-                    assert content is not None
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(content.read())
-        except (OSError, KeyError, subprocess.SubprocessError, tarfile.TarError) as error:
+                    write_whole(target, partial(_unpack, packed, f"package/{name}"))
+        except (DepthError, OSError, KeyError, subprocess.SubprocessError, tarfile.TarError) as error:
             raise OSError(f"npm did not bring {package} ({error})") from error
+
+
+def _unpack(packed: tarfile.TarFile, name: str, target: Path) -> None:
+    content = packed.extractfile(name)
+    assert content is not None
+    target.write_bytes(content.read())
 
 
 def digest(path: Path) -> str:

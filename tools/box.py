@@ -118,9 +118,8 @@ def main() -> None:
     results = read_results(run / "results.json")
     content, state = halved(run)
     rivals = read_results(args.rivals)["metrics"] if args.rivals else {}
-    metrics = {
-        key: entry | rivals.get(key, {}) | entry for key, entry in results["metrics"].items()
-    }  # its own rows count
+    # its own rows count
+    metrics = {key: entry | rivals.get(key, {}) | entry for key, entry in results["metrics"].items()}
     state["recipe"] = results["settings"]  # the checkpoint's own, unless it was scored again in another way
     limit = SMALL if args.name else LIMIT
     if len(content) > limit:

@@ -53,9 +53,8 @@ def training(recipe: str, *more: str, seed: int = 0, scenes: bool = False) -> Pi
     seeded = (*more, "-p", f"seed={seed}") if seed else more
     name = recipe if not seed else f"{recipe}-{seed}"
     command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "{out}/results", *seeded)
-    return Piece(
-        name, (*command, "{scenes}") if scenes else command, recipe, needs=2
-    )  # to compile, a few steps, to save
+    # two minutes: to compile, a few steps, to save
+    return Piece(name, (*command, "{scenes}") if scenes else command, recipe, needs=2)
 
 
 def benchmark(name: str, *command: str, needs: float) -> Piece:
@@ -102,9 +101,10 @@ PLAN = (
 def filled(piece: Piece, profile: str, out: Path) -> list[str]:
     """The piece's command for a profile."""
     gpu = profile == "gpu"
+    scenes, at_once = {"gpu": ("4096", "128"), "cpu": ("32", "16"), "smoke": ("8", "4")}[profile]
     values = {
         "profile": profile, "out": str(out), "device": "cuda" if gpu else "cpu", "batch": "32" if gpu else "2", "steps": "20" if gpu else "3",
-        "scene_count": "4096" if gpu else "32", "scene_batch": "128" if gpu else "16", "readers": "4" if gpu else "1",
+        "scene_count": scenes, "scene_batch": at_once, "readers": "4" if gpu else "1",
         "cores": str(max(1, (os.cpu_count() or 1) - (2 if gpu else 0))),
     }  # fmt: skip
     large = ("-p", "phases.0.batch=256", "-p", "phases.1.batch=256")

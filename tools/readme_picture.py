@@ -5,29 +5,25 @@ depthlib train eigen-rooms --profile cpu && python tools/readme_picture.py runs/
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from depthlib.checkpoints import latest_checkpoint, load_weights, read_state
+from depthlib.checkpoints import load_model
 from depthlib.data import open_dataset
-from depthlib.models import build_model
 from depthlib.plots import colorize
 from depthlib.prediction import predict
-from depthlib.recipe import from_dict
 
 TARGET = Path(__file__).resolve().parent.parent / "book" / "_static" / "readme.jpg"
 ROOMS = (33, 82, 31)
 
 
-def main(run: str) -> None:
-    folder = latest_checkpoint(run)
-    assert folder is not None, f"{run}: no checkpoint"
-    recipe = from_dict(read_state(folder)["recipe"], str(folder))
-    model = build_model(recipe.model.name, **recipe.model.options)
-    load_weights(folder, model)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="folder of the run")
+    model = load_model(parser.parse_args().run)
     rows = []
     for sample in open_dataset("rooms", "test", size=(240, 320), count=100).__getitems__(ROOMS):
         maps = {}
@@ -47,4 +43,4 @@ def main(run: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from depthlib.errors import DepthError
@@ -27,6 +29,17 @@ def add_parameters(
 ) -> None:
     """``-p``, the settings of a recipe."""
     command.add_argument("-p", "--parameter", action="append", default=[], metavar=metavar, help=text)
+
+
+def again(args: argparse.Namespace, profile: str) -> str:
+    """The line that makes a run or a sweep again, as results keep it: without the folders of this machine.
+
+    >>> args = argparse.Namespace(command="train", recipe="my/own.yaml", parameter=["data.options={root: rooms}"])
+    >>> again(args, "cpu")
+    "depthlib train own.yaml --profile cpu -p 'data.options={root: rooms}'"
+    """
+    overrides = (word for pair in args.parameter for word in ("-p", pair))
+    return shlex.join(["depthlib", args.command, Path(args.recipe).name, "--profile", profile, *overrides])
 
 
 def parse_parameters(pairs: Sequence[str], flag: str = "-p", example: str = "lam=0.25") -> dict[str, str]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
-from depthlib.cli.arguments import Add, add_parameters, add_profile, parse_parameters
+from depthlib.cli.arguments import Add, add_parameters, add_profile, again, parse_parameters
 from depthlib.errors import DepthError
 
 
 def sweep(args: argparse.Namespace) -> int:
     """Every combination of the given values as a run; a table and a plot of what came of it."""
-    import os
-
     from depthlib import plots, sweep
     from depthlib.files import writable_folder, write_whole
-    from depthlib.recipe import default_profile, load_recipe
+    from depthlib.recipe import default_profile, load_recipe, runs_root
 
     profile = args.profile or default_profile()
     given = parse_parameters(args.parameter, example="lam=0,0.25,1")
@@ -26,14 +23,10 @@ def sweep(args: argparse.Namespace) -> int:
     if not grid:
         raise DepthError("sweep: nothing to vary; give values, such as -p lam=0,0.25,1 -p seed=0..2.")
     name = load_recipe(args.recipe, profile).name
-    runs = Path(os.environ.get("DEPTHLIB_RUNS") or "runs")
-    out = Path(args.out) if args.out else runs / "sweeps" / name / f"{profile}-{'-'.join(grid)}"
+    out = Path(args.out) if args.out else runs_root() / "sweeps" / name / f"{profile}-{'-'.join(grid)}"
     if args.results:
         writable_folder(Path(args.results).parent, "Choose another place with --results.")
-    command = shlex.join(
-        ["depthlib", "sweep", name, "--profile", profile, *(w for p in args.parameter for w in ("-p", p))]
-    )
-    content = sweep.sweep(args.recipe, profile, grid, out, args.jobs, args.cluster, command)
+    content = sweep.sweep(args.recipe, profile, grid, out, args.jobs, args.cluster, again(args, profile))
     table = sweep.as_markdown(content, args.where, args.predictor)
     write_whole(out / "sweep.md", lambda partial: partial.write_text(table + "\n"))
     lines = sweep.summary(content, args.where, args.predictor)

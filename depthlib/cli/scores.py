@@ -40,7 +40,7 @@ def evaluate(args: argparse.Namespace) -> int:
         get_protocol(args.protocol)
     predictor, kind = _predictor(args.predictions, args)
     rival = _predictor(args.compare_with, args) if args.compare_with else None
-    size = parse_size(args.size) if args.size else (240, 320) if args.against == "nyu" else None
+    size = parse_size(args.size) if args.size else None
     dataset = open_dataset(args.against, args.split, size, **options)
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
@@ -80,7 +80,7 @@ HUGGINGFACE = "huggingface:"
 RECONSTRUCTIONS = ("fill:", "enlarge:")
 
 
-def _baseline(given: str) -> Any:
+def _reconstruction(given: str) -> Any:
     """``fill:METHOD[:PATTERN[:FRACTION]]`` or ``enlarge:METHOD:FACTOR[:average|pick]``; instead of a method, the folder of a run."""
     from depthlib.adapters import reconstruction_from_onnx
     from depthlib.baselines import Completion, Enlargement
@@ -121,7 +121,7 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
     predictor: Any
     checkpoint = maps = False
     if given.startswith(RECONSTRUCTIONS):
-        predictor = _baseline(given)
+        predictor = _reconstruction(given)
     elif given.startswith(HUGGINGFACE):
         predictor = adapters.from_huggingface(given.removeprefix(HUGGINGFACE))
     elif given.endswith(".onnx"):

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from depthlib.cli.arguments import Add, add_parameters, add_profile, parse_parameters
+from depthlib.cli.arguments import Add, add_parameters, add_profile, again, parse_parameters
 from depthlib.cli.scores import table
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, Unfinished
 
 
 def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]:
@@ -26,12 +26,6 @@ def _settings(args: argparse.Namespace) -> tuple[Any, str, dict[str, Any], Path]
     return recipe, profile, parameters, out
 
 
-def _command(args: argparse.Namespace, recipe: Any, profile: str) -> str:
-    """The line that makes this run again, without the folders of this machine."""
-    extra = "".join(f" -p {pair}" for pair in args.parameter)
-    return f"depthlib {args.command} {recipe.name} --profile {profile}{extra}"
-
-
 def _list_recipes() -> int:
     from depthlib.recipe import load_recipe, recipe_names
 
@@ -46,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
         return _list_recipes()
     if args.recipe.startswith("table:"):
         return _run_table(args)
-    recipe, profile, parameters, out = _settings(args)
+    _, profile, parameters, out = _settings(args)
     from depthlib.notebooks import execute
 
     arguments = {
         "recipe": args.recipe, "profile": profile, "parameters": parameters, "out": str(out),
-        "trackers": args.tracker, "command": _command(args, recipe, profile),
+        "trackers": args.tracker, "command": again(args, profile),
     }  # fmt: skip
     notebook = execute(Path(__file__).parents[1] / "runner.py", out / "run.ipynb", arguments)
     print(f"notebook    {notebook}")
@@ -75,6 +69,8 @@ def _run_table(args: argparse.Namespace) -> int:
         print(f"\n{recipe}: {number} of {len(recipes)}")
         try:
             run(argparse.Namespace(**{**vars(args), "recipe": recipe, "results": args.results or "results"}))
+        except Unfinished:  # whoever ends this run does not want the next one
+            raise
         except DepthError as error:  # a set of 400 GB that is not here must not keep the other rows from being made
             refused[recipe] = error
             print(f"{recipe}: {error}", file=sys.stderr)
@@ -106,7 +102,7 @@ def train(args: argparse.Namespace) -> int:
     from depthlib.runs import run_and_score
 
     run_and_score(
-        recipe, profile, out, parameters, trackers=tuple(args.tracker), command=_command(args, recipe, profile),
+        recipe, profile, out, parameters, trackers=tuple(args.tracker), command=again(args, profile),
         minutes=args.minutes,
     )  # fmt: skip
     return _report(out, args.results) if processes.rank() == 0 else 0
@@ -143,7 +139,7 @@ def add_trainings(add: Add) -> None:
         command.add_argument(
             "recipe",
             nargs="?" if name == "run" else None,
-            help="a recipe's name, a YAML file, or (run) table:ID for all of a table",
+            help="a recipe's name or a YAML file" + (", or table:ID for all of a table" if name == "run" else ""),
         )
         if name == "run":
             command.add_argument("--list", action="store_true", help="list the recipes and stop")

@@ -44,7 +44,7 @@ KINDS = {
 }  # fmt: skip
 DRIVES = frozenset().union(*KINDS.values())
 #: The 28 that Eigen et al. test on; everyone after them keeps these out of training. Of the other 33 they train on 28, and
-#: which was never published: everyone after them trains on all 33.
+#: which was never published: later work trains on all 33 or on a part of them of its own.
 TEST_DRIVES = _drives_of({
     "2011_09_26": (2, 9, 13, 20, 23, 27, 29, 36, 46, 48, 52, 56, 59, 64, 84, 86, 93, 96, 101, 106, 117),
     "2011_09_28": (2,), "2011_09_29": (71,), "2011_09_30": (16, 18, 27), "2011_10_03": (27, 47),
@@ -279,6 +279,7 @@ class KittiDrives:
         return len(self.frames)
 
     def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         frame = self.frames[index]
         path = frame.picture
         rgb = colours(read_rgb(path))

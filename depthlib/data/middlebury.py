@@ -123,6 +123,7 @@ class Middlebury:
         return len(self.scenes)
 
     def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         scene = self.scenes[index]
         calibration = read_stereo_calibration(scene / "calib.txt")
         rgb, disparity = read_rgb(scene / "im0.png"), read_pfm(scene / "disp0.pfm")
@@ -190,6 +191,7 @@ class MiddleburyDisparity:
         return len(self.scenes)
 
     def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         name, left, truth = self.scenes[index]
         rgb, levels = colours(read_rgb(left)), read_grey8(truth)
         height, width = levels.shape

@@ -186,6 +186,7 @@ class NyuMat:
         return {**self.__dict__, "_open": {}}
 
     def __getitem__(self, index: int) -> Sample:
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         i = self.indices[index]
         try:
             file = self._file()

@@ -2,7 +2,8 @@
 
 Every scene is a folder of ``r-TIME-TICKS.ppm`` and ``d-TIME-TICKS.pgm``, seconds in their names. The two cameras do not
 run in step and do not stand in one place, so a training pair has to be made: as Eigen et al. 2014 do in §4.1, with the
-camera parameters of the data set's toolbox.
+camera parameters of the data set's toolbox. It takes the bend of the colour lens out of the picture, and so are the labelled
+set's pictures made, on which everyone is tested: their white rim is where the straightened picture has nothing.
 
 Source: Silberman, Hoiem, Kohli, Fergus 2012. Research use only, under the data set's own terms.
 """
@@ -19,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from depthlib import camera
-from depthlib.data.formats import Source, read_kinect_pgm, read_splits
+from depthlib.data.formats import read_kinect_pgm, read_rgb, read_splits
 from depthlib.data.nyu import MAT, nyu_camera, split_indices
-from depthlib.data.pairs import Pair, Pairs, two_files
+from depthlib.data.pairs import Pair, Pairs
 from depthlib.errors import DepthError
 
 SIZE = (480, 640)
@@ -91,8 +93,8 @@ def match_times(depths: list[float], pictures: list[float]) -> list[int | None]:
 def align(depth: NDArray[np.floating]) -> NDArray[np.float32]:
     """A depth map as the depth camera saw it → as the colour camera sees it: [480, 640] metres, 0 = missing.
 
-    Every pixel becomes a point (its ray without the depth lens), moves to the colour camera and falls, through the colour
-    lens, on the nearest pixel; where several fall the nearest point is seen. What none falls on stays missing.
+    Every pixel becomes a point (its ray without the depth lens), moves to the colour camera and falls on the nearest pixel of the
+    straight picture (:func:`straighten`); where several fall the nearest point is seen. What none falls on stays missing.
 
     Raises:
         DepthError: another size than 480x640.
@@ -102,13 +104,29 @@ def align(depth: NDArray[np.floating]) -> NDArray[np.float32]:
     known = depth > 0
     points = (_rays()[known] * depth[known][:, None].astype(np.float64)) @ np.linalg.inv(M).T - T
     points = points[points[:, 2] > 0]
-    x, y = _through_lens(points[:, 0] / points[:, 2], points[:, 1] / points[:, 2], RGB_LENS)
-    column = np.rint(x * RGB[0] + RGB[2] - 1).astype(np.int64)
-    row = np.rint(y * RGB[1] + RGB[3] - 1).astype(np.int64)
+    column = np.rint(points[:, 0] / points[:, 2] * RGB[0] + RGB[2] - 1).astype(np.int64)
+    row = np.rint(points[:, 1] / points[:, 2] * RGB[1] + RGB[3] - 1).astype(np.int64)
     inside = (row >= 0) & (row < SIZE[0]) & (column >= 0) & (column < SIZE[1])
     out = np.full(SIZE, np.inf)
     np.minimum.at(out, (row[inside], column[inside]), points[inside, 2])
     return np.where(np.isfinite(out), out, 0).astype(np.float32)
+
+
+def straighten(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture as it was taken → as a camera without a lens's bend takes it: [480, 640, 3], white where there was nothing.
+
+    Raises:
+        DepthError: another size than 480x640.
+    """
+    if picture.shape != (*SIZE, 3):
+        raise DepthError(
+            f"raw picture is {picture.shape}, expected {(*SIZE, 3)}: the toolbox's cameras belong to that size."
+        )
+    row, column = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float64)
+    x, y = _through_lens((column - (RGB[2] - 1)) / RGB[0], (row - (RGB[3] - 1)) / RGB[1], RGB_LENS)
+    places = np.stack((y * RGB[1] + RGB[3] - 1, x * RGB[0] + RGB[2] - 1))
+    channels = [map_coordinates(picture[..., c], places, np.float32, order=1, cval=255.0) for c in range(3)]
+    return np.rint(np.stack(channels, -1)).astype(np.uint8)
 
 
 def without_extremes(depth: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -186,7 +204,7 @@ class NyuRaw(Pairs):
         self.dropped: Counter[str] = Counter({"scenes that are not for training": len(here) - len(chosen)})
         pairs = [pair for scene in chosen for pair in self._pairs(scene)]
         self.dropped = +self.dropped  # reasons that did not occur go
-        super().__init__("nyu-raw-frames", root, pairs, two_files(_metres), size, nyu_camera)
+        super().__init__("nyu-raw-frames", root, pairs, _read, size, nyu_camera)
 
     def _pairs(self, scene: Path) -> list[Pair]:
         found = {kind: sorted((frame_time(p.name), p) for p in scene.glob(f"{kind}-*.p?m")) for kind in "rd"}
@@ -204,8 +222,12 @@ class NyuRaw(Pairs):
         return pairs
 
 
-def _metres(path: Source) -> NDArray[np.float32]:
-    return align(without_extremes(read_kinect_pgm(path)))  # what was recorded, before it moves
+def _read(pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    recorded = without_extremes(read_kinect_pgm(pair.depth))  # before it moves
+    try:
+        return straighten(read_rgb(pair.rgb)), align(recorded)
+    except DepthError as error:
+        raise DepthError(f"{pair.rgb}, {pair.depth}: {error}") from error
 
 
 def _through_lens(

@@ -50,7 +50,11 @@ def two_files(metres: Callable[[Source], NDArray[np.float32]]) -> Read:
 
 
 def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
-    """A sample at another size: colour by area average (antialiased), depth nearest, K along with them; other maps are left out."""
+    """A sample at another size: colour smoothed (bilinear, antialiased), depth picked, K along with them; other maps are left out.
+
+    Depth is picked, so that none is between two surfaces: at half the size the lower right of each four pixels, a quarter of a
+    new pixel beside the cell's middle, where colour and K put it.
+    """
     height, width = sample["depth"].shape[-2:]
     if (height, width) == tuple(size):
         return sample

@@ -35,7 +35,7 @@ from PIL import Image, UnidentifiedImageError
 from depthlib.data.downloads import Source, fetch, forget, sha256
 from depthlib.data.store import DEPTHS, Store, decode, stacked
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder
+from depthlib.files import one_at_a_time, writable_folder
 from depthlib.randomness import permutation
 from depthlib.sample import Batch, Sample
 
@@ -53,43 +53,52 @@ def write_shards(store: Store, folder: str | os.PathLike[str], each: int = 500) 
         each: samples in a shard; about 75 MB at 240x320 for 500.
 
     Raises:
-        DepthError: the folder exists or cannot be written, the disk is full, or ``each`` is no number of samples.
+        DepthError: the folder exists or cannot be written, another process is writing it, the disk is full, or ``each`` is no
+            number of samples.
     """
     target = Path(folder)
     if each < 1:
         raise DepthError(f"shards: {each} samples in each; expected 1 or more, such as 500.")
     if target.exists():
         raise DepthError(f"{target}: exists already. Remove it or choose another folder; shards are never overwritten.")
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=writable_folder(target.parent)))
-    try:
-        shards = []
-        for number, start in enumerate(range(0, len(store), each)):
-            path = partial / f"shard-{number:05d}.tar"
-            indices = range(start, min(start + each, len(store)))
-            with tarfile.open(path, "w") as tar:
-                for i in indices:
-                    for name, content in _members(store, i):
-                        about = tarfile.TarInfo(f"{i:08d}.{name}")
-                        about.size = len(content)
-                        tar.addfile(about, io.BytesIO(content))
-            shards.append(
-                {"name": path.name, "samples": len(indices), "bytes": path.stat().st_size, "sha256": sha256(path)}
-            )
-        index = {
-            "schema": SCHEMA, "name": store.name, "count": len(store), "size": store.meta["size"], "units": store.meta["units"],
-            "licence": store.meta.get("licence", ""), "fingerprint": store.fingerprint(), "names": store.names(),
-            "shards": shards,
-        }  # fmt: skip
-        (partial / INDEX).write_text(json.dumps(index))
-        partial.chmod(0o755)  # a server may be another user
-        os.replace(partial, target)
-    except OSError as error:
-        raise DepthError(
-            f"{target}: cannot be written ({error.strerror or error}). Free some space, or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    partial = writable_folder(target.parent) / f".{target.name}.partial"
+    busy = f"{target}: another process is writing it. Wait for it, or choose another folder."
+    with one_at_a_time(target.parent / f"{partial.name}.lock", busy):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed while it wrote
+            partial.mkdir()
+            index = {
+                "schema": SCHEMA, "name": store.name, "count": len(store), "size": store.meta["size"],
+                "units": store.meta["units"], "licence": store.meta.get("licence", ""), "fingerprint": store.fingerprint(),
+                "names": store.names(), "shards": _write_tars(store, partial, each),
+            }  # fmt: skip
+            (partial / INDEX).write_text(json.dumps(index))
+            os.replace(partial, target)
+        except OSError as error:
+            raise DepthError(
+                f"{target}: cannot be written ({error.strerror or error}). Free some space, or choose another folder."
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _write_tars(store: Store, folder: Path, each: int) -> list[dict[str, Any]]:
+    """All samples, ``each`` a tar; what the index says of the tars."""
+    shards = []
+    for number, start in enumerate(range(0, len(store), each)):
+        path = folder / f"shard-{number:05d}.tar"
+        indices = range(start, min(start + each, len(store)))
+        with tarfile.open(path, "w") as tar:
+            for i in indices:
+                for name, content in _members(store, i):
+                    about = tarfile.TarInfo(f"{i:08d}.{name}")
+                    about.size = len(content)
+                    tar.addfile(about, io.BytesIO(content))
+        shards.append(
+            {"name": path.name, "samples": len(indices), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        )
+    return shards
 
 
 def _members(store: Store, index: int) -> list[tuple[str, bytes]]:

@@ -1,6 +1,6 @@
 """The store: a prepared data set as memory-mapped arrays, and the same encoding held in memory.
 
-A folder with ``meta.json`` (schema, count, size, units, fingerprint, licence), ``rgb.npy`` uint8 [N, H, W, 3],
+A folder with ``meta.json`` (schema, count, size, units, fingerprint, licence, the data set's options, what was left out), ``rgb.npy`` uint8 [N, H, W, 3],
 ``depth.npy`` [N, H, W], uint16 millimetres or float16 metres (0 = missing), and ``index.json`` (name, scene and K of each
 sample). Opened read-only as memory maps, so several processes share one copy and memory stays flat. Made by
 :func:`depthlib.data.preparation.write_store`.
@@ -78,10 +78,8 @@ def decode_batch(batch: Batch) -> Batch:
 def stacked(kept: Sequence[tuple[NDArray[np.uint8], NDArray[Any], Mapping[str, Any]]]) -> Batch:
     """Samples in the store's encoding as one batch for :func:`decode_batch`; depths of two encodings become metres."""
     depths = [depth for _, depth, _ in kept]
-    if len({depth.shape for depth in depths}) > 1:
-        return collate(
-            [cast(Sample, {**rest, "depth": decode(rgb, depth)[1]}) for rgb, depth, rest in kept]
-        )  # names them
+    if len({depth.shape for depth in depths}) > 1:  # refused there, by name
+        return collate([cast(Sample, {**rest, "depth": decode(rgb, depth)[1]}) for rgb, depth, rest in kept])
     if len({depth.dtype for depth in depths}) > 1:
         depths = [decode(rgb, depth)[1][0].numpy() for rgb, depth, _ in kept]
     rest = collate([cast(Sample, entry) for _, _, entry in kept])
@@ -207,6 +205,7 @@ class Store:
 
     def kept(self, index: int) -> tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]:
         """Colours [H, W, 3] and depths [H, W] of a sample as they are stored, and the rest of it."""
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         i = self.indices[index]
         entry, depth = self._index[i], np.array(self._depth[i])
         if depth.dtype == np.float16 or not depth.any():  # 16 bits of millimetres can be wrong in no other way

@@ -10,7 +10,7 @@ from depthlib.sample import Batch
 
 
 class DepthModel(nn.Module, ABC):
-    """A network from RGB to a native target, and from there to metres.
+    """A network from RGB, or from some depth (``shown``), to a native target, and from there to metres.
 
     ``forward(rgb)`` takes [B, 3, h, w] of ``input_size`` in [0, 1] and returns the native target (log metres, reciprocal
     depth, …); :meth:`target` makes the same from true depth; :meth:`to_depth` turns it into metres.

@@ -90,7 +90,9 @@ class DenseDepth(DepthModel):
     Raises:
         DepthError: an unknown encoder or switch, weights that cannot be had or belong to another network.
 
-    Source: Alhashim and Wonka 2018, §3.1 and Table 5; the switches from the two public codes.
+    Source: Alhashim and Wonka 2018, §3.1 and Table 5; the switches from the two public codes. The authors' Keras code also
+    shows the encoder colours in [0, 1] as they are, where torchvision's weights want them normalised as here; swaps channels in half of
+    the pictures (the paper: a quarter, as :data:`depthlib.augment.DENSEDEPTH`); and takes Adam's variant AMSGrad.
 
     >>> DenseDepth("mobilenet_v2", width=0.1)(torch.zeros(1, 3, 64, 96)).shape
     torch.Size([1, 1, 32, 48])
@@ -183,18 +185,18 @@ class DenseDepth(DepthModel):
         return x.float()
 
     def target(self, depth: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth of a crop at half its size, as the native target; sub-sampled, not averaged over edges.
+        """A crop as the native target, at half its size: the mean of the known ones of each four pixels.
 
         Shape: [B, 1, H, W] metres, 0 = missing → [B, 1, H/2, W/2] and mask, bool. Reciprocal targets are clipped to
-        1 … 100 (10 m to 10 cm indoors). The authors' code clips the far end alone in training, and makes the reciprocal map
-        smaller with averages.
+        1 … 100 (10 m to 10 cm indoors); the authors' code clips the far end alone in training. One pixel of the four
+        would stand half a pixel away from where the enlarged answer puts it.
         """
-        half = F.interpolate(
-            depth, (math.ceil(depth.shape[-2] / 2), math.ceil(depth.shape[-1] / 2)), mode="nearest-exact"
-        )
-        mask = valid(half)
-        known = torch.where(mask, half, 1.0)
-        return (self.farthest / known).clamp(1, 100) if self.output == "reciprocal" else known.log(), mask
+        mask = valid(depth)
+        known = torch.where(mask, depth, 1.0)
+        native = (self.farthest / known).clamp(1, 100) if self.output == "reciprocal" else known.log()
+        share = F.avg_pool2d(mask.to(native), 2, ceil_mode=True)
+        total = F.avg_pool2d(torch.where(mask, native, 0.0), 2, ceil_mode=True)
+        return total / torch.where(share > 0, share, 1.0), share > 0
 
     def to_depth(self, output: Tensor) -> Tensor:
         """Native output to metres; a reciprocal is clipped to 1 … 100 first, 10 m to 10 cm indoors."""

@@ -78,6 +78,7 @@ class Features(nn.Module):
         self.conv4 = nn.Conv2d(c3, c4, 3, padding=1)
         self.conv5 = nn.Conv2d(c4, c5, 3, padding=1)
         self.pool = nn.MaxPool2d(3, stride=2)
+        # divided by 5 and added to 1, as in the code of the time; Krizhevsky et al. print the sum as it is, added to 2
         self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
         self.channels = c5
 
@@ -143,10 +144,7 @@ class Fine(nn.Module):
         self.pool = nn.MaxPool2d(3, stride=2)
         self.fine2 = nn.Conv2d(edges + 1, hidden, 5, padding=2)
         self.fine3 = nn.Conv2d(hidden, 1, 5, padding=2)
-        for layer in (self.fine1, self.fine2, self.fine3):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+        _begin(self)
         nn.init.normal_(self.fine3.weight, std=0.001)
         if identity_start:
             with torch.no_grad():  # relu(c) − relu(−c) = c

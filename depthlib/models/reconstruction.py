@@ -25,7 +25,6 @@ class Reconstruction(DepthModel):
     """
 
     any_size = True
-    upsampling = "bilinear"
 
     def __init__(self, size: tuple[int, int] | list[int], guided: bool) -> None:
         super().__init__()

@@ -59,8 +59,8 @@ class Generator(Reconstruction):
             small = small.float()
             low, high = small.amin((2, 3), keepdim=True), small.amax((2, 3), keepdim=True)
             middle, half = (low + high) / 2, (high - low) / 2
-            half = torch.where(half > 1e-6 * middle.abs(), half, 1.0)  # a flat map: anything but 0
-        x = self.stem(HEADROOM * (small - middle) / half)
+            half = torch.where(half > 1e-6 * middle.abs(), half, 0.0)  # of a flat map only rounding is left
+        x = self.stem(HEADROOM * (small - middle) / torch.where(half > 0, half, 1.0))
         answer = torch.tanh(self.head(self.up(x + self.body(x)))).float()
         return positive(middle + half * answer / HEADROOM, small, self.training)
 
@@ -110,5 +110,5 @@ def believed(logits: Tensor) -> Tensor:
 
 
 def caught(real: Tensor, made: Tensor) -> Tensor:
-    """The critic's loss, −log D(y) − log(1 − D(G(x))); the two signs that differ in the paper put right."""
+    """The critic's loss, −log D(y) − log(1 − D(G(x))): the slides print it once with a half before each term and once without its signs."""
     return F.softplus(-real).mean() + F.softplus(made).mean()

@@ -67,9 +67,9 @@ class DepthUpsampler(Reconstruction):
             small = small.float()
             middle = small.mean((2, 3), keepdim=True)
             spread = (small - middle).square().mean((2, 3), keepdim=True).sqrt()
-            spread = torch.where(spread > 1e-6 * middle.abs(), spread, 1.0)  # a flat map: anything but 0
+            spread = torch.where(spread > 1e-6 * middle.abs(), spread, 0.0)  # of a flat map only rounding is left
             base = F.interpolate(small, (rows, columns), mode="bilinear", align_corners=False)
-        x = self.up(self.body(self.stem((small - middle) / spread)))
+        x = self.up(self.body(self.stem((small - middle) / torch.where(spread > 0, spread, 1.0))))
         if rgb is not None:
             height, width = rgb.shape[-2:]
             if not (rows - self.factor < height <= rows and columns - self.factor < width <= columns):

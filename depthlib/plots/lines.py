@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Of figures and parameters, as text writes them; others stand as they are named.
+NAMES = {
+    "abs_rel": "AbsRel", "rmse": "RMSE (m)", "rmse_log": "RMSE log", "scale_invariant_rmse": "scale-invariant error",
+    "ssim": "SSIM", "psnr": "PSNR", "delta1": "δ < 1.25", "lam": "λ",
+}  # fmt: skip
+
+
 def curves(history: Sequence[Mapping[str, Any]], *, x: str = "samples", smooth: int | None = None) -> Figure:
     """Training and validation loss, from the history of :class:`depthlib.training.Run`.
 
@@ -77,6 +84,7 @@ def sweep(lines: Sequence[Any], figures: Sequence[str] = ("abs_rel", "rmse", "sc
     import matplotlib.pyplot as plt
 
     first = next(iter(lines[0].parameters), "")
+    last = first.rpartition(".")[2]
     values = list(dict.fromkeys(str(line.parameters.get(first, "")) for line in lines))
     numbers = all(type(line.parameters.get(first)) in (int, float) for line in lines)
     curves: dict[str, list[Any]] = {}
@@ -95,7 +103,7 @@ def sweep(lines: Sequence[Any], figures: Sequence[str] = ("abs_rel", "rmse", "sc
                                color=colour, marker="o", markersize=4, linewidth=1.4, capsize=3, label=rest or None)  # fmt: skip
             if not numbers:
                 place.set_xticks(range(len(values)), values)
-            place.set(title=name.replace("_", " "), xlabel=first.rpartition(".")[2])
+            place.set(title=NAMES.get(name, name.replace("_", " ")), xlabel=NAMES.get(last, last))
         if len(curves) > 1:
             axes[0][0].legend()
         plt.close(figure)

@@ -18,7 +18,6 @@ def kept(make: Callable[[str], T]) -> Callable[[str], T]:
     def table(device: str) -> T:
         return remembered(device)
 
-    table.__code__ = table.__code__.replace(
-        co_name=make.__name__
-    )  # by which a compiler tells one constant from another
+    # by its name a compiler tells one constant from another
+    table.__code__ = table.__code__.replace(co_name=make.__name__)
     return torch.compiler.assume_constant_result(wraps(make)(table))

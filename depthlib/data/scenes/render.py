@@ -226,6 +226,3 @@ def _render(scene: Scene, K: Tensor, wanted: _Wanted, compiled: bool) -> tuple[T
     outside = compiled or len(scene) > 1 or bool(leaves(lit.at).any())  # of many images, one always looks out
     rgb, metres, *rest = finish(tiles, scene, lit, stopped, depth, index, outside, wanted)
     return rgb, metres * scale, *rest
-
-
-__all__ = ["Frame", "render"]

@@ -212,10 +212,8 @@ class _Room:
             if self.free(spot):
                 self.taken.append(spot)
                 self.standing.append(spot)
-                if wall is not None:
-                    _along_x, _, _, _ = self.wall_frame(wall)
-                    if piece.height > 1.1:
-                        self.tall.append((wall, along - width / 2, along + width / 2))
+                if wall is not None and piece.height > 1.1:
+                    self.tall.append((wall, along - width / 2, along + width / 2))
                 self.b.place(px, pz, yaw)
                 piece.build(self.b, d, width)
                 return True
