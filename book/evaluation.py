@@ -130,7 +130,7 @@ figure
 # different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
 # if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
 #
-# The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, the code of {cite:t}`alhashim2018`; `bts`,
+# The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, after {cite:t}`alhashim2018`; `bts`,
 # the one that most papers on NYU Depth v2 used after 2019; `midas_affine`, for networks that know depth only up to a scale
 # and a shift of its inverse; `makarov18`, after the second author, the whole-map figures of {cite:t}`korinevskaya2018`; `full`, every pixel, nothing aligned. What follows a name is one change: `_median`, each map
 # brought to the truth's median; `_oracle`, to its true mean log depth; `_down`, the truth made as small as the answer; `_flip`, averaged with the mirrored picture.
@@ -278,7 +278,7 @@ for name, fault, value in faults:
 # ## Reading tables like a detective
 #
 # Three student and research papers stand behind this book beside the original. Each has a number that cannot be what it
-# says. No malice is needed: a missing root, a swapped file. The skill is to see it *before* you build on it.
+# says. No malice is needed: a missing root, a swapped file. (The first fault of the cell above stands in code that many have copied: what {cite:t}`alhashim2018` released hands prediction and truth to AbsRel in the wrong order. [A later page](densenet_experiments) counts what that moves.) The skill is to see it *before* you build on it.
 #
 # ### A network worse than no network
 #

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Training at scale
 #
-# On these pages a training took minutes. The coarse and fine networks of {cite:t}`eigen2014` saw three and a half million
+# On these pages a training took minutes to an hour. The coarse and fine networks of {cite:t}`eigen2014` saw three and a half million
 # samples, drawn from 428 GB of recordings. On the way from one to the other you will want many runs that differ in one setting; you will
 # find steps that waste half of their time, sums that lose their digits, data that no disk holds, machines that stop too early. This page takes
 # these in turn. Hardly anything in it is meant to change *what* is learned, so every trick has to show what it does to the numbers: nothing, rounding, or more.
@@ -219,9 +219,9 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# - **The optimiser** shows in the step of the coarse network at full width, which has 70 million weights to move, and in the
-#   MobileNets, where two more things are counted with it: *clipping*, which shortens a gradient that is too long, and the running *average of the weights*, which is what is scored in the end. It takes nothing in the fine network. Moving a
-#   weight costs the same however often it was used, and computing costs once for each use. On average a weight of DenseNet-169 is used at some 460 places of a picture (that of a convolution at each place of its map), a weight of the coarse network at 21 (most sit in its fully connected layers and are used once).
+# - **The optimiser** shows most in the step of the coarse network at full width, which has 70 million weights to move. It takes nothing in the fine network, and a few per cent in the encoder–decoders, where two more things are counted with it: *clipping*, which shortens a gradient that is too long, and the running *average of the weights*, which is what is scored in the end. Moving a
+#   weight costs the same however often it was used in the step, and computing costs once for each use. On average a weight of DenseNet-169 is used at some 460 places of a picture of 192 × 256 (that of a convolution at each place of its map), a weight of the coarse network at 21 (most sit in its fully connected layers and are used once). With 8 pictures in a batch for the one and 32 for the other
+#   that is 3,700 uses a step against 670.
 # - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes more, the narrow coarse networks hardly more than once:
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
@@ -348,13 +348,13 @@ for name in ("float32", "bfloat16", "float16"):
 # that goes.) Let all of them share an offset $c$: the network's map is right
 # in shape and wrong in size, as early in any training. Then both terms are near $c^2$, and what counts is the little between
 # them. By hand, with three digits: let $d$ be 2.1, 2.0 and 1.9. The mean of the squares is $4.0066… ≈ 4.01$, the mean is 2, its
-# square 4, so $L ≈ 0.01$; the truth is $0.00667$. One and a half times too large, and all of that by rounding *once*.
+# square 4, so $L ≈ 0.01$; the truth is $0.00667$. Half as large again as the truth, and all of that by rounding *once*.
 #
 # **Predict first.** How large may the offset become before bfloat16 gives a loss of zero, or a negative one? In the next cell the
 # spread is 0.1, as in a good map.
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by a fifth at an offset of 0.8 and worthless from 1.6 on, float16 from about 5; float32 stays near or below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the number is worthless. Crosses: zero or negative."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Relative error of the scale-invariant loss against the offset that all log differences share, on logarithmic axes. bfloat16 is wrong by a fifth at an offset of 0.8 and by more than half from 1.6 on, float16 from about 5; float32 stays near or below a thousandth everywhere."}, "figure": {"name": "fig-precision", "caption": "The loss {eq}`scale-loss` with λ = 1, of 4 070 log differences with standard deviation 0.1, computed in three formats: how far it is off, against the offset that all differences share. Above the dotted line the error is larger than the number itself. Crosses: zero or negative."}}
 generator = torch.Generator().manual_seed(0)
 noise = 0.1 * torch.randn(4070, generator=generator, dtype=torch.float64)
 offsets = np.geomspace(0.01, 10, 31)
@@ -362,23 +362,26 @@ exact = float(noise.var(correction=0))
 
 
 def loss_in(dtype, offset):
-    """Equation (scale-loss) with λ = 1, every result in one format."""
+    """The loss above with λ = 1, every result in one format."""
     d = (noise + offset).to(dtype)
     return float(d.square().mean() - d.mean().square())
 
 
 figure, axis = plt.subplots(figsize=(plots.WIDTH, 3.0), layout="constrained")
-for k, dtype in enumerate((torch.bfloat16, torch.float16, torch.float32)):
+for k, (dtype, line, mark) in enumerate(
+    ((torch.bfloat16, "-", "x"), (torch.float16, "--", "+"), (torch.float32, "-.", "1"))
+):
     values = np.array([loss_in(dtype, float(offset)) for offset in offsets])
     wrong = np.abs(values - exact) / exact
     axis.plot(
         offsets,
         wrong.clip(1e-7),
+        line,
         color=plots.PALETTE[k],
         label=str(dtype).removeprefix("torch."),
     )
     bad = values <= 0
-    axis.plot(offsets[bad], wrong[bad], "x", color=plots.PALETTE[k])
+    axis.plot(offsets[bad], wrong[bad], mark, color=plots.PALETTE[k], markersize=9)
 axis.axhline(1, color="#666666", linestyle=":")
 axis.set(
     xscale="log",
@@ -396,7 +399,7 @@ for dtype in (torch.bfloat16, torch.float16, torch.float32):
     print(f"{dtype!s:15s} zero or negative somewhere: {dead}")
 
 # %% [markdown]
-# At an offset of 0.8 bfloat16 is a fifth off, from 1.6 on its number is worthless, and both are ordinary: an untrained network that says
+# At an offset of 0.8 bfloat16 is a fifth off, from 1.6 on it is off by more than half, zero or negative, and both offsets are ordinary: an untrained network that says
 # 1 m of a wall at 5 m has an offset of 1.6. A negative variance is not yet a disaster; the square root that [SILog](evaluation) takes of it is, and its NaN is in every
 # weight one step later. Others met such NaNs: the published code of ZoeDepth {cite}`bhat2023` keeps its loss out of mixed precision for that reason, and
 # leaves mixed precision off unless one asks for it. It need not be: the layers can be in 16 bits and the loss in 32.
@@ -671,7 +674,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # What holds back the rest is not arithmetic. A coarse step spends {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms in the network. Its products, {result}`benchmarks/eigen-nyu-gpu::phases.coarse.gflop_per_image::.1f` GFLOP for each of 256 pictures, would need not quite
 # three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
 # operation is a small program, a **kernel**, and Python has to start each of them, which takes some microseconds however little there is to compute. With batches of 32, as the paper has them, the starts weigh more: a step without data and augmentation
-# made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s there, {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes. (Plain code rounds float32 to 19 bits in convolutions, unless told not to; told so, it makes {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`. Its optimiser took the weights one by one in that measurement, where PyTorch's own choice takes them in lists; the benchmark has been mended since, and the factor will be a little smaller.)
+# made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s there, {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes. (Plain code rounds float32 to 19 bits in convolutions, unless told not to; told so, it makes {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`.)
 #
 # ### Who waits for whom
 #
@@ -736,9 +739,13 @@ figure
 # %% [markdown]
 # Read at once, preparing and computing add up; read a step later, only the longer of the two counts. Nothing else changes, not even the order of the
 # numbers: the loop of this library does so on a GPU. (It gains nothing where something else has to be waited for: the recipes of [super-resolution](super_resolution) ask of each batch whether its maps have holes.) What it must not do is to save weights that nobody has looked at. So before a
-# checkpoint all losses up to it are read, and a loss that is not finite ends the run as before, with the batch that brought it; only the step after it was taken in vain.
-# (The figures above were measured before, with each loss read at once, and with each part of a step waited for. By how much that was too slow, we have not been able to measure yet. `depthlib bench` now takes images
-# a second on a GPU from steps that nobody watches, and the parts from others.)
+# checkpoint all losses up to it are read, and a loss that is not finite ends the run all the same, with the batch that brought it; one more step has then been computed, and is thrown away.
+#
+# ```{admonition} What the GPU figures of this page are not
+# :class: note
+# They were measured with an earlier state of this library. Three things have changed since, and `make gpu` measures them anew for whoever has a GPU: every loss was read at once, and each part of a step was waited for; the plain code's optimiser took the weights one by one, where PyTorch's own
+# choice takes them in lists, which makes our factor a little too large; and a batch of rendered rooms took more kernels than it does now.
+# ```
 #
 # ### Rendered rooms
 #
@@ -759,9 +766,9 @@ figure
 # We saw {result}`benchmarks/scenes-gpu::rooms.per_second::,.0f` rooms a second, and {result}`benchmarks/scenes-gpu::roads.per_second::,.0f` roads, which have more pixels, on an {result}`benchmarks/scenes-gpu::gpu::s` with {result}`benchmarks/scenes-gpu::processes::d` processes: less than half of what the argument allows. If rendering was the limit, it became some forty times faster and not a hundred. Why?
 #
 # The rays should not be it (the parts were not timed): the picture is cut into squares of 16 × 16 pixels, each with a list of the few objects that it can see, and one kernel (in Triton, a language for kernels that comes with PyTorch) walks through that list without
-# leaving the GPU's fastest memory. But light, colours and the camera were, for 64 rooms at once, more than a thousand kernels. Python starts them one at a time, and each carries its numbers through the GPU's memory and back. The process that starts them
+# leaving the GPU's fastest memory. But light, colours and the camera were many hundred kernels for each batch of rooms. Python starts them one at a time, and each carries its numbers through the GPU's memory and back. The process that starts them
 # used {result}`benchmarks/scenes-gpu::rooms.processor_seconds::.1f` seconds of processor time in {result}`benchmarks/scenes-gpu::rooms.wall_seconds::.1f` seconds (waiting for the GPU counts, too).
-# (Since that measurement the kernels have become a fifth fewer, and the data set's option `compile` melts most of them together; `make gpu` measures what that gains.)
+# (The data set's option `compile` melts most of them together; `make gpu` measures what that gains.)
 #
 # "One at a time" can be seen without a GPU. An interpreter of Python lets only one thread of a process begin something at any moment. Long operations do not mind, since they run on while another thread begins its own; with many short ones the
 # threads queue, and every change of turn costs time, too. On the same two cores two threads make {result}`benchmarks/scenes::rooms.one_process.per_second::.0f` rooms a second, and have to wait for each other {result}`benchmarks/scenes::rooms.one_process.waits_per_scene::,d` times for each of them. Two *processes*, an interpreter each, make {result}`benchmarks/scenes::rooms.per_second::.0f`. (So without a GPU the option `processes` shares all of

@@ -25,7 +25,7 @@ from depthlib.typed import build
 
 #: What the later literature prints.
 MODERN = ("delta1", "delta2", "delta3", "abs_rel", "sq_rel", "rmse", "rmse_log", "log10", "silog")
-KB_SIZE = (352, 1216)  # the crop of the KITTI benchmark
+KITTI_FRAME, KB_SIZE = (375, 1242), (352, 1216)  # the pictures of the first day, and the crop of the KITTI benchmark
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Protocol:
         shape = (prediction.shape[-2], prediction.shape[-1])
         if shape == tuple(size):
             return prediction
-        if self.frame == (375, 1242) and shape == KB_SIZE and size[0] >= shape[0] and size[1] >= shape[1]:
+        if self.frame == KITTI_FRAME and shape == KB_SIZE and size[0] >= shape[0] and size[1] >= shape[1]:
             left = (size[1] - shape[1]) // 2
             return F.pad(prediction, (left, size[1] - shape[1] - left, size[0] - shape[0], 0))
         if shape != (1, 1) and (shape == size[::-1] or abs(shape[0] / shape[1] / (size[0] / size[1]) - 1) > 0.03):
@@ -261,8 +261,6 @@ EIGEN14 = Protocol(
     "eigen14", "Eigen, Puhrsch, Fergus 2014, Table 1 (NYU): the region shared with Make3D, all pixels in one pool",
     crop=(36, 444, 46, 594), pooling="pixels",
 )  # fmt: skip
-
-KITTI_FRAME = (375, 1242)
 
 BTS = Protocol(
     "bts",

@@ -1,12 +1,14 @@
 """Rivals that are shown part of the truth: against SciPy and by hand, and through the evaluator."""
 
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 import torch
 from made import make_pairs, truth_maps
 from scipy.interpolate import griddata
 
-from depthlib.baselines import COMPLETIONS, Completion, Enlargement
+from depthlib.baselines import BASELINES, COMPLETIONS, Completion, Enlargement
 from depthlib.cli import main
 from depthlib.data import open_dataset
 from depthlib.data.sampling import sparsify
@@ -14,6 +16,7 @@ from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
 from depthlib.filling import fill_linear, fill_nearest
 from depthlib.observations import SparseDepth
+from depthlib.recipe import EvaluateSpec
 from depthlib.sample import collate
 
 
@@ -115,3 +118,8 @@ def test_samples_in_one_corner_only():
     depth[0, :3, :3] = torch.arange(1, 10).view(3, 3)
     filled = fill_linear(depth)
     assert (filled > 0).all() and filled[0, -1, -1] == 9
+
+
+def test_a_recipe_may_ask_for_every_baseline():
+    names, _ = get_args(get_type_hints(EvaluateSpec)["baselines"])
+    assert set(get_args(names)) == set(BASELINES)

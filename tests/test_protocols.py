@@ -82,7 +82,8 @@ def test_bts_is_the_public_loop():
 
 
 def test_densedepth_is_the_public_loop():
-    """Half-size predictions, twice, mirrored back; bilinear as skimage's resize does it; everything in one pool."""
+    """Half-size predictions, twice, mirrored back; bilinear as skimage's resize does it; everything in one pool. (But for rel, which
+    the public code divides by the prediction: it hands its function the two maps the other way round.)"""
     rng = np.random.default_rng(1)
     truths = [np.exp(rng.uniform(-1.0, 2.5, (480, 640))).astype(np.float32) for _ in range(2)]
     plain = [np.exp(rng.uniform(-3.0, 3.0, (240, 320))).astype(np.float32) for _ in range(2)]
@@ -123,6 +124,24 @@ def test_the_two_kitti_evaluators_are_the_public_loops():
     data = truth_maps(truths)
     agrees(evaluate(answers(predictions), data, "garg"), averaged(garg))
     agrees(evaluate(answers(predictions), data, "monodepth2"), averaged(mono))
+    flipped = [
+        0.5 * (np.clip(p, 1e-3, 80) + np.clip(predictions[(i + 1) % 2], 1e-3, 80)[:, ::-1])
+        for i, p in enumerate(predictions)
+    ]
+    asked = []
+
+    def both(rgb):
+        asked.append(rgb)
+        return answers(predictions if len(asked) % 2 else predictions[::-1])(rgb)
+
+    wanted = [row.copy() for row in garg]
+    for row, g, p in zip(wanted, truths, flipped, strict=True):
+        h, w = g.shape
+        crop = np.zeros(g.shape, dtype=bool)
+        crop[int(0.40810811 * h) : int(0.99189189 * h), int(0.03594771 * w) : int(0.96405229 * w)] = True
+        seen = crop & (g > 1e-3) & (g < 80)
+        row.update(modern_errors(g[seen], np.clip(p, 1e-3, 80)[seen]))
+    agrees(evaluate(both, data, "garg_flip", batch=2), averaged(wanted))
     # without a scale it makes no difference what the unit was
     again = evaluate(lambda rgb: answers(predictions)(rgb) * 7, data, "monodepth2")
     agrees(again, averaged(mono))
@@ -142,6 +161,18 @@ def test_a_prediction_of_the_benchmarks_crop_goes_where_it_was_cut_from():
     placed = get_protocol("garg").resample(answer, (375, 1242))
     assert placed[0, 0, 23, 13] == 40 and (placed[..., :23, :] == 0).all() and (placed[..., -1, 13:1229] == 20).all()
     assert evaluate(lambda rgb: answer, truth_maps(truth[0]), "garg").metrics["abs_rel"] == 0
+
+
+def test_depth_completion_is_scored_in_metres_and_per_kilometre():
+    """Two pixels by hand: truth 10 and 20 m, prediction 11 and 16 m."""
+    truth, prediction = np.zeros((375, 1242)), np.ones((375, 1242))
+    truth[200, [300, 900]], prediction[200, [300, 900]] = (10, 20), (11, 16)
+    found = evaluate(answers([prediction]), truth_maps([truth]), "kitti_completion").metrics
+    inverse = np.array([1000 / 11 - 1000 / 10, 1000 / 16 - 1000 / 20])
+    assert found == pytest.approx(
+        {"rmse": (17 / 2) ** 0.5, "mae": 2.5, "irmse": np.sqrt((inverse**2).mean()), "imae": np.abs(inverse).mean()},
+        rel=1e-5,
+    )
 
 
 def test_the_kitti_benchmark_has_its_own_relative_errors():

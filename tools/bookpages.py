@@ -119,12 +119,12 @@ class Provenance(FromOthers):
             self.env.note_dependency(str(path))
             content = json.loads(path.read_text(encoding="utf8"))
             pages = ", ".join(f"[{title(sources[page], page)}]({page.stem})" for page in used)
-            where = f"Printed in {pages}." if pages else "In no chapter's text; in tables or figures."
+            where = f"Printed in {pages}." if pages else "In no chapter's text; in figures or tables at most."
             if "samples_seen" in content:
                 seconds = content["seconds"]
                 about = (
                     f"{content['samples_seen']:,d} samples, {seconds['train'] / 60:.0f} minutes of training on {content['device']} with "
-                    f"{content['threads']} threads; torch {content['versions']['torch']}; version `{str(content.get('commit') or '–')[:13]}`. "
+                    f"{content['threads']} thread{'s' * (content['threads'] > 1)}; torch {content['versions']['torch']}; version `{str(content.get('commit') or '–')[:13]}`. "
                 )
                 trainings += [f"`{name}`", f": {about}{where}", ""]
             else:

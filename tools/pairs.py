@@ -190,11 +190,7 @@ class Plain:
             "math": lambda text: f"${text}$",
             "cite": self.cite, "cite:p": self.cite, "cite:ps": self.cite,
             "cite:t": lambda text: self.cite(text, inside=False), "cite:ts": lambda text: self.cite(text, inside=False),
-            "doc": self.doc, "ref": self.titled, "numref": self.titled, "term": self.titled, "any": self.titled,
-            "abbr": lambda text: text, "sub": lambda text: f"<sub>{text}</sub>", "sup": lambda text: f"<sup>{text}</sup>",
-            "kbd": lambda text: f"`{text}`", "code": lambda text: f"`{text}`", "download": self.titled,
-            "glue:text": lambda text: f"*{text.split(':')[0]}* (printed by a cell of this page)",
-            "glue": lambda text: f"*{text}* (printed by a cell of this page)",
+            "doc": self.doc, "ref": self.titled, "numref": self.titled, "term": self.titled,
         }  # fmt: skip
 
     def equation(self, label: str) -> int:
@@ -312,14 +308,8 @@ class Plain:
             return ["", f"```{argument}", *body, "```", ""]
         if name == "literalinclude":
             return ["", "```python", *self.included(argument, options), "```", ""]
-        if name in ("table", "list-table"):
-            caption = [f"**{self.inline(argument)}**", ""] if argument else []
-            rows = list_table(self.block(body), self.name) if name == "list-table" else self.block(body)
-            return ["", *caption, *rows, ""]
         if name == "bibliography":
             return ["", *[f"- {self.entries[key][2]}" for key in sorted(self.cited or self.entries)], ""]
-        if name in ("glue:figure", "glue", "tableofcontents", "contents", "index", "raw"):
-            return []
         raise PairError(f"{self.name}: directive {{{name}}} has no plain Markdown; add it to tools/pairs.py")
 
     def included(self, argument: str, options: dict[str, str]) -> list[str]:
@@ -331,14 +321,6 @@ class Plain:
                 raise PairError(f"{self.name}: no {options['pyobject']} in {argument}")
             end = next((i for i in range(start + 1, len(lines)) if re.match(r"^[^\s)#]", lines[i])), len(lines))
             return "\n".join(lines[start:end]).rstrip().split("\n")
-        if "lines" in options:
-            first, _, last = options["lines"].partition("-")
-            return lines[int(first) - 1 : int(last or first)]
-        if "start-after" in options or "end-before" in options:
-            text = "\n".join(lines)
-            text = text.split(options["start-after"], 1)[1] if "start-after" in options else text
-            text = text.split(options["end-before"], 1)[0] if "end-before" in options else text
-            return text.strip("\n").split("\n")
         return lines
 
 
@@ -350,23 +332,6 @@ def directive_options(body: list[str]) -> tuple[dict[str, str], list[str]]:
         options[match[1]] = match[2].strip()
         rest.pop(0)
     return options, rest
-
-
-def list_table(lines: list[str], name: str) -> list[str]:
-    """A list-table's nested list as a Markdown table."""
-    rows: list[list[str]] = []
-    for line in lines:
-        if match := re.match(r"^\s*[*-] [-*](?: (.*))?$", line):
-            rows.append([match[1] or ""])
-        elif match := re.match(r"^\s+[-*](?: (.*))?$", line):
-            rows[-1].append(match[1] or "")
-        elif line.strip():
-            rows[-1][-1] += " " + line.strip()
-    if not rows or len({len(row) for row in rows}) != 1:
-        raise PairError(f"{name}: a list-table has rows of different length")
-    table = ["| " + " | ".join(row) + " |" for row in rows]
-    table.insert(1, "|" + " --- |" * len(rows[0]))
-    return table
 
 
 def bibliography(path: Path) -> dict[str, tuple[str, str, str]]:

@@ -73,7 +73,7 @@ RAW = {
     "playrooms": 1, "reception_rooms": 1, "studies": 1, "study_rooms": 1,
 }  # fmt: skip
 KITTI = "s3.eu-central-1.amazonaws.com/avg-kitti"
-DAYS = ("2011_09_26", "2011_09_28", "2011_09_29", "2011_09_30", "2011_10_03")
+DAYS = sorted({drive[:10] for drive in DRIVES})
 MIDDLEBURY = "vision.middlebury.edu/stereo/data"
 SCENES_2014 = (
     "Adirondack", "Backpack", "Bicycle1", "Cable", "Classroom1", "Couch", "Flowers", "Jadeplant", "Mask", "Motorcycle",
