@@ -579,7 +579,7 @@ print(
 # **Predict first.** If a network knew nothing of size, all its answers would lie on a level line; if it knew all, on the diagonal.
 # Where between the two, and which network nearer to the diagonal?
 
-# %% mystnb={"image": {"alt": "Two scatter plots of the median depth that is predicted against the true median depth of each room; the fitted lines are flatter than the diagonal, more so for the coarse network."}, "figure": {"caption": "Median depth of each room, true and predicted, on logarithmic axes. Line: least squares in the logarithm. Dotted: a perfect answer."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two scatter plots of the median depth that is predicted against the true median depth of each room; the fitted lines are flatter than the diagonal, more so for the coarse network."}, "figure": {"caption": "Median depth of each room, true and predicted, on logarithmic axes. Line: least squares in the logarithm. Dotted: a perfect answer."}}
 figure, axes = plt.subplots(
     1, 2, figsize=(plots.WIDTH, 3.4), layout="constrained", sharex=True, sharey=True
 )
