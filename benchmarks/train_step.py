@@ -74,7 +74,7 @@ def measure(
     seconds = (now() - began) / steps
     return {
         "images_per_second": round(batch / seconds, 2),
-        "memory_mb": round(peak_memory() / 1e6),
+        "memory_mb": round(peak_memory(device) / 1e6),
         "gflop_per_image": round(counter.get_total_flops() / batch / 1e9, 2),
     }
 

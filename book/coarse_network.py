@@ -331,7 +331,7 @@ print("optimiser", phase.optimiser, "· learning rate", phase.rates["coarse"])
 # The paper uses plain gradient descent with momentum, at a rate of .001 for the convolutions and .1 for the full layers
 # {cite}`eigen2014`. Its convolutions came from ImageNet. Ours start from random weights, and there the
 # optimiser Adam, which gives each parameter its own step, learns faster in our hands. On the 795 photographs of NYU, from the same first weights and with the same {result}`eigen-nyu-paper/cpu-0::settings.phases.0.samples::,d` samples, the
-# coarse network ends at δ < 1.25 of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` with Adam and a learning rate that falls to zero along half a cosine wave, and of {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` with the paper's optimiser and rates, the authors' decay (recipes `eigen-nyu` and `eigen-nyu-paper`, one seed each). That is a
+# coarse network ends at δ < 1.25 of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` with Adam and a learning rate that falls to zero along half a cosine wave, and of {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` with the paper's optimiser and rates and the weight decay of the authors' configuration (the paper gives none) (recipes `eigen-nyu` and `eigen-nyu-paper`, one seed each). That is a
 # short training; the paper's coarse network had forty times as many samples.
 #
 # **Predict first.** Two curves: the loss on augmented training batches, and the loss on 64 unseen rooms without

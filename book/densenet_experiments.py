@@ -267,9 +267,8 @@ figure
 answers = [(p.answers[network][p.truth > 0], p.truth[p.truth > 0]) for p in pictures]
 p, g = (np.concatenate(maps).astype(float) for maps in zip(*answers, strict=True))
 print(f"rel of these nine, divided by the truth: {(np.abs(p - g) / g).mean():.3f}")
-print(
-    f"divided by the prediction, as in the authors' code: {(np.abs(p - g) / p).mean():.3f}"
-)
+swapped = (np.abs(p - g) / p).mean()
+print(f"divided by the prediction, as in the authors' code: {swapped:.3f}")
 
 # %% [markdown]
 # The same maps, and a sixth less error: this network says some things much too far, and the larger number then stands below the line. A network that errs towards the camera would lose by it. So the published .123 and a rel of ours cannot be set side by side

@@ -196,7 +196,8 @@ for count in (10, 40, 80, 256):
 #
 # $$(s, t) = \arg\min_{s, t} \sum_i (s\,d_i + t - d_i^*)^2, \qquad L = \frac1n \sum_i |s\,d_i + t - d_i^*|$$
 #
-# with $d$ the answer and $d^*$ the truth of whatever kind. (In the cell below there is no network: each data set's numbers are fitted to the disparity in metres, to see what *no* scale and shift could mend.) (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
+# with $d$ the answer and $d^*$ the truth of whatever kind. (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
+# (In the cell below there is no network: each data set's numbers are fitted to the disparity in metres, to see what *no* scale and shift could mend.)
 #
 # **Predict first.** Below, the same scene is written down as three data sets might have it. Which of them disagree under this loss? Which would under the one of [chapter 4](scale_invariant_loss), that forgives a scale alone?
 

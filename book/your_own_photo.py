@@ -301,7 +301,7 @@ if truth is not None:
     small = F.interpolate(
         fill_nearest(truth)[None], answer.depth.shape[-2:], mode="nearest-exact"
     )
-    again = F.interpolate(small, truth.shape[-2:], mode="bilinear")[0]
+    again = F.interpolate(small, truth.shape[-2:], mode="bilinear")[0] * (truth > 0)
     maps |= {"true": truth, "true, from the network's size": again}
 for name, values in maps.items():
     whole, torn = (len(surface(values, K, rgb[0], tear)[2]) for tear in (1e9, 0.1))
@@ -368,7 +368,7 @@ else:
 #
 # **Predict first.** Where will the network disagree with its mirrored self: on the floor, or at the motorcycle?
 
-# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the right border, least on the wall behind."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
+# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the two borders, least on the middle of the wall behind."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
 mirrored = predict(network, rgb.flip(-1)).full("bilinear")[0].flip(-1)
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), layout="constrained")
 axes[0].imshow(rgb[0].permute(1, 2, 0))
@@ -400,7 +400,7 @@ if truth is not None:
     )
 
 # %% [markdown]
-# It disagrees about the engine, the headlamp and the right-hand border. It agrees best about the wall behind, to one or two per cent; of the floor, of which one might think that there is only one way to be, the mirrored answer is farther by two to five. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
+# It disagrees about the engine, the headlamp and both borders. It agrees best about the middle of the wall behind, to about two per cent; at its left end and on the shelves to the right the two differ by three to ten. Of the floor, of which one might think that there is only one way to be, the mirrored answer is farther by two to five. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
 # weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
 #
 # ## Recap

@@ -67,8 +67,8 @@ class ReconstructionLoss(Loss):
         low = torch.where(mask, t, torch.inf).amin((1, 2, 3), keepdim=True)
         any_known = mask.any(3, keepdim=True).any(2, keepdim=True)
         middle = torch.where(any_known, (high + low) / 2, 0.0)
-        # a flat map has no span: its own size, so that here, too, any unit gives the same loss
-        half = torch.where(any_known, torch.where(high > low, (high - low) / 2, middle.abs()), 1.0)
+        # a flat map has no span but rounding: a thousandth of its depth, so that here, too, any unit gives the same loss
+        half = torch.where(any_known, torch.maximum((high - low) / 2, 1e-3 * middle.abs()), 1.0)
         p, t = (prediction.float() - middle) / half, (t - middle) / half
         beyond = p.detach().clamp(-1, 1)
         return torch.where(mask, p, beyond), torch.where(mask, t, beyond)

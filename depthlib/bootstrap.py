@@ -68,11 +68,14 @@ def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 
 def paired_interval(first: Tensor, second: Tensor, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of the mean of first − second, two figures of the same N images, by a bootstrap over images.
 
+    Images of which one of the two is NaN (a figure that this image does not allow) are left out.
+
     >>> figures = torch.linspace(0, 1, 100)
     >>> [round(end, 6) for end in paired_interval(figures + 0.5, figures)]  # what is hard for both cancels
     [0.5, 0.5]
     """
     differences = first.double() - second.double()
+    differences = differences[~differences.isnan()]
     means = torch.cat([differences[pick].mean(-1) for pick in _picks(len(differences), draws, seed)])
     return _middle(means)
 

@@ -95,7 +95,7 @@ def one_training(folder: Path) -> AbstractContextManager[None]:
 
 def forget_others(kept: Path) -> None:
     """Remove the other checkpoints of the folder that this one is in, and what killed processes left of theirs."""
-    for pattern in ("checkpoint-*", ".checkpoint-*.partial"):
+    for pattern in ("checkpoint-*", ".checkpoint-*"):
         for old in kept.parent.glob(pattern):
             if old != kept and old.is_dir():
                 shutil.rmtree(old)

@@ -124,10 +124,11 @@ class ScaleInvariantLogLoss(Loss):
     Args:
         lam, unit: as there.
         weighting: see :func:`sample_weights`.
-        metres: weight of the mean squared error in metres, added to each value; 0 in the paper. A logarithm counts 10 cm
+        metres: weight of the mean squared error in metres, added to each value (after the root); 0 in the paper. A logarithm counts 10 cm
             at 1 m like 50 cm at 5 m; a little of this term asks for the far wall as well, which is what RMSE scores.
-        root: the square root of each value: with ``lam=0.85`` the loss of Lee et al. 2019 (BTS), AdaBins and NeWCRFs but for their
-            factor of 10, which Adam does not see. A map that is nearly right pulls as hard as one that is all wrong.
+        root: the square root of each value. With ``lam=0.85`` it is the loss of Lee et al. 2019 (BTS), AdaBins and NeWCRFs, but for their
+            factor of 10, which Adam does not see, and for the pool: they take one root over all pixels of a batch, here each
+            image has its own. A map that is nearly right pulls as hard as one that is all wrong.
 
     >>> loss = ScaleInvariantLogLoss(lam=0.5)
     >>> y = torch.zeros(2, 1, 4, 4)

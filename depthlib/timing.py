@@ -87,9 +87,9 @@ def machine() -> dict[str, Any]:
     return {"device": device_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
-def peak_memory() -> int:
-    """Most bytes this process has held: on the GPU where there is one, else in main memory."""
-    if torch.cuda.is_available():
+def peak_memory(device: str | None = None) -> int:
+    """Most bytes this process has held: on a ``cuda`` device, by default where there is one, else in main memory."""
+    if device == "cuda" or (device is None and torch.cuda.is_available()):
         return int(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -257,6 +257,8 @@ def test_two_pictures_of_one_name_are_noticed_and_hidden_files_are_not(pairs):
     store = write_store(Folder(pairs), pairs.with_name("store"), progress=False).folder
     assert Store(store)[-1]["index"] == 7 and Store(store).encoded([-2])["index"] == [6]
     assert torch.equal(Store(store)[-1]["depth"], Store(store)[7]["depth"])
+    kept = InMemory(Folder(pairs))
+    assert kept[-1]["index"] == 7 and kept[7]["index"] == 7 and len(kept._kept) == 1
     one, other = Folder(pairs)[0], {**Folder(pairs)[1], "sparse": torch.zeros(1, 240, 320)}
     for batch in ([one, other], [other, one]):
         with pytest.raises(DepthError, match="only one of them has sparse"):

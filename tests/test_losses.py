@@ -117,7 +117,7 @@ def test_a_global_normaliser_makes_pieces_add_up_to_the_batch(maps):
     torch.testing.assert_close(pieces, whole)
 
 
-def test_under_a_root_it_is_the_loss_of_bts_and_an_exact_map_keeps_a_finite_slope(maps):
+def test_under_a_root_it_is_the_loss_of_bts_for_each_image_and_an_exact_map_keeps_a_finite_slope(maps):
     y, truth, mask = maps
     values, _ = ScaleInvariantLogLoss(0.85, root=True)(y, truth, mask)
     for b in range(len(y)):

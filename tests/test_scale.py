@@ -275,7 +275,9 @@ def test_a_gpu_without_bf16_is_told_of(tiny_recipe, monkeypatch):
     _has_bf16(0, phase, torch.device("cpu"))
 
 
-def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys):
+def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys, monkeypatch):
+    started, alone = [], bench.alone
+    monkeypatch.setattr(bench, "alone", lambda f, *given: (started.append(f.__name__), alone(f, *given))[1])
     path = written(dataclasses.replace(tiny_recipe, evaluate=()), tmp_path / "recipe.yaml")
     assert main(["bench", path, "--steps", "2", "--json", str(tmp_path / "bench.json")]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())
@@ -287,6 +289,7 @@ def test_a_benchmark_times_every_part_of_a_step(tiny_recipe, tmp_path, capsys):
         assert found["images_per_second"] > 0 and 0 < found["share_of_peak"] < 2 and found["gflop_per_image"] > 0
     text = capsys.readouterr().out
     assert "images/s" in text and "coarse" in text
+    assert "_take" in started and alone(os.getpid) != os.getpid()  # so that its peak of memory is its own
     assert main(["bench", path, "--steps", "0"]) == 2 and "expected at least 1" in capsys.readouterr().err
 
 
@@ -322,7 +325,7 @@ def test_every_switch_is_turned_over(tiny_recipe, tmp_path, capsys, monkeypatch)
         name: bench.SWITCHES[name] for name in ("fused", "compile")
     }  # one that is on, one that is off on a processor
     monkeypatch.setattr(bench, "SWITCHES", few)
-    monkeypatch.setattr(bench, "alone", lambda function, *given: function(*given))  # the test before starts processes
+    monkeypatch.setattr(bench, "alone", lambda function, *given: function(*given))  # the tests before start processes
     path = written(recipe, tmp_path / "recipe.yaml")
     assert (
         main(["bench", path, "--steps", "1", "--rounds", "2", "--switches", "--json", str(tmp_path / "bench.json")])

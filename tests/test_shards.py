@@ -194,7 +194,7 @@ def test_what_a_killed_export_left_does_not_stay(streamed, tmp_path):
     (half / "shard-00009.tar").write_bytes(b"half")
     folder = write_shards(made, tmp_path / "out", each=8)
     assert not list(tmp_path.glob(".out*")) and not (folder / "shard-00009.tar").exists()
-    assert len(Shards(folder)) == len(made)
+    assert len(Shards(folder)) == len(made) and Shards(folder)[-1]["index"] == len(made) - 1
 
 
 def test_the_cache_forgets_the_oldest_and_reads_on(streamed, tmp_path):

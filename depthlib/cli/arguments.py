@@ -32,7 +32,7 @@ def add_parameters(
 
 
 def again(args: argparse.Namespace, profile: str) -> str:
-    """The line that makes a run or a sweep again, as results keep it: without the folders of this machine.
+    """The line that makes a run or a sweep again, as results keep it: without the folder of a recipe of one's own.
 
     >>> args = argparse.Namespace(command="train", recipe="my/own.yaml", parameter=["data.options={root: rooms}"])
     >>> again(args, "cpu")

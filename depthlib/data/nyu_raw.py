@@ -204,7 +204,7 @@ class NyuRaw(Pairs):
         self.dropped: Counter[str] = Counter({"scenes that are not for training": len(here) - len(chosen)})
         pairs = [pair for scene in chosen for pair in self._pairs(scene)]
         self.dropped = +self.dropped  # reasons that did not occur go
-        super().__init__("nyu-raw-frames", root, pairs, _read, size, nyu_camera)
+        super().__init__("nyu-raw-frames", root, pairs, _read, size, nyu_camera, how="straightened")
 
     def _pairs(self, scene: Path) -> list[Pair]:
         found = {kind: sorted((frame_time(p.name), p) for p in scene.glob(f"{kind}-*.p?m")) for kind in "rd"}
@@ -223,9 +223,9 @@ class NyuRaw(Pairs):
 
 
 def _read(pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    recorded = without_extremes(read_kinect_pgm(pair.depth))  # before it moves
+    picture, recorded = read_rgb(pair.rgb), without_extremes(read_kinect_pgm(pair.depth))  # before it moves
     try:
-        return straighten(read_rgb(pair.rgb)), align(recorded)
+        return straighten(picture), align(recorded)
     except DepthError as error:
         raise DepthError(f"{pair.rgb}, {pair.depth}: {error}") from error
 

@@ -254,8 +254,7 @@ class Shards:
         return [lanes[position % self.lanes][position // self.lanes] for position in range(len(sequence))]
 
     def _kept(self, index: int) -> tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]:
-        if not 0 <= index < len(self):
-            raise IndexError(index)
+        index = range(len(self))[index]  # what is counted from the end is the same sample
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         shard, key = self._opened(number), f"{index:08d}"
         try:

@@ -282,6 +282,7 @@ class InMemory:
         return stacked(self._keep(indices))
 
     def _keep(self, indices: Sequence[int]) -> list[tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]]:
+        indices = [range(len(self))[i] for i in indices]  # what is counted from the end is the same sample
         new = [i for i in dict.fromkeys(indices) if i not in self._kept]
         if new:
             for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Of figures and parameters, as text writes them; others stand as they are named.
 NAMES = {
-    "abs_rel": "AbsRel", "rmse": "RMSE (m)", "rmse_log": "RMSE log", "scale_invariant_rmse": "scale-invariant error",
+    "abs_rel": "AbsRel", "rmse": "RMSE", "rmse_log": "RMSE log", "scale_invariant_rmse": "scale-invariant error",
     "ssim": "SSIM", "psnr": "PSNR", "delta1": "δ < 1.25", "lam": "λ",
 }  # fmt: skip
 
