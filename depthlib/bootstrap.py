@@ -20,7 +20,7 @@ def bootstrap_interval(score: Score, metric: str, draws: int = 2000, seed: int =
         DepthError: an unknown figure.
     """
     values = torch.cat([score.figure(metric, pick) for pick in _picks(len(score.sums), draws, seed)])
-    return _middle(values)
+    return _interval(values)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def bootstrap_difference(first: Score, second: Score, metric: str, draws: int = 
         )
     picks = _picks(len(first.sums), draws, seed)
     differences = torch.cat([first.figure(metric, pick) - second.figure(metric, pick) for pick in picks])
-    low, high = _middle(differences)
+    low, high = _interval(differences)
     value = first.metrics[metric] - second.metrics[metric]
     better = value != 0 and (value > 0) == higher_is_better(metric)
     return Difference(metric, value, low, high, better)
@@ -77,10 +77,10 @@ def paired_interval(first: Tensor, second: Tensor, draws: int = 2000, seed: int 
     differences = first.double() - second.double()
     differences = differences[~differences.isnan()]
     means = torch.cat([differences[pick].mean(-1) for pick in _picks(len(differences), draws, seed)])
-    return _middle(means)
+    return _interval(means)
 
 
-def _middle(draws: Tensor) -> tuple[float, float]:
+def _interval(draws: Tensor) -> tuple[float, float]:
     """Where 95 % of the draws lie; one in which no image could be scored says nothing."""
     if bool(draws.isnan().all()):
         return math.nan, math.nan

@@ -24,7 +24,7 @@ from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.files import one_at_a_time, read_tensors, writable_folder
+from depthlib.files import one_at_a_time, read_tensors, whole_folder, writable_folder
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.recipe import from_dict
@@ -54,29 +54,25 @@ def save_checkpoint(
         DepthError: the place cannot be written, or the disk is full; what was there before stays.
     """
     target = Path(folder)
-    partial = target.with_name(f".{target.name}.partial")
     try:
         writable_folder(target.parent)
-        shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed while it wrote
-        partial.mkdir()
-        save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
-        if optimizer is not None:
-            tensors, scalars = _flatten(optimizer.state_dict())
-            save_file(tensors, partial / "optimizer.safetensors")
-            state = {**state, "optimizer": scalars}
-        if critic is not None:
-            tensors, scalars = _flatten(critic[1].state_dict())
-            kept = {f"critic.{key}": value for key, value in _contiguous(critic[0].state_dict()).items()}
-            save_file({**kept, **tensors}, partial / "critic.safetensors")
-            state = {**state, "critic": scalars}
-        if ema is not None:
-            save_file(_contiguous(ema), partial / "ema.safetensors")
-        (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
-        if target.exists():  # the same position, reached again by a resumed run: the same content
-            shutil.rmtree(target)
-        os.replace(partial, target)
+        with whole_folder(target) as partial:
+            save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
+            if optimizer is not None:
+                tensors, scalars = _flatten(optimizer.state_dict())
+                save_file(tensors, partial / "optimizer.safetensors")
+                state = {**state, "optimizer": scalars}
+            if critic is not None:
+                tensors, scalars = _flatten(critic[1].state_dict())
+                kept = {f"critic.{key}": value for key, value in _contiguous(critic[0].state_dict()).items()}
+                save_file({**kept, **tensors}, partial / "critic.safetensors")
+                state = {**state, "critic": scalars}
+            if ema is not None:
+                save_file(_contiguous(ema), partial / "ema.safetensors")
+            (partial / "state.json").write_text(json.dumps({"schema": SCHEMA, **state}, indent=1))
+            if target.exists():  # the same position, reached again by a resumed run: the same content
+                shutil.rmtree(target)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise DepthError(
             f"{target}: checkpoint cannot be written ({error}). Free some space or choose another folder."
         ) from error

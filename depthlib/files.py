@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +78,22 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Path], object]) -
             raise
         raise DepthError(f"{target}: cannot be written ({error.strerror or error}). Choose another folder.") from error
     return target
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes the target when all is written; else nothing of it stays.
+
+    One process at a time writes a target: what is there of another is what it left when it was killed, and goes first.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read_tensors(path: str | os.PathLike[str], remedy: str) -> dict[str, Tensor]:

@@ -16,7 +16,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -35,7 +34,7 @@ from PIL import Image, UnidentifiedImageError
 from depthlib.data.downloads import Source, fetch, forget, sha256
 from depthlib.data.store import DEPTHS, Store, decode, stacked
 from depthlib.errors import DepthError
-from depthlib.files import one_at_a_time, writable_folder
+from depthlib.files import one_at_a_time, whole_folder, writable_folder
 from depthlib.randomness import permutation
 from depthlib.sample import Batch, Sample
 
@@ -61,25 +60,20 @@ def write_shards(store: Store, folder: str | os.PathLike[str], each: int = 500) 
         raise DepthError(f"shards: {each} samples in each; expected 1 or more, such as 500.")
     if target.exists():
         raise DepthError(f"{target}: exists already. Remove it or choose another folder; shards are never overwritten.")
-    partial = writable_folder(target.parent) / f".{target.name}.partial"
+    lock = writable_folder(target.parent) / f".{target.name}.partial.lock"
     busy = f"{target}: another process is writing it. Wait for it, or choose another folder."
-    with one_at_a_time(target.parent / f"{partial.name}.lock", busy):
-        try:
-            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed while it wrote
-            partial.mkdir()
+    try:
+        with one_at_a_time(lock, busy), whole_folder(target) as partial:
             index = {
                 "schema": SCHEMA, "name": store.name, "count": len(store), "size": store.meta["size"],
                 "units": store.meta["units"], "licence": store.meta.get("licence", ""), "fingerprint": store.fingerprint(),
                 "names": store.names(), "shards": _write_tars(store, partial, each),
             }  # fmt: skip
             (partial / INDEX).write_text(json.dumps(index))
-            os.replace(partial, target)
-        except OSError as error:
-            raise DepthError(
-                f"{target}: cannot be written ({error.strerror or error}). Free some space, or choose another folder."
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise DepthError(
+            f"{target}: cannot be written ({error.strerror or error}). Free some space, or choose another folder."
+        ) from error
     return target
 
 
