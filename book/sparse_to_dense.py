@@ -88,17 +88,22 @@ for pattern, sparse in shown.items():
 # %% [markdown]
 # **Predict first.** All four have the same number of samples. From which would you rather guess the rest?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "The true depth of a rendered room and four maps of dots: evenly strewn, crowded along outlines, a mixture, and a regular lattice."}, "figure": {"caption": "A rendered room and 7680 samples of it in each pattern. Grey: nothing is known."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room and its true depth with a rectangle around a table's end and a shelf; that excerpt as four maps of dots: evenly strewn, crowded along outlines so that table and shelf are drawn, a mixture, and a regular lattice."}, "figure": {"caption": "A rendered room and 7680 samples of it in each pattern, of which an excerpt is shown. Light grey: nothing is known."}}
 figure, axes = plt.subplots(2, 3, figsize=(plots.WIDTH, 3.9), layout="constrained")
 axes = axes.flatten()
 low, high = float(room.min()), float(room.max())
-colours = plt.get_cmap(plots.DEPTH_COLOURS).with_extremes(bad="#8c8c8c")
+colours = plt.get_cmap(plots.DEPTH_COLOURS).with_extremes(bad="#e4e4e4")
+top, left, rows, columns = 95, 190, 75, 100  # the excerpt
 axes[0].imshow(rooms[1]["rgb"].permute(1, 2, 0))
 axes[0].set_title("picture")
-for place, (name, depth) in zip(
-    axes[1:], {"truth": room, **shown}.items(), strict=True
-):
-    drawn = np.ma.masked_equal(depth[0, 0].numpy(), 0)
+axes[1].imshow(room[0, 0], cmap=colours, vmin=low, vmax=high)
+axes[1].add_patch(
+    plt.Rectangle((left, top), columns, rows, fill=False, color="white", linewidth=1.5)
+)
+axes[1].set_title("truth, and the excerpt")
+for place, (name, depth) in zip(axes[2:], shown.items(), strict=True):
+    part = depth[0, 0, top : top + rows, left : left + columns].numpy()
+    drawn = np.ma.masked_equal(part, 0)
     place.imshow(drawn, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
     place.set_title(name)
 plots.frameless(axes)
