@@ -35,7 +35,7 @@ class Score:
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
         warnings: what is odd about the predictions, in sentences.
         sums: per-image sums, float64 [N, 14], and ``maps``, figure of whole maps → float64 [N]: what the bootstrap
-            resamples. ``names`` has the N images.
+            resamples. ``names`` has the N images, ``scenes`` the place of each, empty where the data set does not know it.
     """
 
     protocol: Protocol
@@ -47,6 +47,7 @@ class Score:
     skipped: list[str]
     warnings: list[str]
     names: list[str] = field(repr=False)
+    scenes: list[str] = field(repr=False)
     sums: Tensor = field(repr=False)
     maps: dict[str, Tensor] = field(repr=False)
 
@@ -54,7 +55,7 @@ class Score:
         """One figure, over all images or over drawn ones.
 
         Args:
-            pick: indices of images, int64 [..., N]; the result has the leading shape.
+            pick: indices of images, int64 [..., n], −1 for none; the result has the leading shape.
 
         Raises:
             DepthError: a figure that this protocol does not report.
@@ -63,8 +64,8 @@ class Score:
             raise DepthError(f"{self.protocol.name}: no figure {metric!r}; it has {', '.join(self.metrics)}.")
         if metric in self.maps:
             each = self.maps[metric]
-            return mean_of_images(each if pick is None else each[pick])
-        sums = self.sums if pick is None else self.sums[pick]
+            return mean_of_images(each if pick is None else each[pick].masked_fill(pick < 0, torch.nan))
+        sums = self.sums if pick is None else self.sums[pick].masked_fill(pick[..., None] < 0, 0)
         return PIXEL_METRICS[metric].figure(sums, self.protocol.pooling)
 
 
@@ -197,6 +198,7 @@ class _Scoring:
         self.sums, self.maps = [torch.zeros(0, len(SUMS), dtype=torch.float64)], rules.map_metrics()
         self.skipped: list[str] = []
         self.names: list[str] = []
+        self.scenes: list[str] = []
         self.index: list[int] = []
         self.plausibility = Plausibility()
         self.size = (0, 0)
@@ -226,6 +228,7 @@ class _Scoring:
         seen = mask.flatten(1).any(1).tolist()
         self.skipped += [name for name, any_pixel in zip(samples["name"], seen, strict=True) if not any_pixel]
         self.names += samples["name"]
+        self.scenes += samples.get("scene", [""] * len(seen))
         self.index += samples["index"]
         self.sums.append(error_sums(prediction, truth, mask))
         for metric in self.maps.values():
@@ -234,10 +237,10 @@ class _Scoring:
     def score(self, dataset: RGBD) -> Score:
         rules = self.rules
         mine = (
-            self.index, self.names, self.skipped, torch.cat(self.sums),
+            self.index, list(zip(self.names, self.scenes, strict=True)), self.skipped, torch.cat(self.sums),
             {name: metric.each() for name, metric in self.maps.items()}, self.plausibility, self.size,
         )  # fmt: skip
-        index, names, skipped, sums, maps, looks, sizes = zip(*processes.gathered(mine), strict=True)
+        index, named, skipped, sums, maps, looks, sizes = zip(*processes.gathered(mine), strict=True)
         order = torch.tensor([i for part in index for i in part]).argsort()  # as one process would have seen them
         together = torch.cat(sums)[order]
         pixels = int(together[:, 0].sum())
@@ -250,7 +253,8 @@ class _Scoring:
         values |= {
             name: PIXEL_METRICS[name].figure(together, rules.pooling) for name in rules.figures if name in PIXEL_METRICS
         }
-        named = [name for part in names for name in part]
+        images = [image for part in named for image in part]
+        names, scenes = zip(*(images[i] for i in order), strict=True)
         warnings = Plausibility.merged(looks).warnings(self.kind, rules.alignment != "none")
         if rules.crop is not None and not rules.fits(max(sizes)):
             frame, here = ("{}x{}".format(*shape) for shape in (rules.frame, max(sizes)))
@@ -260,7 +264,7 @@ class _Scoring:
         return Score(
             rules, dataset.name, max(sizes), {name: float(values[name]) for name in rules.figures},
             int((together[:, 0] > 0).sum()), pixels, [name for part in skipped for name in part],
-            warnings, [named[i] for i in order], together, each,
+            warnings, list(names), list(scenes), together, each,
         )  # fmt: skip
 
 

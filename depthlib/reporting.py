@@ -1,4 +1,4 @@
-"""Scores as text, JSON, Markdown or LaTeX: one row a score, with 95 % intervals over images."""
+"""Scores as text, JSON, Markdown or LaTeX: one row a score, with 95 % intervals over scenes, or over images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from depthlib.bootstrap import bootstrap_difference, bootstrap_interval
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_from
 from depthlib.evaluation import Score, higher_is_better
 from depthlib.markdown import markdown_table
 from depthlib.metrics import PIXEL_METRICS
@@ -54,6 +54,7 @@ def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
         "size": list(score.size),
         "images": score.images,
         "pixels": score.pixels,
+        "intervals_over": dict([drawn_from(score.scenes)]),
         "skipped": score.skipped,
         "warnings": score.warnings,
         "metrics": {
@@ -76,7 +77,8 @@ def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """A block for each score: every figure with its interval and which way is better."""
     blocks = []
     for label, score in scores.items():
-        lines = [f"{label}: {counts(score)}"]
+        what, drawn = drawn_from(score.scenes)
+        lines = [f"{label}: {counts(score)}", f"  intervals over {drawn} {what}"]
         if score.protocol.reproduces:
             lines.append(f"  {score.protocol.reproduces}")
         for name, value in score.metrics.items():
@@ -136,7 +138,10 @@ def comparison(first: Score, second: Score, name: str, other: str, draws: int = 
 
     Two rows of a table are called different only where that interval excludes zero.
     """
-    lines = [f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over images:"]
+    what, drawn = drawn_from(first.scenes)
+    lines = [
+        f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over {drawn} {what}:"
+    ]
     for figure in first.metrics:
         found = bootstrap_difference(first, second, figure, draws)
         verdict = "no certain difference"

@@ -17,6 +17,7 @@ from typing import Any
 
 import depthlib
 from depthlib import processes
+from depthlib.bootstrap import drawn_from
 from depthlib.evaluation import Score
 from depthlib.preflight import preflight
 from depthlib.recipe import Recipe
@@ -83,7 +84,15 @@ def make_results(
             for key, entry in scores.items()
         },
         "scored": {
-            key: {name: {"images": s.images, "pixels": s.pixels, "skipped": s.skipped} for name, s in entry.items()}
+            key: {
+                name: {
+                    "images": s.images,
+                    "pixels": s.pixels,
+                    "skipped": s.skipped,
+                    "intervals_over": dict([drawn_from(s.scenes)]),
+                }
+                for name, s in entry.items()
+            }
             for key, entry in scores.items()
         },
         "differences": {key: differences(entry) for key, entry in scores.items() if len(entry) > 1},

@@ -14,7 +14,7 @@ key            shape (sample)      meaning
 ``sparse``     [1, H, W]           optional: sparse depth, metres, 0 = no sample
 ``depth_lr``   [1, h, w]           optional: low-resolution depth, metres
 ``disparity``  [1, H, W]           optional: pixels; under ``depth`` in one data set alone, ``disparities``
-``scene``      str                 optional: the place, so that splits do not leak
+``scene``      str                 optional: the place; parts share none, and intervals are drawn over places
 =============  ==================  ======================================================
 """
 

@@ -39,6 +39,19 @@ def test_fit_and_validation_divide_the_training_images(nyu_root):
     assert not parts["train"] & parts["test"] and 60 <= len(parts["validation"]) <= 100
 
 
+def test_frames_know_their_place_which_no_two_parts_share(nyu_root, nyu_mat):
+    every = open_nyu(nyu_root, "all")
+    place = {pair.name: pair.scene for pair in every.pairs}
+    parts = {split: {place[name] for name in open_nyu(nyu_root, split).names()} for split in ("train", "test")}
+    assert (len(parts["train"]), len(parts["test"])) == (123, 124) and not parts["train"] & parts["test"]
+    assert (
+        place["0001"] == place["0002"] == "0001"
+        and place["0003"] == "0003"
+        and open_nyu(nyu_root, "test")[2]["scene"] == "0009"
+    )
+    assert NyuMat(nyu_mat, [0, 1], places={0: "0001"})[0]["scene"] == "0001" and "scene" not in NyuMat(nyu_mat, [1])[0]
+
+
 def test_the_official_mat_and_the_folder_are_the_same_pictures(nyu_mat, nyu_root):
     """MATLAB indices 1, 2, 3, 4, 9, 100 of the genuine file against the prepared folder (8-bit colour, ±8 mm)."""
     mat, folder = NyuMat(nyu_mat, size=(240, 320)), open_nyu(nyu_root, "all")

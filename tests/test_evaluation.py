@@ -1,5 +1,6 @@
 """Evaluation: literal loops over the paper's formulas, the published Mean column, and no silent pixel."""
 
+import json
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from made import Samples, truth_maps
 
 from depthlib import metrics
 from depthlib.baselines import constant, mean_depth_image, median_depth_image
-from depthlib.bootstrap import bootstrap_difference, paired_interval
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_from, paired_interval
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
@@ -18,6 +19,7 @@ from depthlib.models import build_model
 from depthlib.prediction import UPSAMPLING, Prediction, predict, to_rgb
 from depthlib.predictors import mirror_averaged
 from depthlib.protocols import EIGEN14, Protocol, get_protocol
+from depthlib.reporting import as_json, as_text, comparison
 from depthlib.structure import MapMetric, edge_share, psnr
 
 #: Eigen et al. 2014, Table 1, column Mean.
@@ -460,3 +462,63 @@ def test_a_paired_interval_of_given_figures_is_that_of_the_scores():
     each = [metrics.abs_rel(score.sums[:, None], "pixels") for score in scores]
     wanted = bootstrap_difference(*scores, "abs_rel")
     assert paired_interval(*each) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_intervals_over_scenes_hold_the_truth_as_often_as_they_say():
+    """Two hundred experiments whose truth is known: 40 places of 1 to 15 pictures, half of the variance between places."""
+    rng = np.random.default_rng(0)
+    held = {"scenes": 0, "images": 0}
+    for _ in range(200):
+        sizes = rng.integers(1, 16, 40)
+        scenes = [str(i) for i, size in enumerate(sizes) for _ in range(size)]
+        figures = torch.from_numpy(np.repeat(rng.normal(0, 1, 40), sizes) + rng.normal(0, 1, len(scenes)))
+        for what, given in (("scenes", scenes), ("images", None)):
+            low, high = paired_interval(figures, torch.zeros_like(figures), given, draws=400)
+            held[what] += low <= 0 <= high
+    assert 180 <= held["scenes"] <= 198 and held["images"] < 150, held
+
+
+def test_a_place_is_drawn_with_all_its_images():
+    """Literally: every draw of places, their images' errors pooled; also where one place is larger than all others."""
+    torch.manual_seed(0)
+    truth = torch.rand(12, 1, 12, 12) + 1
+    scenes = ["a"] * 5 + ["b"] + ["c"] * 2 + ["a", "d", "d", "e"]  # "a" comes back
+
+    def score(known):
+        data = Samples(
+            dict(rgb=g.expand(3, 12, 12) / 2, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i) | known(i)
+            for i, g in enumerate(truth)
+        )
+        return evaluate(lambda rgb: rgb[:, :1] * 2 * factors, data, "makarov18", batch=12)
+
+    factors = torch.linspace(0.9, 1.3, 12)[:, None, None, None]
+    placed = score(lambda i: {"scene": scenes[i]})
+    assert placed.scenes == scenes and drawn_from(placed.scenes) == ("scenes", 5)
+    members = [[i for i, s in enumerate(scenes) if s == place] for place in "abcde"]
+    draws = np.random.default_rng(0).integers(0, 5, (200, 5))
+    for figure in ("rmse", "ssim"):
+        literal = [
+            float(placed.figure(figure, torch.tensor([i for place in draw for i in members[place]]))) for draw in draws
+        ]
+        assert bootstrap_interval(placed, figure, draws=200) == pytest.approx(np.quantile(literal, [0.025, 0.975]))
+    alone, one_room = score(lambda i: {}), score(lambda i: {"scene": "kitchen"})  # nothing to draw but images
+    assert drawn_from(alone.scenes) == drawn_from(one_room.scenes) == ("images", 12)
+    assert (
+        bootstrap_interval(alone, "rmse") == bootstrap_interval(one_room, "rmse") != bootstrap_interval(placed, "rmse")
+    )
+    with pytest.raises(DepthError, match="3 scenes for 2 images"):
+        paired_interval(torch.zeros(2), torch.ones(2), ["a", "b", "c"])
+
+
+def test_reports_say_what_was_drawn():
+    truth = torch.full((4, 1, 6, 6), 2.0)
+    data = Samples(
+        dict(
+            rgb=g.expand(3, 6, 6) / 4, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i, scene=str(i // 2)
+        )
+        for i, g in enumerate(truth)
+    )
+    first, second = (evaluate(constant(torch.full((1, 1, 1, 1), far)), data, "full") for far in (2.1, 2.3))
+    assert "intervals over 2 scenes" in as_text({"x": first})
+    assert json.loads(as_json({"x": first}))["x"]["intervals_over"] == {"scenes": 2}
+    assert "a paired bootstrap over 2 scenes" in comparison(first, second, "x", "y")

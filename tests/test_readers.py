@@ -255,6 +255,7 @@ def test_densedepths_two_encodings(densedepth, pack):
     assert test["depth"][0, 0, 29].item() == pytest.approx(1.029)
     assert train["scene"] == "living_room_0038" and train["name"] == "living_room_0038_out-37"
     assert train["K"][0, 0].item() == pytest.approx(518.85790117450188 * 30 / 640)
+    assert test["scene"] == "0001" and test["name"] == "nyu2_test-00000_colors"
     assert (
         open_dataset("nyu_densedepth", "train", root=root).fingerprint()
         != open_dataset("nyu_densedepth", "test", root=root).fingerprint()
@@ -320,7 +321,7 @@ def test_sparse_to_dense_files_and_their_tars(tmp_path, packed):
     assert train[0]["depth"][0].numpy() == pytest.approx(2 * depth) and test[0]["depth"][0].numpy() == pytest.approx(
         3 * depth
     )
-    assert train[0]["scene"] == "attic_0002"
+    assert train[0]["scene"] == "attic_0002" and test[0]["scene"] == "0001"
     assert collate(train.__getitems__([0, 1]))["rgb"].shape == (2, 3, 20, 30)
 
 

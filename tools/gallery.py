@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from depthlib.baselines import Enlargement, constant, mean_depth_image
+from depthlib.baselines import Enlargement, constant, mean_depth_image, median_depth_image
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
-from depthlib.evaluation import evaluate
+from depthlib.evaluation import Score, evaluate
 from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.observations import SmallDepth
@@ -78,10 +78,12 @@ def main() -> None:
         return
 
     test = open_dataset("nyu", "test", (240, 320))
+    train = open_dataset("nyu", "train", (240, 320))
     predictors: dict[str, Predictor] = {
-        "eigen-nyu/mean": constant(mean_depth_image(open_dataset("nyu", "train", (240, 320))))
+        f"eigen-nyu/{name}": constant(image(train))
+        for name, image in (("mean", mean_depth_image), ("median", median_depth_image))
     }
-    made = {"eigen-nyu/mean": _kept(results_path("results", "eigen-nyu", args.profile, 0))}
+    made = dict.fromkeys(predictors, _kept(results_path("results", "eigen-nyu", args.profile, 0)))
     for name, stages in NETWORKS.items():
         for folder in sorted((args.runs / name).glob(f"{args.profile}-*")):
             seed = int(folder.name.rpartition("-")[2])
@@ -94,8 +96,9 @@ def main() -> None:
         figures = {name: stored[name] for name in stored if name != "about"}
         sources = json.loads(str(stored["about"]))["results"] | made
     for name, predictor in predictors.items():
-        figures[name] = figures_of(predictor, test).astype(np.float16)
-    about = np.array(json.dumps({"results": sources}))
+        scored = evaluate(predictor, test, "eigen14")
+        figures[name] = figures_of(scored).astype(np.float16)
+    about = np.array(json.dumps({"results": sources, "scenes": scored.scenes}))
     np.savez_compressed(FIGURES, about=about, **figures)
 
     def keep_if(path: Path, names: Sequence[str], indices: Sequence[int]) -> None:
@@ -118,10 +121,9 @@ def main() -> None:
             raise SystemExit(f"{file}: more than {LIMIT / 1000:.0f} kB; it goes into every installation. Take less.")
 
 
-def figures_of(predictor: Predictor, test: RGBD) -> np.ndarray:
+def figures_of(score: Score) -> np.ndarray:
     """The kept figures of each image: [len(KEPT), N]."""
-    sums = evaluate(predictor, test, "eigen14").sums
-    return torch.stack([PIXEL_METRICS[name].figure(sums[:, None], "pixels") for name in KEPT]).numpy()
+    return torch.stack([PIXEL_METRICS[name].figure(score.sums[:, None], "pixels") for name in KEPT]).numpy()
 
 
 def keep(

@@ -26,6 +26,8 @@ class Folder(Pairs):
         K: intrinsics [3, 3] of the images on disk in pixels, or what gives them for a pair and its rows and columns; by
             default a camera of 60° across.
         names: the stems to show, in this order; by default all, sorted.
+        scenes: the place of each of these, where several show one; intervals are then drawn over places (see
+            :mod:`depthlib.bootstrap`).
 
     Raises:
         DepthError: a folder is missing or empty, a file has no partner, and on reading whatever is wrong with
@@ -44,6 +46,7 @@ class Folder(Pairs):
         rgb: str = "rgb",
         depth: str = "depth",
         name: str = "folder",
+        scenes: Sequence[str] | None = None,
     ) -> None:
         root = Path(root)
         if isinstance(depth_scale, bool) or not isinstance(depth_scale, int | float) or not 0 < depth_scale < math.inf:
@@ -63,6 +66,9 @@ class Folder(Pairs):
         wanted = sorted(colour) if names is None else list(names)
         if not wanted or isinstance(names, str):
             raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
+        places = [""] * len(wanted) if scenes is None else list(scenes)
+        if isinstance(scenes, str) or len(places) != len(wanted):
+            raise DepthError(f"{root}: {len(places)} scenes for {len(wanted)} pairs; expected the place of each.")
         lonely = sorted((set(wanted) - set(depths)) | (set(wanted) - set(colour)))
         if names is None:
             lonely = sorted(set(colour) ^ set(depths))
@@ -76,7 +82,7 @@ class Folder(Pairs):
         super().__init__(
             name,
             root,
-            [Pair(stem, colour[stem], depths[stem]) for stem in wanted],
+            [Pair(stem, colour[stem], depths[stem], place) for stem, place in zip(wanted, places, strict=True)],
             two_files(lambda path: read_depth_png(path, depth_scale)),
             size,
             *seen,

@@ -6,7 +6,8 @@
   is the official test part.
 - The same files in tars, ``train-000000.tar``, ``val-000000.tar``, as hubs of data sets serve them.
 
-All are made of the training scenes and the official test images, so they may be trained on and reported as such.
+All are made of the training scenes and the official test images, so they may be trained on and reported as such. The test files
+carry the frames' numbers in the labelled set, which say which show one place (:func:`depthlib.data.nyu.stretches`).
 
 Source: Alhashim and Wonka 2018; Ma and Karaman 2018.
 """
@@ -16,11 +17,13 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from depthlib.data.archives import Member, members
 from depthlib.data.formats import Source, read_depth8_png, read_depth_png, read_h5_frame
-from depthlib.data.nyu import nyu_camera
+from depthlib.data.nyu import nyu_camera, stretches
 from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
@@ -71,7 +74,8 @@ def open_nyu_densedepth(
         scene = folder.removesuffix("_out") if split == "train" else ""
         pairs.append(Pair(f"{folder}-{Path(row[0]).stem}", rgb, depth, scene))
     metres = read_depth8_png if split == "train" else read_depth_png
-    return Pairs("nyu-densedepth", root, whole(pairs, root), two_files(metres), size, nyu_camera, split)
+    pairs = whole(pairs if split == "train" else _placed(pairs, 0), root)
+    return Pairs("nyu-densedepth", root, pairs, two_files(metres), size, nyu_camera, split)
 
 
 def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> Source:
@@ -80,6 +84,15 @@ def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> S
     if path not in inside:
         raise DepthError(f"{archive}: {path} is listed, and is not in it. Fetch the archive again.")
     return inside[path]
+
+
+def _placed(pairs: list[Pair], first: int) -> list[Pair]:
+    """Test frames with their places, by the number in each file's name, counted from ``first``; as they are where one has none."""
+    numbers = [re.search(r"\d+", pair.name.rpartition("-")[2]) for pair in pairs]
+    if not all(numbers):
+        return pairs
+    scenes = stretches([int(number[0]) - first for number in numbers if number])
+    return [replace(pair, scene=scene) for pair, scene in zip(pairs, scenes, strict=True)]
 
 
 def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[int, int] | None = None) -> Pairs:
@@ -108,6 +121,7 @@ def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[
         pairs.append(Pair("-".join((scene, number)) if scene else number, file, file, scene))
     if not pairs:
         raise DepthError(f"{root}: neither {part}/SCENE/*.h5 nor {part}-*.tar with such files in it.")
+    pairs = pairs if split == "train" else _placed(pairs, 1)
     return Pairs("nyu-h5", root, pairs, lambda pair: read_h5_frame(pair.rgb), size, nyu_camera, split)
 
 

@@ -179,7 +179,7 @@ def per_image(network: str) -> dict[str, NDArray[np.float32]]:
 
     Args:
         network: recipe and stage, such as ``eigen-nyu/fine``, with the training's seed if that is not 0, ``eigen-nyu/fine@2``;
-            ``eigen-nyu/mean`` is the mean depth image.
+            ``eigen-nyu/mean`` is the mean depth image, ``eigen-nyu/median`` the median one.
 
     Raises:
         DepthError: no such network here.
@@ -192,6 +192,16 @@ def per_image(network: str) -> dict[str, NDArray[np.float32]]:
             known = [name for name in stored if name != "about"]
             raise DepthError(f"gallery: no figures of {network!r}; there are {', '.join(known)}.")
         return dict(zip(KEPT, stored[network].astype(np.float32), strict=True))
+
+
+def scenes() -> list[str]:
+    """The place that each of the 654 test photographs shows (:func:`depthlib.data.nyu.stretches`), in the order of :func:`per_image`.
+
+    >>> len(scenes()), len(set(scenes()))
+    (654, 124)
+    """
+    with np.load(FIGURES) as stored:
+        return list(json.loads(str(stored["about"]))["scenes"])
 
 
 #: Depth is kept as one byte a pixel, even in the logarithm: 0 = missing, 1 … 255 from 0.5 to 10 m, steps of 1.2 %.
