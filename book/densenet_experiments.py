@@ -208,7 +208,8 @@ figure
 
 # %%
 other = gallery.per_image("densedepth-mobilenet-nyu-from-rooms/all")["delta1"]
-low, high = paired_interval(torch.from_numpy(each), torch.from_numpy(other))
+pair = torch.from_numpy(each), torch.from_numpy(other)
+low, high = paired_interval(*pair, gallery.scenes())  # places, with all their pictures
 print(f"all 654 pictures: {each.mean():.3f} against {other.mean():.3f}", end="")
 print(f", difference from {low:.4f} to {high:.4f} (95 %)")
 for count in (1, 9, 50, 200):
@@ -365,7 +366,7 @@ print(
 # %% [markdown]
 # (A negative share means that edges are drawn the wrong way round, near where it is far; see [the fine network](fine_network). The share depends on the size of the maps: here they are small
 # copies, in [transfer learning](transfer_learning) they were not, so the two pages' shares are not on one scale.) Nine pictures are few, but the same nine for both, compared one by one, show which of the two is sharper. Whoever claims "sharper" owes such
-# a pair of numbers, with a paired interval over the test set. Neither the report nor this page has one for 121 against 169.
+# a pair of numbers, with a paired interval over the places of the test set. Neither the report nor this page has one for 121 against 169.
 #
 # ## Recap
 #
@@ -429,7 +430,7 @@ print("agree:", np.allclose(factor(0.5, 0.30103), (2, 2)))
 # :class: dropdown
 # Three seeds each, with everything else equal, including the *samples* seen (and say what that means for time: the larger
 # one takes longer). Score all 654 pictures with one protocol fixed beforehand. Report the mean and spread over seeds, and a
-# paired interval over pictures for the means of the three. If that interval contains zero, or the three differences of like seeds do not
+# paired interval over the places they show for the means of the three. If that interval contains zero, or the three differences of like seeds do not
 # all have one sign, say that nothing was shown. One
 # long training each would show the better *numbers* and would not answer the question.
 # ```

@@ -134,7 +134,8 @@ plt.close(figure)
 figure
 
 # %%
-low, high = paired_interval(torch.from_numpy(fine), torch.from_numpy(mean))
+places = gallery.scenes()  # drawn with all their photographs
+low, high = paired_interval(torch.from_numpy(fine), torch.from_numpy(mean), places)
 print(f"the network is better on {(fine < mean).mean():.0%} of the photographs")
 print(f"mean difference {(fine - mean).mean():+.3f}, 95 %: {low:+.3f} to {high:+.3f}")
 print(f"correlation of the two errors: {np.corrcoef(mean, fine)[0, 1]:.2f}")
@@ -258,7 +259,7 @@ print(
 # | + fine, λ = 0, three seeds | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
 # The page has the figures of every photograph for two seeds of both, so it can ask whether *two given networks* differ: what λ = 0 adds to the fine network's errors, with
-# 95 % intervals over the photographs. (These are means over photographs; the tables take all pixels as one pool, so their differences are a little other.)
+# 95 % intervals over the [places](evaluation) that the photographs show. (These are means over photographs; the tables take all pixels as one pool, so their differences are a little other.)
 
 # %%
 for seed, mark in ((0, ""), (2, "@2")):
@@ -268,7 +269,7 @@ for seed, mark in ((0, ""), (2, "@2")):
     )
     for key in ("abs_rel", "rmse_log", "scale_invariant_rmse"):
         low, high = paired_interval(
-            torch.from_numpy(none[key]), torch.from_numpy(half[key])
+            torch.from_numpy(none[key]), torch.from_numpy(half[key]), places
         )
         change = (none[key] - half[key]).mean()
         ahead = (half[key] < none[key]).mean()
@@ -276,7 +277,7 @@ for seed, mark in ((0, ""), (2, "@2")):
         print(f", λ = ½ better on {ahead:.0%}")
 
 # %% [markdown]
-# No interval contains zero: in each pair the network with λ = 0 is worse in all three. Did λ do it? An interval over photographs cannot say, since another seed would have made
+# No interval contains zero: in each pair the network with λ = 0 is worse in all three. Did λ do it? An interval over places cannot say, since another seed would have made
 # two other networks. Other seeds can. Here are three, AbsRel and the scale-invariant error of the fine network:
 #
 # | seed | AbsRel, λ = ½ | λ = 0 | scale-inv., λ = ½ | λ = 0 |

@@ -42,12 +42,13 @@ if importlib.util.find_spec("depthlib") is None:
 import dataclasses
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from depthlib import metrics, plots
+from depthlib import gallery, metrics, plots
 from depthlib.data import open_dataset
-from depthlib.bootstrap import bootstrap_difference, bootstrap_interval
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, paired_interval
 from depthlib.evaluation import evaluate
 from depthlib.prediction import predict
 from depthlib.protocols import PROTOCOLS, fitting, get_protocol
@@ -223,8 +224,68 @@ print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 # and looks at the difference, so what is hard for both cancels. This is a **paired** comparison, and its interval is far
 # narrower than the two others. If it does not contain zero, chance alone would seldom (in one of twenty such comparisons) make the two look this
 # different, in either direction, on pictures like these. If it does contain zero, nothing was shown. What it cannot tell: whether another *training* (another seed) would come out the
-# same; whether your pictures are like these; and how much less the images say when several of them show one room, as in
-# NYU.
+# same; and whether your pictures are like these.
+#
+# Each of these rooms is a room of its own. Photographs are not so. The 654 test images of NYU show 124 places, in the order in which they were
+# recorded: one room, or a few next to each other, one to 29 pictures of each. To draw single pictures is to claim that each of them is news.
+#
+# **Predict first.** If a network is badly wrong on one picture of a room, what do you expect of the next? The figure has the error of the
+# mean depth image on every photograph of the places with eight or more, one column a place. To the right the errors of all photographs were dealt out anew to the same columns,
+# as they would lie if a place meant nothing.
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of 24 columns of dots, sorted by their medians. To the left the medians climb from a fifth to nearly nine tenths and some columns hardly overlap; to the right nearly all medians are close to a third and the columns look alike."}, "figure": {"caption": "AbsRel of the mean depth image on test photographs of NYU Depth v2, one column a place. Dash: the median; bar: eight tenths of the pictures. Right: the same, had the errors been dealt out at random.", "name": "fig-places"}}
+places = gallery.scenes()
+blind = gallery.per_image("eigen-nyu/mean")["abs_rel"]
+dealt = np.random.default_rng(0).permutation(blind)
+shown = [np.flatnonzero(np.array(places) == place) for place in dict.fromkeys(places)]
+shown = [pictures for pictures in shown if len(pictures) >= 8]
+figure, axes = plt.subplots(
+    1, 2, figsize=(plots.WIDTH, 3.3), sharey=True, layout="constrained"
+)
+for axis, errors, title in zip(
+    axes, (blind, dealt), ("as they are", "dealt out at random"), strict=True
+):
+    columns = sorted((errors[pictures] for pictures in shown), key=np.median)
+    for x, column in enumerate(columns):
+        bar = np.quantile(column, [0.1, 0.9])
+        axis.plot([x, x], bar, color=plots.PALETTE[0], alpha=0.25, linewidth=5)
+        axis.scatter([x] * len(column), column, s=9, color=plots.PALETTE[0], alpha=0.7)
+        middle = np.median(column)
+        axis.plot([x - 0.45, x + 0.45], [middle] * 2, color=plots.PALETTE[1], lw=2)
+    axis.set(title=title, xlabel="place", xticks=[], yscale="log")
+    axis.grid(visible=False, axis="x")
+axes[0].set(ylabel="AbsRel", yticks=[0.1, 0.3, 1], yticklabels=["0.1", "0.3", "1"])
+axes[0].minorticks_off()
+plt.close(figure)
+figure
+
+# %% [markdown]
+# The pictures of a place share their fate: in a small room everything is nearer than the mean image says, from wherever it is taken. So what must be drawn is the *place*, with all its pictures. Each draw has 124 places again, and more or fewer
+# pictures. (In the literature this is the *cluster* bootstrap {cite}`davison1997`.)
+
+# %%
+network = gallery.per_image("eigen-nyu/fine")["abs_rel"]
+nothing = np.zeros_like(blind)
+for label, first, second in (
+    ("mean image", blind, nothing),
+    ("a network", network, nothing),
+    ("network − mean image", network, blind),
+):
+    pair = torch.from_numpy(first), torch.from_numpy(second)
+    single, whole = paired_interval(*pair), paired_interval(*pair, places)
+    wider = (whole[1] - whole[0]) / (single[1] - single[0])
+    print(f"{label}: AbsRel {np.mean(first - second):+.3f}")
+    print("   pictures drawn  95 %: {:+.3f} to {:+.3f}".format(*single))
+    print("   places drawn    95 %: {:+.3f} to {:+.3f}".format(*whole), end="")
+    print(f"  {wider:.1f} times as wide, as from {len(blind) / wider**2:.0f} pictures")
+
+# %% [markdown]
+# The width of an interval falls with the root of the number of pictures. So the ratio can be turned into a number: how many pictures of *different* rooms would say as much as these 654 do. For the difference of two networks, for which a hard room is hard for both, less is lost: elsewhere in this book the intervals of such pairs get wider by nothing to a third. Of KITTI's 697 test frames, the usual list,
+# all were taken on 28 drives, and no way of counting makes them more.
+#
+# `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU it takes the order of the list: runs
+# of consecutive frames that are all test. (Are there rooms that come back later in the list? The features of a network trained on ImageNet find pairs of test photographs from different runs that look alike no more often than they find pairs of a test and
+# a training photograph, which never show one room.) And an interval from fewer than about twenty places is itself too narrow.
 #
 # ## Nine ways to be wrong and not notice
 #
@@ -389,6 +450,7 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 # - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
 # - With equally many pixels in each image, pooled RMSE is never below the mean of the images'. Aligned and unaligned figures answer different questions.
 # - Compare two networks on the same images, draw by draw. An interval that contains zero shows nothing.
+# - Pictures of one room are not news. Draw rooms, with all their pictures; single pictures make intervals too narrow, on NYU by up to nine tenths.
 # - The bugs that survive are those that flatter. Score the mean image too; a network that is worse than it in every figure is broken, mislabelled or hardly trained.
 #
 # ## Exercises
@@ -456,8 +518,8 @@ print(check(solution))
 # ```{admonition} Discussion 3
 # :class: dropdown
 # Same protocol (crop, caps, flip averaging)? Same training data and resolution of the truth? How many seeds, and how much do
-# they scatter? With both sets of maps you can compute the paired interval over images, and settle the first doubt: whether these
-# images prefer the new one. A single pair of maps cannot say anything on seeds; for that the authors must train again.
+# they scatter? With both sets of maps you can compute the paired interval over the places that the images show, and settle the first doubt: whether these
+# places prefer the new one. A single pair of maps cannot say anything on seeds; for that the authors must train again.
 # ```
 #
 # ```{admonition} Exercise 4 (open)

@@ -636,7 +636,9 @@ def test_two_programs_are_compared_on_the_same_images(stored, pairs, tmp_path, c
         np.save(other / f"{path.stem}.npy", depth * 1.3)
     scored = ["--against", "folder", "--split", "train", "--option", f"root={pairs}", "--protocol", "full"]
     assert main(["evaluate", str(stored), *scored, "--compare-with", str(other)]) == 0
-    lines = capsys.readouterr().out.split("a paired bootstrap over images:")[1].splitlines()
+    text = capsys.readouterr().out
+    assert f"a paired bootstrap over {len(list(other.iterdir()))} images:" in text
+    lines = text.split("a paired bootstrap over")[1].splitlines()
     rmse = next(line for line in lines if "RMSE " in line)
     assert rmse.endswith("the first is better") and "-" in rmse
     assert next(line for line in lines if "scale-inv." in line).endswith(
