@@ -683,7 +683,7 @@ print("right:", shuffle(asked, 3).equal(F.pixel_shuffle(asked, 3)))
 #
 # ```{admonition} Discussion 3
 # :class: dropdown
-# For a figure that *does* reflect what is claimed, with its definition: an error of outlines, such as `depthlib.structure.boundary_error`, or the share of points in space that lie between two surfaces. For
+# For a figure that *does* reflect what is claimed, with its definition: an error of outlines, such as `depthlib.structure.boundary_error` together with `boundary_completeness` (alone, the first forgives every outline that is missing), or the share of points in space that lie between two surfaces. For
 # the same figure for bicubic and for the network without the critic. And for the use: a robot that bumps into invented points does not care for visual quality.
 # ```
 #

@@ -18,7 +18,7 @@ TITLES = {
     "delta1": "δ₁", "delta2": "δ₂", "delta3": "δ₃", "abs_rel": "AbsRel", "sq_rel": "SqRel", "rmse": "RMSE",
     "rmse_log": "RMSE log", "scale_invariant_rmse": "scale-inv.", "log10": "log10", "silog": "SILog", "mae": "MAE",
     "mape": "MAPE %", "sq_error_rel": "sqErrorRel %", "irmse": "iRMSE 1/km", "imae": "iMAE 1/km", "ssim": "SSIM",
-    "psnr": "PSNR dB", "boundary_error": "edges px",
+    "psnr": "PSNR dB", "boundary_error": "edges px", "boundary_completeness": "edges both px",
 }  # fmt: skip
 LATEX = {"δ₁": r"$\delta_1$", "δ₂": r"$\delta_2$", "δ₃": r"$\delta_3$"}
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -109,7 +110,7 @@ def depth_edges(depth: Tensor) -> np.ndarray:
     try:
         from skimage.feature import canny  # late: only this figure needs it
     except ImportError as error:
-        raise DepthError("boundary_error needs scikit-image: `pip install scikit-image`.") from error
+        raise DepthError("Depth edges need scikit-image: `pip install scikit-image`.") from error
 
     array = depth.detach().cpu().double().numpy()
     low, high = array.min(), array.max()
@@ -154,10 +155,13 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
     """Mean distance of the prediction's depth edges from the nearest true edge, pixels, float64 [B].
 
     Edges further than ``reach`` from any true one do not count; a prediction without any edge near a true one scores
-    ``reach``. NaN where the truth has no edge. Holes are filled with the nearest value: in the truth outside ``mask``, in the
-    prediction where it says nothing (0, negative, NaN or infinity). Edges outside ``mask`` are left out. What the prediction
-    does say there stays as it is: it draws edges up to the border, and its nearest and farthest depths set Canny's scale. True edges
-    are Canny's, too, where the paper's own set (iBims-1) comes with edges drawn by hand.
+    ``reach``. NaN where the truth has no edge. An edge that is missing costs nothing here, so look
+    at :func:`boundary_completeness`, too.
+
+    Holes are filled with the nearest value: in the truth outside ``mask``, in the prediction where it says nothing (0, negative,
+    NaN or infinity). Edges outside ``mask`` are left out. What the prediction does say there stays as it is: it draws edges up
+    to the border, and its nearest and farthest depths set Canny's scale. True edges are Canny's, too, where the paper's own set
+    (iBims-1) comes with edges drawn by hand.
 
     Raises:
         DepthError: maps that this module refuses; scikit-image is not there.
@@ -169,22 +173,65 @@ def boundary_error(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float
     >>> boundary_error(truth, truth, truth > 0).item()
     0.0
     """
+
+    def of_one(drawn: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+        distance = _distance(true)
+        near = drawn & (distance < reach)
+        return float(distance[near].mean()) if near.any() else reach
+
+    return _over_edges(prediction, truth, mask, of_one)
+
+
+def boundary_completeness(prediction: Tensor, truth: Tensor, mask: Tensor, reach: float = 10.0) -> Tensor:
+    """Mean distance between the prediction's depth edges and the true ones, from each to the nearest of the others, pixels, float64 [B].
+
+    No distance counts for more than ``reach``, so an edge that is missing costs as much as one that is invented. A prediction
+    without any edge near a true one scores ``reach``. NaN where the truth has no edge. Lower is better, in spite of its name.
+
+    Raises:
+        DepthError: as :func:`boundary_error`.
+
+    Source: Koch et al. 2018 (DBE completeness), as their code has it: both directions, over the number of all edge pixels.
+
+    >>> truth = torch.ones(1, 1, 20, 40)
+    >>> truth[..., 10:], truth[..., 30:] = 3, 5
+    >>> half = truth.clamp(max=3)  # without the second edge
+    >>> boundary_error(half, truth, truth > 0).item(), boundary_completeness(half, truth, truth > 0).item() > 2
+    (0.0, True)
+    """
+
+    def of_one(drawn: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+        invented, missing = (_distance(edges)[others] for edges, others in ((true, drawn), (drawn, true)))
+        if not (invented < reach).any():
+            return reach
+        return float(np.minimum(np.concatenate([invented, missing]), reach).mean())
+
+    return _over_edges(prediction, truth, mask, of_one)
+
+
+def _distance(edges: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each pixel from the nearest edge, pixels [H, W]; infinite where there is none."""
     from scipy.ndimage import distance_transform_edt
 
+    return distance_transform_edt(~edges) if edges.any() else np.full(edges.shape, np.inf)
+
+
+def _over_edges(
+    prediction: Tensor,
+    truth: Tensor,
+    mask: Tensor,
+    figure: Callable[[NDArray[np.bool_], NDArray[np.bool_]], float],
+) -> Tensor:
+    """A figure of each image's drawn and true edges, bool [H, W]: float64 [B]; NaN where the truth has no edge."""
     _check(prediction, truth, mask)
     scores = []
     for p, g, m in zip(prediction[:, 0], truth[:, 0], mask[:, 0], strict=True):
         known = m.cpu().numpy()
-        if not known.any():
+        true = known if not known.any() else depth_edges(fill_nearest(torch.where(m, g, 0.0)[None])[0]) & known
+        if not true.any():
             scores.append(math.nan)
             continue
-        true_edges = depth_edges(fill_nearest(torch.where(m, g, 0.0)[None])[0]) & known
-        if not true_edges.any():
-            scores.append(math.nan)
-            continue
-        distance = distance_transform_edt(~true_edges)
-        found = depth_edges(fill_nearest(torch.where(valid(p), p, 0.0)[None])[0]) & known & (distance < reach)
-        scores.append(float(distance[found].mean()) if found.any() else reach)
+        scores.append(figure(depth_edges(fill_nearest(torch.where(valid(p), p, 0.0)[None])[0]) & known, true))
     return torch.tensor(scores, dtype=torch.float64)
 
 
@@ -233,6 +280,7 @@ MAP_METRICS: dict[str, tuple[Callable[..., Tensor], bool]] = {
     "ssim": (ssim, True),
     "psnr": (psnr, True),
     "boundary_error": (boundary_error, False),
+    "boundary_completeness": (boundary_completeness, False),
 }
 
 
@@ -250,6 +298,6 @@ def map_metrics(names: Sequence[str], data_range: float | None = None) -> dict[s
         if name not in MAP_METRICS:
             raise DepthError(f"structure: {name!r} is unknown; expected one of {', '.join(MAP_METRICS)}.")
         function, _ = MAP_METRICS[name]
-        options = {} if name == "boundary_error" else {"data_range": data_range}
+        options = {"data_range": data_range} if name in ("ssim", "psnr") else {}
         metrics[name] = MapMetric(function, **options)
     return metrics

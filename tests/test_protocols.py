@@ -301,6 +301,33 @@ def test_an_edge_that_is_off_by_more_pixels_costs_more_and_a_flat_map_costs_all(
     assert structure.boundary_error(truth, torch.ones_like(truth), truth > 0).isnan()
 
 
+def test_a_missing_edge_costs_as_much_as_an_invented_one():
+    """By hand: of two straight edges 20 pixels apart one is missing, or one of three is too many."""
+    one, two = torch.ones(1, 1, 40, 90), torch.ones(1, 1, 40, 90)
+    one[..., 30:] = two[..., 30:] = 3
+    two[..., 60:] = 5
+    known = one > 0
+    missing, invented = (
+        structure.boundary_completeness(one, two, known),
+        structure.boundary_completeness(two, one, known),
+    )
+    # three columns of edge pixels, a little shorter at the border; of one of them the distance is capped
+    assert missing.item() == pytest.approx(10 / 3, rel=0.1)
+    assert invented.item() == pytest.approx(missing.item()) and structure.boundary_error(one, two, known).item() == 0
+    assert structure.boundary_completeness(two, two, known).item() == 0
+    moved = torch.roll(one, 3, -1)
+    moved[..., :3] = 1
+    both, one_way = structure.boundary_completeness(moved, one, known), structure.boundary_error(moved, one, known)
+    assert both.item() == pytest.approx(one_way.item()) == pytest.approx(3, abs=0.6)  # an edge is two columns wide
+    assert structure.boundary_completeness(torch.ones_like(one), one, known).item() == 10
+    assert structure.boundary_completeness(one, torch.ones_like(one), known).isnan()
+    assert structure.boundary_completeness(one, one, known & False).isnan()
+    score = evaluate(
+        answers([one[0, 0].numpy()]), truth_maps([two[0, 0].numpy()]), Protocol("x", figures=("boundary_completeness",))
+    )
+    assert score.metrics["boundary_completeness"] == pytest.approx(missing.item())
+
+
 @pytest.mark.parametrize("said", [0.0, -1.0, float("nan"), float("inf")])
 def test_saying_nothing_where_nothing_is_known_draws_no_edge(said):
     rng = np.random.default_rng(0)
@@ -333,7 +360,10 @@ def test_what_a_prediction_does_say_in_a_hole_is_looked_at_as_it_is():
     assert structure.boundary_error(*maps).item() == pytest.approx(wanted, rel=1e-12)
 
 
-@pytest.mark.parametrize("figure", [structure.ssim, structure.psnr, structure.boundary_error, structure.edge_share])
+@pytest.mark.parametrize(
+    "figure",
+    [structure.ssim, structure.psnr, structure.boundary_error, structure.boundary_completeness, structure.edge_share],
+)
 def test_no_image_drops_out_of_the_mean_of_a_figure_of_whole_maps(figure):
     truth = torch.rand(2, 1, 12, 16) + 1
     metric = structure.MapMetric(figure)
