@@ -5,18 +5,13 @@ Source: Johnson, Alahi, Fei-Fei 2016; conv3_1 of VGG-16 as in Korinevskaya and M
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from depthlib.errors import DepthError
-from depthlib.files import read_tensors
-from depthlib.pretrained import VGG_MEAN, VGG_STD, pretrained
+from depthlib.pretrained import VGG_MEAN, VGG_STD, load_pretrained
 
 LAST = 10  # torchvision's number of conv3_1
-STEM = "vgg16_conv1_1-conv3_1"
+PART = "vgg16_conv1_1-conv3_1"  # of a file that goes no further
 
 
 class VGGFeatures(nn.Module):
@@ -43,7 +38,7 @@ class VGGFeatures(nn.Module):
 
         self.layers = torchvision.models.vgg16(weights=None).features[: LAST + 1]
         if weights:
-            self.layers.load_state_dict(_weights({key: value.shape for key, value in self.layers.state_dict().items()}))
+            load_pretrained(self.layers, "vgg16", also=PART)
         self.register_buffer("mean", torch.tensor(VGG_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(VGG_STD).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
@@ -52,18 +47,3 @@ class VGGFeatures(nn.Module):
         grey = ((maps + 1) / 2).expand(-1, 3, -1, -1)
         features: Tensor = self.layers((grey - self.mean) / self.std)
         return features / 255  # Oxford's network counts colours from 0 to 255
-
-
-def _weights(shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    folder = os.environ.get("DEPTHLIB_WEIGHTS")
-    here = [path for name in (STEM, "vgg16_features*") for path in sorted(Path(folder).glob(f"{name}.safetensors"))] if folder else []  # fmt: skip
-    if here:
-        source, tensors = str(here[0]), read_tensors(here[0], "Copy the weights again.")
-    else:
-        source, tensors = "torchvision's vgg16", pretrained("vgg16", "IMAGENET1K_FEATURES")
-    found = {key.removeprefix("features."): value for key, value in tensors.items()}
-    for key, shape in shapes.items():
-        if key not in found or found[key].shape != shape:
-            have = tuple(found[key].shape) if key in found else "absent"
-            raise DepthError(f"{source}: not the weights of VGG-16: {key} is {have}, expected {tuple(shape)}.")
-    return {key: found[key].float() for key in shapes}

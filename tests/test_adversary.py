@@ -91,7 +91,7 @@ def test_weights_of_another_network_are_named(vgg, tmp_path, monkeypatch):
     path = tmp_path / "vgg16_conv1_1-conv3_1.safetensors"
     tensors = load_file(path)
     save_file({**tensors, "features.10.weight": torch.zeros(3, 3)}, path)
-    with pytest.raises(DepthError, match=r"not the weights of VGG-16: 10.weight is \(3, 3\)"):
+    with pytest.raises(DepthError, match=r"not the weights of vgg16: 10.weight is \(3, 3\)"):
         VGGFeatures()
     monkeypatch.delenv("DEPTHLIB_WEIGHTS")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))

@@ -9,8 +9,6 @@ extraction hands out the maps at 1/2, 1/4, 1/8, 1/16 and 1/32.
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -18,10 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from depthlib.errors import DepthError
-from depthlib.files import read_tensors
 from depthlib.models.base import DepthModel
 from depthlib.models.compiled import enlarged, to_one_channel
-from depthlib.pretrained import IMAGENET_MEAN, IMAGENET_STD, VGG_MEAN, VGG_STD, pretrained
+from depthlib.pretrained import IMAGENET_MEAN, IMAGENET_STD, VGG_MEAN, VGG_STD, load_pretrained
 from depthlib.sample import valid
 from depthlib.typed import nearest
 
@@ -211,7 +208,7 @@ def make_encoder(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
     nodes = {node: str(i) for i, node in enumerate(ENCODERS[name])}
     whole = torchvision.models.get_model(name, weights=None)
     if weights is not None:
-        load_encoder(whole, name, weights)
+        load_pretrained(whole, name, weights)
     for module in whole.modules():  # it would drop blocks by numbers that a run which is gone on with does not have
         if isinstance(module, torchvision.ops.StochasticDepth):
             module.p = 0.0
@@ -222,43 +219,3 @@ def make_encoder(name: str, weights: str | None) -> tuple[nn.Module, list[int]]:
         maps = encoder.eval()(torch.zeros(1, 3, 64, 64, device=device)).values()
     encoder.train(was_training)
     return encoder, [m.shape[1] for m in maps]
-
-
-def load_encoder(network: nn.Module, name: str, weights: str) -> None:
-    """Put pretrained weights into a torchvision network.
-
-    Args:
-        weights: ``"IMAGENET1K_V1"`` or the path of a safetensors file. Of VGG-16 it is Oxford's training, which torchvision
-            calls ``IMAGENET1K_FEATURES``: for those colours the network is built.
-
-    Raises:
-        DepthError: no such file, another network's, or nothing cached and no way to download: says what to fetch and
-            where to put it.
-    """
-    tensors = _local(name) if weights == "IMAGENET1K_V1" else _read(Path(weights))
-    if tensors is None:
-        tensors = pretrained(name, "IMAGENET1K_FEATURES" if name == "vgg16" else weights)
-    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
-    head = ("classifier.", "fc.", "heads.")
-    found = tensors if any(key in wanted for key in tensors) else {f"features.{key}": v for key, v in tensors.items()}
-    for key, value in wanted.items():
-        if key.startswith(head):
-            continue
-        if key not in found or found[key].shape != value.shape:
-            have = tuple(found[key].shape) if key in found else "absent"
-            raise DepthError(
-                f"{weights}: not the weights of {name}: {key} is {have}, expected {tuple(value.shape)}. "
-                "Use torchvision's key names."
-            )
-    if not next(network.parameters()).is_meta:  # shapes only: the weights were checked, there is nothing to fill
-        network.load_state_dict({k: found[k].to(v.dtype) for k, v in wanted.items() if k in found}, strict=False)
-
-
-def _local(name: str) -> dict[str, Tensor] | None:
-    folder = os.environ.get("DEPTHLIB_WEIGHTS")
-    found = sorted(Path(folder).glob(f"{name}_features*.safetensors")) if folder else []
-    return _read(found[0]) if found else None
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    return read_tensors(path, "Expected a file, or IMAGENET1K_V1.")
