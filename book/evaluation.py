@@ -133,7 +133,7 @@ figure
 #
 # The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, after {cite:t}`alhashim2018`; `bts`,
 # the one that most papers on NYU Depth v2 used after 2019; `midas_affine`, for networks that know depth only up to a scale
-# and a shift of its inverse; `makarov18`, after the second author, the whole-map figures of {cite:t}`korinevskaya2018`; `full`, every pixel, nothing aligned. What follows a name is one change: `_median`, each map
+# and a shift of its inverse; `marigold_affine`, for those that know it up to a scale and a shift of depth itself; `makarov18`, after the second author, the whole-map figures of {cite:t}`korinevskaya2018`; `full`, every pixel, nothing aligned. What follows a name is one change: `_median`, each map
 # brought to the truth's median; `_oracle`, to its true mean log depth; `_down`, the truth made as small as the answer; `_flip`, averaged with the mirrored picture.
 #
 # ## Which choice moves the number?

@@ -97,14 +97,38 @@ def disparity_scale_shift(disparity: Tensor, truth: Tensor) -> tuple[Tensor, Ten
     (0.2, 0.1)
     """
     _check(disparity, truth, torch.isfinite, "finite disparities")
-    d, target = disparity.double(), 1 / truth.double()
-    centred = d - d.mean()
+    return _scale_shift(disparity.double(), 1 / truth.double())
+
+
+def depth_scale_shift(prediction: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale s and shift t that minimise Σ (s·p + t − g)², for networks that know depth up to both: Yin et al. 2021; Ke et al. 2024.
+
+    A constant prediction gets s = 0 and the mean of g.
+
+    Args:
+        prediction: of any scale and shift, finite, [n].
+        truth: metres above 0, [n].
+
+    Raises:
+        DepthError: no pixel, a prediction that is not finite, or a missing truth.
+
+    >>> s, t = depth_scale_shift(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 3.0, 5.0]))
+    >>> round(s.item(), 5), round(t.item(), 5)
+    (2.0, 1.0)
+    """
+    _check(prediction, truth, torch.isfinite, "finite predictions")
+    return _scale_shift(prediction.double(), truth.double())
+
+
+def _scale_shift(values: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Least squares of s·values + t against the target, two [n]."""
+    centred = values - values.mean()
     spread = centred.square().sum()
-    s = (centred * target).sum() / spread if spread > 0 else torch.zeros((), dtype=torch.float64, device=d.device)
-    return s, target.mean() - s * d.mean()
+    s = (centred * target).sum() / spread if spread > 0 else torch.zeros((), dtype=values.dtype, device=values.device)
+    return s, target.mean() - s * values.mean()
 
 
-#: Factors that a protocol can name, besides "none" and "disparity".
+#: Factors that a protocol can name, besides "none", "depth" and "disparity".
 SCALES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"median": median_scale, "log_mean": log_scale}
 
 
@@ -112,18 +136,21 @@ def align(prediction: Tensor, truth: Tensor, mask: Tensor, kind: str, farthest: 
     """One map [1, H, W] fitted to its truth over ``mask``; 0, where nothing is said, stays 0. An empty mask fits nothing.
 
     Args:
-        kind: a key of :data:`SCALES`, or ``"disparity"``: scale and shift of the inverse, and nothing beyond
-            ``farthest`` metres afterwards.
+        kind: a key of :data:`SCALES`; ``"depth"``: scale and shift, after which a depth may be negative; or ``"disparity"``:
+            scale and shift of the inverse, and nothing beyond ``farthest`` metres afterwards.
 
     Raises:
         DepthError: an unknown kind, with the known ones; or pixels in the mask that cannot be fitted.
     """
-    if kind not in (*SCALES, "disparity"):
-        raise DepthError(f"alignment: {kind!r} is unknown; expected one of {', '.join(SCALES)}, disparity.")
+    if kind not in (*SCALES, "depth", "disparity"):
+        raise DepthError(f"alignment: {kind!r} is unknown; expected one of {', '.join(SCALES)}, depth, disparity.")
     if not mask.any():
         return prediction
-    if kind != "disparity":
+    if kind in SCALES:
         return prediction * SCALES[kind](prediction[mask], truth[mask])
+    if kind == "depth":
+        s, t = depth_scale_shift(prediction[mask], truth[mask])
+        return torch.where(prediction == 0, 0.0, s * prediction.double() + t).to(prediction.dtype)
     s, t = disparity_scale_shift(1 / prediction[mask], truth[mask])
     fitted = 1 / (s / prediction.double() + t).clamp_min(1 / farthest)
     return torch.where(prediction == 0, 0.0, fitted).to(prediction.dtype)

@@ -41,7 +41,8 @@ class Protocol:
         caps: only truth strictly between these depths, metres, is scored.
         clamp: predictions are brought into this range after alignment, metres.
         alignment: ``"none"``; ``"median"`` and ``"log_mean"`` multiply each prediction by one number fitted to its
-            truth; ``"disparity"`` fits scale and shift of the inverse. See `depthlib.alignment`.
+            truth; ``"depth"`` fits scale and shift, and needs a ``clamp``, since what is shifted may fall below 0;
+            ``"disparity"`` fits both to the inverse. See `depthlib.alignment`.
         resampling: how a prediction comes to the truth's resolution; ``"disparity"`` interpolates the inverse
             bilinearly.
         pooling: what is averaged; see `depthlib.metrics`.
@@ -63,7 +64,7 @@ class Protocol:
     crop: tuple[float, float, float, float] | None = None
     caps: tuple[float, float] = (0.0, float("inf"))
     clamp: tuple[float, float] | None = None
-    alignment: Literal["none", "median", "log_mean", "disparity"] = "none"
+    alignment: Literal["none", "median", "log_mean", "depth", "disparity"] = "none"
     resampling: Literal["nearest", "bilinear", "disparity"] = "nearest"
     pooling: Pooling = "images"
     flip: bool = False
@@ -83,6 +84,8 @@ class Protocol:
              f"top < bottom and left < right within {rows}x{columns}"),
             ("caps", 0 <= self.caps[0] < self.caps[1], span),
             ("clamp", self.clamp is None or 0 <= self.clamp[0] < self.clamp[1], span),
+            ("clamp", self.alignment != "depth" or (self.clamp is not None and self.clamp[0] > 0),
+             "two depths above 0, since scale and shift can make depths negative"),
             ("figures", bool(self.figures), "one name or more"),
             ("data_range", self.data_range is None or 0 < self.data_range < math.inf, "a span above 0, or None"),
             ("stride", self.stride > 0, "1 or more"),
@@ -112,6 +115,7 @@ class Protocol:
         fits = {
             "none": "no alignment", "median": "each map times median(truth)/median(prediction)",
             "log_mean": "each map times the factor of least log error",
+            "depth": "scale and shift of each map fitted by least squares",
             "disparity": "scale and shift of each inverse map fitted by least squares",
         }  # fmt: skip
         steps = [where, truth, fits[self.alignment], f"{self.resampling} resampling to the truth's size"]
@@ -216,7 +220,8 @@ class Protocol:
 
         Args:
             prediction: metres over the whole frame, [B, 1, ·, ·]; 0 where the model says nothing. For
-                ``alignment="disparity"`` any positive multiple of the inverse of a disparity.
+                ``alignment="disparity"`` any positive multiple of the inverse of a disparity, for ``"depth"`` depth of any scale
+                and shift.
             truth: metres, [B, 1, H, W], 0 = missing.
 
         Raises:
@@ -236,12 +241,18 @@ class Protocol:
         mask = self._known(truth)
         silent = int((mask & (prediction == 0)).sum())
         if silent:
+            shifted = (
+                " If 0 is an answer, add 1 to all maps: the shift is fitted anyway."
+                if self.alignment == "depth"
+                else ""
+            )
             raise DepthError(
                 f"protocol {self.name}: no prediction (0) at {silent} of {int(mask.sum())} scored pixels, rows {top} to "
                 f"{bottom} and columns {left} to {right} of {size[0]}x{size[1]}. The model answers for less of the picture; "
-                "choose a protocol whose crop lies inside, or pictures of its shape."
+                f"choose a protocol whose crop lies inside, or pictures of its shape.{shifted}"
             )
-        wrong = prediction.isnan() if self.alignment == "disparity" else ~(prediction > 0)
+        free = self.alignment in ("depth", "disparity")  # of the sign, which the shift sets
+        wrong = prediction.isnan() if free else ~(prediction > 0)
         if (mask & wrong).any():
             raise DepthError(
                 f"protocol {self.name}: the prediction is NaN or negative at {int((mask & wrong).sum())} of "
@@ -379,6 +390,17 @@ PROTOCOLS: dict[str, Protocol] = {
             caps=(1e-3, 10.0),
             alignment="disparity",
             resampling="disparity",
+            figures=("delta1", "abs_rel"),
+        ),
+        Protocol(
+            "marigold_affine",
+            "Marigold (Ke et al. 2024) on NYU: scale and shift of depth fitted to each image by least squares, clamped to .001 … 10 m "
+            "(its own truth keeps the sensor's holes, the labelled set's is filled)",
+            crop=(45, 471, 41, 601),
+            caps=(1e-3, 10.0),
+            clamp=(1e-3, 10.0),
+            alignment="depth",
+            resampling="bilinear",
             figures=("delta1", "abs_rel"),
         ),
         Protocol(

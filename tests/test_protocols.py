@@ -202,6 +202,26 @@ def test_midas_fits_scale_and_shift_of_disparity_and_stops_at_ten_metres():
         evaluate(answers(disparities), truth_maps(truths), "bts", kind="disparity")
 
 
+def test_marigold_fits_scale_and_shift_of_depth_and_clamps():
+    truths, _ = made((480, 640), count=2)
+    rng = np.random.default_rng(3)
+    relative = [0.2 * g - 1 + rng.normal(0, 0.1, g.shape) for g in truths]  # also negative
+    rows = []
+    for g, p in zip(truths, relative, strict=True):
+        valid = (g > 1e-3) & (g < 10)
+        valid[:45] = valid[471:] = False
+        valid[:, :41] = valid[:, 601:] = False
+        p = p.astype(np.float32)[valid].astype(np.float64)
+        A = np.stack([p, np.ones_like(p)], 1)
+        s, t = np.linalg.lstsq(A, g[valid].astype(np.float64), rcond=None)[0]
+        rows.append(modern_errors(g[valid], np.clip(s * p + t, 1e-3, 10)))
+    agrees(evaluate(answers(relative), truth_maps(truths), "marigold_affine"), averaged(rows))
+    with pytest.raises(DepthError, match="add 1 to all maps"):
+        evaluate(answers([np.zeros_like(truths[0])] * 2), truth_maps(truths), "marigold_affine")
+    with pytest.raises(DepthError, match="clamp is None; expected two depths above 0"):
+        Protocol("x", alignment="depth")
+
+
 @pytest.mark.parametrize("name", ["bts", "garg", "monodepth2", "midas_affine", "eigen14"])
 def test_half_size_maps_are_enlarged_as_each_code_does_it(name):
     """Bilinear in depth, bilinear in the inverse, or the nearest; written with SciPy."""
@@ -233,7 +253,12 @@ def test_a_perfect_map_has_no_error_under_any_protocol(name):
 
 def test_another_shape_is_refused_and_silence_is_not_mixed_in():
     truth = torch.ones(1, 1, 480, 640)
-    for rules in (get_protocol("bts"), get_protocol("midas_affine"), get_protocol("eigen14")):
+    for rules in (
+        get_protocol("bts"),
+        get_protocol("midas_affine"),
+        get_protocol("marigold_affine"),
+        get_protocol("eigen14"),
+    ):
         with pytest.raises(DepthError, match="transposed"):
             rules.prepare(torch.ones(1, 1, 640, 480), truth)
         with pytest.raises(DepthError, match="another shape"):
@@ -461,7 +486,7 @@ def test_nothing_is_fitted_to_what_is_missing(fit):
 
 def test_an_alignment_that_does_not_exist_names_those_that_do():
     truth = torch.ones(1, 4, 4)
-    with pytest.raises(DepthError, match="'scale' is unknown; expected one of median, log_mean, disparity"):
+    with pytest.raises(DepthError, match="'scale' is unknown; expected one of median, log_mean, depth, disparity"):
         alignment.align(truth, truth, truth > 0, "scale", 10.0)
     with pytest.raises(DepthError, match="median of no value"):
         alignment.median(torch.zeros(0))
