@@ -56,7 +56,7 @@ plt.rcParams.update(plots.STYLE)
 #
 # Depth data come as pictures of 8 or 16 bits, as files of floating-point numbers (PFM), in archives (HDF5) and as laser scans, in millimetres, quarters of millimetres and disparities. A network wants none of
 # that. In this library every data set gives the same kind of *sample*: a dict of six keys that are always there and always mean the same.
-# Some sets add to them: a scene, sparse depth, a disparity.
+# Some sets add to them: sparse depth, a disparity, or, as the rooms below, a seventh key, `scene`.
 
 # %% tags=["nbval-check-output"]
 rooms = open_dataset("rooms", "test", (240, 320), count=COUNT)
@@ -98,7 +98,7 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # | `store`, `shards` | as what they were made of | see [read once](read-once) | none: checked when they are written |
 #
 # *Axes transposed*: rows and columns have changed places. *Bytes swapped*: of a number of 16 bits the two bytes come in the other order, so that 1 is read as 256.
-# The *white rim*, a few pixels of no colour around each picture, was there before any network: it is no wall.
+# The *white rim*, a few white pixels around each picture, comes from straightening it (see [below](fig-times)): it is not a wall.
 #
 # ## How far away is the world?
 #
@@ -167,7 +167,7 @@ print(f"per room from {each.min():.0%} to {each.max():.0%}")
 # A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them. Here is a
 # third of a frame of KITTI's own size, so that the gaps are as wide as they are there.
 
-# %% mystnb={"image": {"alt": "A rendered road and its depth: complete, and as sixty-four scan lines of a laser, which leave most pixels empty, and everything more than two degrees above the horizon."}, "figure": {"caption": "A rendered road: picture, complete depth, and what a scanner with 64 beams sees of it. Hatched is missing: the sky, and what lies beyond 80 m, in both."}}
+# %% mystnb={"image": {"alt": "A rendered road and its depth: complete, and as sixty-four scan lines of a laser, which leave most pixels empty."}, "figure": {"caption": "A rendered road: picture, complete depth, and what a scanner with 64 beams sees of it. Hatched is missing: the sky, and what lies beyond 80 m, in both."}}
 whole, laser = (
     open_dataset("roads", "test", (375, 1242), count=1, faults=faults)[0]
     for faults in (False, True)
@@ -361,13 +361,13 @@ for name, values in errors.items():
     print(f"{name:16s} {np.mean(values):.3f} m in the holes, root mean square")
 
 # %% [markdown]
-# Colourisation is best, then the cross-bilateral mean, then the nearest value: the more of the picture is used, the better. But even the best is wrong by many times the sensor's own error at three
+# Colourisation is best, then the cross-bilateral mean, then the nearest value: in these rooms the two that look at the picture beat the one that does not. But even the best is wrong by many times the sensor's own error at three
 # metres (our model gives it a standard deviation of 1.4 mm times the square of $Z$ in metres, so 13 mm, half of the step above), and all fail at the same places: between two surfaces, where the hole beside a chair may belong to the chair or
 # to the wall behind. **A filled pixel is a guess, and a network scored on it is scored on agreement with the guess.** So `truth: raw`
 # among the options of `nyu` scores against the sensor's own pixels only, and the results then say `nyu-raw`.
 #
 # Done naively that is slow: a literal port of the toolbox loops over pixels in Python, builds one large system and solves it directly.
-# Whole arrays instead of loops, and a solver that goes back and forth between two halves of the unknowns (see
+# Whole arrays instead of loops, and a solver that goes back and forth between the holes and the measured pixels (see
 # `depthlib/filling.py`), give the same map to
 # {result}`benchmarks/filling::largest_difference_mm::.3f` mm, {result}`benchmarks/filling::times_faster_than_toolbox::.0f` times as fast
 # in one and the same run.
@@ -380,7 +380,8 @@ for name, values in errors.items():
 # {result}`benchmarks/reading::samples_per_second.store::.0f` samples a second in random order at 240×320, the same frames as JPEG and PNG
 # {result}`benchmarks/reading::samples_per_second.jpg_png_folder::.0f`, as HDF5 files {result}`benchmarks/reading::samples_per_second.h5_files::.0f`.
 # (All three with the files in the computer's memory already; a store larger than that reads as fast as its disk.)
-# Preparing can be interrupted and goes on where it was; a damaged frame stops it, or with `--drop-damaged` is left out by name, never silently.
+# Preparing can be interrupted and goes on where it was; a damaged frame stops it, or with `--drop-damaged` is left out by name, never silently. A store cut into files that can be streamed from another machine is called *shards*; see
+# [training at scale](training_at_scale).
 #
 # Your own pairs are one line as well: `open_dataset("folder", root="my_pairs", depth_scale=1000, K=[[525, 0, 320], [0, 525, 240], [0, 0, 1]])`,
 # with `rgb/NAME.jpg` beside `depth/NAME.png`. Without `K` the camera is *assumed* to see 60° across, which is wrong for yours.
@@ -426,6 +427,7 @@ def unrotate(stored: int) -> int:
 
 assert unrotate(5000) == 625, "not yet: 625 mm are stored as 5000"
 assert unrotate(6465) == 9000, "not yet: the low bits belong on top"
+assert unrotate(14) == 49153, "not yet: all three low bits belong on top"
 
 # %% [markdown]
 # ```{admonition} Solution 2

@@ -100,9 +100,9 @@ figure
 # | 2 | 40 | 199.5 | −20 | 99.5 |
 # | 4 | 20 | 179.5 | −10 | 109.5 |
 #
-# The same in code. `torch.tensor` is numpy's array under another name; `flatten`, `permute` (another order of the
-# directions), `.item()` (one number out) and `[None]` (a direction more) are where it reads differently. Other functions do what their
-# names say, and the {doc}`primer <primer>` has the rest.
+# The same in code. What numpy calls an array is here a *tensor*, and most functions are the same. `.item()` takes one number out;
+# `[None]` adds a direction of length 1; `permute` is numpy's `transpose`; `flatten(1)` keeps the first direction and lines up the rest. The
+# {doc}`primer <primer>` has more.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -169,7 +169,7 @@ print("every pixel comes back:", bool(error < 0.01))
 # | corner | (1, 0.75) | 2 | 2 · √2.5625 = 3.20 | 8 |
 #
 # A sensor that reports distances would see a bowl where there is a flat wall. Now a floor, which runs away
-# from you. We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict first.** Of
+# from you. (The rendered rooms have another camera than the table: that of NYU Depth v2 at half size, $f \approx 259$ and a principal point near (162, 126).) We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict first.** Of
 # the two curves, depth and disparity against the row, one is a straight line on the floor. Which?
 
 # %% mystnb={"image": {"alt": "Left: a green room seen level with one column marked. Middle: depth against row, a curve that steepens and then is constant. Right: disparity against row, a straight line and then constant."}, "figure": {"caption": "One column of a rendered room, from the bottom of the picture upwards: floor, then wall. Middle: depth. Right: disparity for a baseline of 10 cm."}}
@@ -203,8 +203,8 @@ figure
 #
 # ### 1. Perspective: parallel lines meet
 #
-# Move along a line in the room: $(X, Y, Z) + k\,(a, b, c)$. Put it into {eq}`pinhole` and let $k$ grow. *In a
-# quotient of two linear terms the largest power wins*: $u \to f a / c + c_x$. The start $(X, Y, Z)$ is gone:
+# Move along a line in the room: $(X, Y, Z) + k\,(a, b, c)$. Put it into {eq}`pinhole` and let $k$ grow:
+# $u = f\,\frac{X + ka}{Z + kc} + c_x$. *Divide both by $k$*: $X/k$ and $Z/k$ vanish, and $u \to f a / c + c_x$. The start $(X, Y, Z)$ is gone:
 # **all** lines of one direction end in one **vanishing point** (unless $c = 0$: lines parallel to the image plane
 # stay parallel in it).
 #
@@ -219,7 +219,7 @@ figure
 # **Predict first.** Three parallel lines are drawn on the floor below. Where do they meet: at the far edge of the
 # floor, higher up, or on the ceiling?
 
-# %% mystnb={"image": {"alt": "A pale room with boxes and a bookcase; three white lines drawn on the floor run together and meet at a point on the back wall, at the height of the camera."}, "figure": {"caption": "Three parallel lines on the floor, drawn on beyond the wall to their vanishing point."}}
+# %% mystnb={"image": {"alt": "A pale room with boxes and a bookcase; three white lines drawn on the floor run together and meet at a point on the bookcase at the back wall, at the height of the camera."}, "figure": {"caption": "Three parallel lines on the floor, drawn on beyond the wall to their vanishing point."}}
 import math
 
 from depthlib.plots import show
@@ -438,7 +438,7 @@ slider_figure(states, "s", layout=layout, start=3, alt=alt)
 #
 # Eigen and colleagues found that replacing the mean log depth of each prediction by the true one lowered the
 # root of the mean squared log error of their system from 0.28 to 0.22 {cite:p}`eigen2014`. The squared error is a part that comes from the mean
-# plus a part from all else ({doc}`derived later <scale_invariant_loss>`), so the mean's part is $1 - 0.22^2/0.28^2$, 38 %: more than a third was scale alone.
+# plus a part from all else ({doc}`derived later <scale_invariant_loss>`), so the mean's part is, with the three digits of the paper's table, $1 - 0.219^2/0.285^2$, 41 %: more than a third was scale alone.
 #
 # Two ways out, and this book uses both: *bet*, by training in metres on rooms of usual size; and *do not
 # punish a wrong bet too much*, which is {doc}`the scale-invariant loss <scale_invariant_loss>`.

@@ -16,7 +16,7 @@
 # A photograph is flat. You look at one and know that the window is behind the sofa, and roughly how far
 # behind. A network can learn to do the same, pixel by pixel, in metres.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Four photographs of rooms. Below each the depth map that a network made of it: the right layout, with soft edges. Below that the depth map of a sensor, with sharp ones."}, "figure": {"name": "fig-front", "caption": "Four photographs from the test part of NYU Depth v2 (Silberman et al. 2012), none of which the network ever saw; what it answers; what a depth sensor measured, its holes filled by the authors of the set. Yellow is near, dark is far, each column has one scale. The network is one of this book (`densedepth-mobilenet-nyu`), begun from an encoder, the first half of a network, which turns a picture into features, that can name objects (ImageNet's weights), then trained on 795 photographs for half an hour on two processor cores."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Four photographs of rooms. Below each the depth map that a network made of it: the right layout, with soft edges. Below that the depth map of a sensor, with sharp ones."}, "figure": {"name": "fig-front", "caption": "Four photographs from the test part of NYU Depth v2 (Silberman et al. 2012), which the network never saw. Second row: its answer. Third row: what a depth sensor measured, its holes filled by the authors of the set. Yellow is near, dark is far; each column has one scale. The network is one of this book (`densedepth-mobilenet-nyu`). Its first half had learned before to name objects; then the whole was trained on 795 photographs, for half an hour on two processor cores."}}
 import matplotlib.pyplot as plt
 
 from depthlib import gallery, plots
@@ -138,7 +138,7 @@ for stage in ("coarse", "fine"):
 compare(room["rgb"], answers, room["depth"])
 
 # %% [markdown]
-# The chair is gone, and not for want of a finer grid: it covers several cells of this one. The far wall is there, as something far in the middle, but much too near. The slope of the floor comes out best. You recognise the furniture better in the *error* maps than in the predictions. That is no accident: what
+# The white chair is gone, and not for want of a finer grid: it covers several cells of this one. The far wall is there, as something far in the middle, but much too near. The slope of the floor comes out best. You recognise the furniture better in the *error* maps than in the predictions. That is no accident: what
 # the prediction does not have stays in the error, and a network learns the layout, near at the bottom and far
 # in the middle, long before it learns what stands in the room. How far each network is from the truth, for this one room:
 
@@ -204,9 +204,9 @@ slider_figure(
 )
 
 # %% [markdown]
-# With the true depth the wall is a plane, and the chair stands in front of it with empty space behind,
-# because one camera cannot see there. A prediction is one bent sheet with the picture painted on it: nothing
-# stands free, and between the chair and the wall the sheet runs through places where there is only air.
+# With the true depth the wall is a plane, and the white chair stands in front of it with empty space behind,
+# because one camera cannot see there. A prediction is one bent sheet with the picture painted on it, so no, its back wall is not a plane. The white
+# chair lies flat in it, and where the true wall is more than seven metres away, the sheet hangs in the air at four.
 # Turned to the front, all three look alike. *From the front, any depth map looks right*: keep that in mind
 # whenever somebody shows you one.
 #
@@ -318,7 +318,7 @@ print(check(solution))
 #
 # ```{admonition} Exercise 3 (open)
 # :class: exercise
-# Take the picture above and cover its lower half with your hand. Which depths can you still tell, and from
+# Take the room that the two networks answered and cover the lower half of its picture with your hand. Which depths can you still tell, and from
 # what? Would you expect a network trained on pictures with uncovered floors to manage?
 # ```
 #
@@ -329,7 +329,7 @@ print(check(solution))
 # ceiling, the sizes of windows and pictures on the wall, and who hides whom. People manage because they fall
 # back on known sizes. A network has no such intention: it has learnt whatever predicted depth in its training
 # pictures, and all of those had floors. It may fail badly on the covered picture; the honest way to find out
-# is to cover the pixels and call `predict`. Try it.
+# is to cover the pixels and call `predict`. Try it: `covered = room["rgb"].clone(); covered[:, 120:] = 0.5`, then `predict(run.model, covered)`.
 # ```
 #
 # ## Recap

@@ -87,10 +87,11 @@ print("one row per picture x.flatten(1)     ", tuple(x.flatten(1).shape))
 # ## Learning is going downhill
 #
 # Three points: at $x = 0, 1, 2$ we measured $t = 1, 3, 5$. We want a line $y = w x + b$ through them. $w$ (**weight**) and
-# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$; a machine has to search for it. A **network** is a function built as a chain of simple steps, its **layers**: each takes a tensor and
-# gives a tensor, with the help of parameters, all of which, biases included, are often called its *weights*. The **loss** is one number for how wrong a network is, and to learn is to go downhill in it. Here the loss is the mean squared error
+# $b$ (**bias**) are the **parameters**: the numbers to be learned. You see the answer, $w = 2$, $b = 1$; a machine has to search for it. How wrong a line is, one number must say: the **loss**. To learn is to go downhill in it. Here it is the mean squared error
 #
 # $$L = \frac13 \sum_{i=1}^{3} (w x_i + b - t_i)^2 .$$
+#
+# (A **network** is the same on a larger scale: a chain of simple steps, its **layers**, each of which takes a tensor and gives a tensor, with parameters of its own. All of them, biases included, are often called its *weights*.)
 #
 # **Which way is down?** Differentiate. With the errors $e_i = w x_i + b - t_i$, the chain rule gives
 #
@@ -149,7 +150,7 @@ _ = right.set(xlabel="step", ylabel="loss")
 
 # %% [markdown]
 # Both at once. After three steps the line passes near the first point and is too flat; after ten it is nearly right,
-# a little high on the left and a little low on the right. The loss falls steeply at first and then at a slow, steady rate. The steep part mends what all
+# a little high on the left and a little low on the right. The loss falls steeply at first and then at a slow, steady rate. Think of it as a landscape over all pairs $(w, b)$: here it is a long, narrow valley. The steep part mends what all
 # three points agree on; the slow part is the balance between $w$ and $b$, where the valley is long and flat. Training
 # curves of real networks look like this, too.
 #
@@ -208,7 +209,7 @@ grey = room["rgb"].mean(0)[None, None]
 upright = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]).reshape(1, 1, 3, 3)
 edges = [F.conv2d(grey, k)[0, 0] for k in (upright, upright.transpose(2, 3))]
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room beside two grey maps. The first shows bright and dark lines at upright edges, the second at level edges."}, "figure": {"caption": "One rendered room and two kernels of nine weights. Red in the middle map: brighter on its right-hand side; in the right map: brighter below; blue: darker there."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A rendered room beside two maps. The first has red and blue lines at upright edges, the second at level edges."}, "figure": {"caption": "One rendered room and two kernels of nine weights. Red in the middle map: brighter on its right-hand side; in the right map: brighter below; blue: darker there."}}
 figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.1), layout="constrained")
 axes[0].imshow(room["rgb"].permute(1, 2, 0))
 for axis, edge in zip(axes[1:], edges, strict=True):
@@ -293,7 +294,7 @@ for axis, (name, values) in zip(axes, steps.items(), strict=True):
 # ## Fully connected layers
 #
 # In a **fully connected** layer every output sees every input, each through a weight of its own. Nothing slides and
-# nothing is shared. It is the table $y = Wx + b$, and it is how the [coarse network](coarse_network) looks at a whole room at once. The
+# nothing is shared. With its weights in a table $W$ it computes $y = Wx + b$, and it is how the [coarse network](coarse_network) looks at a whole room at once. The
 # price is the number of weights. **Predict first.** From a picture of 3x24x32 to a map of 6x8, how many?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two weight tables for a row of twelve inputs and twelve outputs: the fully connected one is filled with different colours, the convolution has only three diagonals, each of one colour."}, "figure": {"caption": "Weights from 12 inputs (columns) to 12 outputs (rows). A convolution is a fully connected layer with almost everything zero and the rest shared."}}
@@ -371,7 +372,7 @@ _ = right.legend()
 # On the fitted pixels every added degree helps, down to zero at degree 11: that curve goes through each measured point,
 # noise included. Between the points it swings out of the picture. The pixels kept aside tell another story: up to about
 # degree 4 they improve as well, because the column has a shape to be learned; then nothing is gained for a while; at the
-# end their error leaves the figure. Fitting what is not there is called **overfitting**. No look at the blue curve alone could have
+# end their error leaves the figure. Fitting what is not there is called **overfitting**. No look at the error on the fitted pixels alone could have
 # told you.
 #
 # The same happens *over time* in a network. Here is the smallest depth network: a convolution, ReLU, pooling, a fully
@@ -424,8 +425,8 @@ _ = axis.legend()
 # rooms the loss swings for some fifty steps, stays a little above the dotted line, and does not fall again. Look at that line: it answers *every* new room with the average of the 24, without looking, and the
 # network never clearly gets below it. With about thirty times as many parameters as numbers to learn from, memorising was the easier way.
 #
-# The loop has three lines that you will meet again. `no_grad` tells torch not to remember how a result came about, since here we only
-# score. `zero_grad` forgets the last gradient, to which `backward` would otherwise add. `step` goes downhill. A pass over all
+# Three lines of the loop you will meet again: `zero_grad` forgets the last gradient, to which `backward` would otherwise add; `backward` computes
+# the new one; `step` goes downhill. (`no_grad` tells torch not to remember how a result came about, since there we only score.) A pass over all
 # training pictures is an **epoch**; here each step is one. In larger trainings the training loss that is printed is usually averaged over
 # the epoch while it goes on, and the validation loss is measured at its end.
 #
@@ -470,8 +471,8 @@ print("slopes", (2 / 3 * (error * x).sum()).item(), (2 / 3 * error.sum()).item()
 # %% [markdown]
 # ```{admonition} Exercise 2 (code)
 # :class: exercise
-# Write a convolution of a row without `conv1d`, with any kernel and any stride, no padding. The assert fails on the
-# stub.
+# Write a convolution of a row without `conv1d`, with any kernel and any stride, no padding, that returns a tensor. The assert
+# fails on the stub.
 # ```
 
 
@@ -480,7 +481,7 @@ def slide_along(row, kernel, stride=1):
     return row  # your turn
 
 
-row, kernel = torch.arange(8.0).square(), torch.tensor([1.0, -2, 1])
+row, kernel = torch.arange(8.0).square(), torch.tensor([1.0, -2, 3])
 for stride in (1, 2, 3):
     wanted = F.conv1d(row[None, None], kernel[None, None], stride=stride).flatten()
     mine = slide_along(row, kernel, stride)
@@ -489,8 +490,8 @@ for stride in (1, 2, 3):
 # %% [markdown]
 # ```{admonition} Solution 2
 # :class: dropdown
-# `unfold` cuts the row into overlapping windows, one in each line of a table; the kernel then multiplies them all. Our
-# row was $0, 1, 4, 9, …$ and the kernel $(1, -2, 1)$ takes second differences, so every result is 2.
+# `unfold` cuts the row into overlapping windows, one in each line of a table; the kernel then multiplies them all. The kernel
+# $(1, -2, 3)$ is not the same backwards, so an answer that turns it round fails.
 # ```
 
 

@@ -434,7 +434,7 @@ for axis, lam in zip(axes, lams, strict=True):
 _ = axes[0].set_ylabel("log error $d_i$ (tenths)")
 
 # %% [markdown]
-# By 2, by 1, not at all. Under λ = 1 the middle pixel feels nothing, although it is wrong: it sits exactly on the mean, and the mean is forgiven.
+# Under λ = 0 it is pulled by 2, under λ = ½ by 1, under λ = 1 not at all: it feels nothing there, although it is wrong: it sits exactly on the mean, and the mean is forgiven.
 # The first pixel is a little too near, by one tenth. It is pulled up by three: *past* its goal, to join the others at
 # the wrong size. Add the three arrows under λ = 1: they cancel. The whole map
 # never moves as one.
@@ -641,7 +641,8 @@ print(f"torch.where             {chosen.item():.1f}")
 #   `torch.where` multiplies that slope by 0, and $0\cdot\infty$ is NaN again.)
 #
 # What if an image has no valid pixel at all? Then $n = 0$, and $1/n$ is a division by zero. The library divides by
-# $\max(n, 1)$, so such an image has the loss 0, the gradient 0, and the weight 0 in the batch.
+# $\max(n, 1)$, so such an image has the loss 0, the gradient 0, and the weight 0 in the batch. (`ScaleInvariantLogLoss` is the same function with its λ set
+# once. It gives the loss and the weight of each image; `reduce` takes their weighted mean.)
 
 # %% tags=["nbval-check-output"]
 x = output.clone().requires_grad_()
@@ -663,7 +664,7 @@ print("gradient is zero:", bool((x.grad == 0).all()))
 # $$
 #
 # with $b$ the image in the batch and $n_b$ its number of valid pixels. The equality holds since
-# $n_b^2 L_b = n_b\sum d^2 - \tfrac12(\sum d)^2$ (multiply eq. {eq}`sil-l4` by $n_b^2$). So it is a *weighted* average, with
+# $n_b^2 L_b = n_b\sum d^2 - \tfrac12(\sum d)^2$ (multiply eq. {eq}`sil-l4` with λ = ½ by $n_b^2$). So it is a *weighted* average, with
 # weights $n_b^2$: an image with half of its depth missing counts a quarter.
 
 # %%
@@ -725,14 +726,14 @@ print("the oracle does not change the scale-invariant RMSE:",
       math.isclose(again, left_over, rel_tol=1e-5))  # fmt: skip
 
 # %% [markdown]
-# (`"pixels"` in the cell: one mean over all pixels of all rooms, not a mean of the rooms' means.) The two lines are eq. 1 at
+# More than half, in the forty rooms of profile `cpu`. (`"pixels"` in the cell: one mean over all pixels of all rooms, not a mean of the rooms' means.) The two lines are eq. 1 at
 # work. The oracle's shift is exactly $\alpha$, so the log RMSE *with* the oracle is the
 # scale-invariant RMSE *without* it. We did not need an oracle: one column of the table already knew.
 #
 # Eq. {eq}`sil-split` with λ = 0 says that squared log errors add: mean squared log error = $\bar d^2$ (size) + $D$ (shape). So let us draw, for every room, the
 # two parts as one bar.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The two tallest are almost all size, the next ones mostly shape; among the short ones all mixtures occur."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Bars, one for each room, sorted by height, in two colours. The two tallest are almost all size; of the next two, shape is the larger part; below that all mixtures occur."}, "figure": {"caption": "Mean depth image on rendered test rooms: each bar is one room's mean squared log error, split into shape (D) and size (squared mean log error)."}}
 column = {name: before[:, i] for i, name in enumerate(metrics.SUMS)}
 size_part = (column["log"] / column["pixels"]).square()
 shape_part = column["log_square"] / column["pixels"] - size_part
@@ -746,7 +747,7 @@ _ = axis.legend()
 
 # %% [markdown]
 # The two worst rooms are almost all orange: their size is unusual, every pixel is wrong in the same direction, and a predictor
-# that never looks cannot help it. The next ones are mostly shape, and further down both parts occur in every mixture. Where the size is right by luck, what is
+# that never looks cannot help it. In the next two, shape is the larger part; further down both parts occur in every mixture. Where the size is right by luck, what is
 # left is shape.
 #
 # Compare with the published pairs; the last column is one minus the squared quotient of the two before it. (For our two
@@ -754,8 +755,8 @@ _ = axis.legend()
 #
 # | predictor, data | log RMSE | with the oracle | squared error removed |
 # | --- | --- | --- | --- |
-# | Make3D, NYU {cite:p}`eigen2014` | 0.41 | 0.33 | 35 % |
-# | coarse + fine, NYU {cite:p}`eigen2014` | 0.28 | 0.22 | 38 % |
+# | Make3D, NYU {cite:p}`eigen2014` | 0.409 | 0.325 | 37 % |
+# | coarse + fine, NYU {cite:p}`eigen2014` | 0.285 | 0.219 | 41 % |
 # | mean depth image, NYU {cite:p}`eigen2014` | 0.430 | 0.304 | 50 % |
 # | mean depth image, NYU, ours | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.rmse_log::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | |
 # | our coarse network, NYU | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | |
@@ -817,7 +818,7 @@ print("the library is given", x.dtype, "and answers", loss.dtype)
 # %% [markdown]
 # float32 does not notice the shift. bfloat16 loses $D$ entirely at a shift of 1, and at 2.7 it reports a *negative*
 # variance: numbers near 7.3 are 1/32 apart there, and the two terms are rounded to different sides. The root of a
-# negative number is NaN, and at least one well-known project switched mixed precision off because of such NaN. float16
+# negative number is NaN, and the published code of ZoeDepth keeps its loss out of mixed precision for that reason {cite:p}`bhat2023`. float16
 # is finer, yet $D$ is wrong in its first digits already at a shift of 1, and gone at 5. And it ends at 65 504, so a *sum* of squares that is kept in it is
 # infinite at a shift of 5. So the library computes the loss in float32
 # even when everything around it is 16 bit. It costs nothing: the loss is a few thousand numbers after millions of
@@ -925,7 +926,7 @@ print(f"passed: {best_factor(y, y_true):.3f} in metres, {in_logs:.3f} in logs")
 #
 # ```{admonition} Discussion 4
 # :class: dropdown
-# The crossing is $\lambda = 1 - D_{\text{flat}}/(\log 2)^2$. A deeper scene has more variance of log depth, so the blank
-# wall is worse and the crossing moves left. When the variance exceeds $(\log 2)^2$, the dolls' house wins at every λ; a
-# scene with almost one depth, a wall seen head-on, pushes the crossing towards 1.
+# The crossing is $\lambda = 1 - D_{\text{flat}}/(\log 2)^2$. What counts is how far near and far are
+# apart as a ratio: a room twice as large has the same $D$. Ours has the widest spread of the first eight, so with any other `i` below 8 the crossing moves right. It
+# reaches 1 for a wall seen head-on, where flat is the truth. With a wider spread it moves left, and when the variance exceeds $(\log 2)^2 \approx 0.48$ it is gone: the dolls' house wins at every λ.
 # ```
