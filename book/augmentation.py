@@ -187,7 +187,7 @@ for name in list(table)[1:]:
 # With the shifted $K$ the cut is exact: nothing was interpolated. Taken as a turned camera, it is off by many times the instrument's own error, for two
 # reasons: depth is measured along the axis, and the axis has turned; and the same pixel is another ray. (The paper's cut
 # moves by at most 8 columns where the picture is not enlarged; ours by 32.) This is what the paper means by "slightly
-# warped" {cite:p}`eigen2014`. The authors keep it, since it helped. Which of the two cameras a network believes in, which is never told $K$, this
+# warped" {cite:p}`eigen2014`. The authors keep it, since it helped. A network is never told $K$; which of the two cameras it believes in, this
 # page does not test; random cuts are also what shows it that the axis need not be in the middle.
 #
 # **Mirroring** gives what the camera would see in a mirrored world. No room of ours is that world, but nothing forbids
@@ -224,9 +224,12 @@ print("the same points:", torch.allclose(mirror_points, wanted, atol=1e-4))
 # first wall comes from 3 m to 2 m, and what was at 6 m comes to 5 m, where the division says 4 m. **Of surfaces that face the
 # camera, those at one distance only are right.**
 #
-# Other surfaces fare better. From here on pixels are counted in units of $f$: $x = X/Z$, $y = Y/Z$. A plane $a X + b Y + c Z = 1$ has $1/Z = a x + b y + c$ at the pixel $(x, y)$. After the
-# division, at the new pixel $(x', y') = (s x, s y)$, the pair says $1/Z' = a x' + b y' + s\,c$. After the walk every point has $Z = Z' + w$, so the plane is $a X + b Y + c Z' = 1 - c\,w$,
-# and divided by $Z'$ this is $1/Z' = (a x' + b y' + c) / (1 - c\,w)$ at the pixel $(x', y')$ where the point is now seen. For $c = 0$, a plane that runs *along* the axis, both are $a x' + b y'$, whatever the distance: the floor under a
+# Other surfaces fare better. From here on pixels are counted in units of $f$: $x = X/Z$, $y = Y/Z$. A plane $a X + b Y + c Z = 1$ has $1/Z = a x + b y + c$ at the pixel $(x, y)$.
+#
+# - *Divided:* the point is now at $(x', y') = (s x, s y)$ and said to be at $Z' = Z/s$. So $1/Z' = s/Z = s\,(a x + b y + c) = a x' + b y' + s\,c$.
+# - *Walked:* $X$ and $Y$ stay and $Z = Z' + w$, so the plane is $a X + b Y + c Z' = 1 - c\,w$. The point is now seen at $(x', y') = (X/Z', Y/Z')$; divide by $Z'$: $1/Z' = (a x' + b y' + c)/(1 - c\,w)$.
+#
+# For $c = 0$, a plane that runs *along* the axis, both are $a x' + b y'$, whatever the distance: the floor under a
 # level camera, and the walls at its sides, are right everywhere. What is wrong is what faces the camera, or slants.
 #
 # How far off is it in rooms? We let the camera walk for the median depth of each, and try several $s$. Before you look:
@@ -352,14 +355,14 @@ figure
 # | enlarge, depth divided | the same lens in a squeezed world, | $Z/s$ | right angles, |
 # | | or a longer lens in a dolls' house | | or the size of things |
 #
-# Two papers choose differently from this table. Eigen's takes all of it but the exchanged channels and the enlargement that keeps the depth. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
+# Two papers choose from this table, each in its own way. Eigen's takes all of it but the exchanged channels and the enlargement that keeps the depth. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
 # corresponding ground-truth depth" {cite}`ghiorghiu_report`, the corners. A loss that masks what is not known, as [Eigen's](scale_invariant_loss) does, need not fear them. In a recipe the two are `augment: nyu` and `augment: densedepth`.
 #
 # ## Depth is not a colour
 #
 # A resampled pixel falls between others. A colour between red and blue is a plausible colour. A depth between a chair at 1 m and a
 # wall at 4 m is 2.5 m, where there is *nothing*. So the library interpolates colours and takes depths from the nearest
-# pixel. What would the other way do? We turn the rooms by 5° with interpolated depths and count the pixels that hang in the air:
+# pixel. What would the other way do? We turn the rooms by 5° with interpolated depths (*bilinear*: the weighted mean of the four nearest pixels) and count the pixels that hang in the air:
 # more than a tenth behind the nearest and more than a tenth before the farthest of the nine depths around. (The cell turns the map about
 # its middle with PyTorch's own functions, since the library refuses to interpolate depth.)
 
@@ -451,7 +454,7 @@ def enlarged_K(K, s, height, width):
 
 
 for s, height, width in ((1.5, HEIGHT, WIDTH), (1.2, 100, 300)):
-    asked = enlarged_K(K, s, height, width)
+    asked = enlarged_K(K.clone(), s, height, width)
     assert asked[0, 0] == s * K[0, 0] and asked[1, 1] == s * K[1, 1], (
         "not yet: the lens grows, both ways"
     )

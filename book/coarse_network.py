@@ -175,7 +175,7 @@ for window in (2, 3):
 print(inspect.getsource(Features.forward))
 
 # %% [markdown]
-# Every *hidden* layer, every one but the last, ends in `relu(x) = max(x, 0)`. The last does not: a logarithm may be negative, for anything
+# These are layers 1 to 5; the two fully connected layers follow in another function. Every layer but the last (every *hidden* layer) has a `relu(x) = max(x, 0)`. The last, layer 7, has none: a logarithm may be negative, for anything
 # nearer than one metre.
 #
 # ## The diagram
@@ -306,8 +306,8 @@ for name, batch in made.items():
 #
 # ### Dropout
 #
-# Layer 6 uses *dropout*: in training, each of its units is silenced with probability one half, and the others are doubled
-# to keep the sum. No unit can then rely on one particular other unit. At test time nothing is silenced.
+# Layer 6 uses *dropout*: in training, each of its units is silenced with probability one half, and the others are doubled,
+# so that the sum stays the same on average. No unit can then rely on one particular other unit. At test time nothing is silenced.
 #
 # In this library the choice is a function of the seed, the *epoch* (one pass over all training pictures) and the sample's
 # own number (`depthlib.randomness`), so the same training gives the same numbers after an interruption, too.
@@ -338,7 +338,7 @@ print("optimiser", phase.optimiser, "· learning rate", phase.rates["coarse"])
 # **Predict first.** Two curves: the loss on augmented training batches, and the loss on 64 unseen rooms without
 # augmentation or dropout. Which one is lower?
 
-# %% mystnb={"image": {"alt": "Training loss and validation loss of the coarse phase against the number of samples seen."}, "figure": {"caption": "The coarse phase on rendered rooms. Training loss: augmented, with dropout. Validation loss: unseen rooms, centre crop, without dropout."}}
+# %% mystnb={"image": {"alt": "Training loss and validation loss of the coarse phase against the number of samples seen."}, "figure": {"caption": "The coarse phase on rendered rooms. Training loss: augmented, with dropout. Validation loss: unseen rooms, centre crop, without dropout. Faint: single steps."}}
 plots.curves(coarse)
 
 # %%
@@ -350,8 +350,8 @@ for e in measured[:: max(1, len(measured) // 6)]:
     )
 
 # %% [markdown]
-# Textbooks draw training below validation and call the gap overfitting. Here the order of the two curves says nothing,
-# because two effects pull it in opposite directions. Training batches are harder: rotated, squeezed, recoloured, and half
+# Textbooks draw training below validation and call the gap overfitting. Here the validation curve is mostly the lower one, and that says nothing,
+# because two effects pull in opposite directions. Training batches are harder: rotated, squeezed, recoloured, and half
 # the units are silent. Validation rooms are harder too: their depths were never divided by $s$, while all that the network
 # has learned from were (next section). Read the *directions*: overfitting is a validation loss that turns upwards while
 # the training loss goes on falling.
@@ -435,11 +435,11 @@ def overfit(mixed_up: bool) -> list[float]:
 right, mixed_up = overfit(False), overfit(True)
 
 # %% [markdown]
-# The last five lines are all of training: predict and compare, forget the old gradients, compute the new ones, take a
+# The last six lines of the loop are all of training: predict, compare, forget the old gradients, compute the new ones, take a
 # step, write it down. `train` does the same with bookkeeping.
 #
 # **Predict first.** The second training has a bug of a kind that raises no error: pictures and depth maps are shuffled separately, so
-# that each picture is shown with the depth of some room, and rarely its own. Will its loss fall at all? Where will it stop?
+# that each picture is shown with the depth of any of the four rooms, its own no more often than another's. Will its loss fall at all? Where will it stop?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two losses over sixty steps on a logarithmic axis. With the right pairs it falls by more than three orders of magnitude; with pairs mixed up it falls a little, to a dotted line, and stays there."}, "figure": {"caption": "Overfitting four rendered rooms with a network of a twentieth of the width, in eval mode (no dropout; gradients flow all the same). Dotted: the loss of the four rooms' mean log depth, shown for each of them. The vertical axis is logarithmic."}}
 mean_log = target.mean(0, keepdim=True).expand_as(target)
@@ -601,8 +601,8 @@ for name, group in groups.items():
 # | scale-invariant | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | .221 {cite}`eigen2014` |
 #
 # Higher is better in the first three rows, lower in the others. Is the network that started from random weights better
-# than the mean depth image, which never looked at a picture? The library keeps the errors of both on every photograph. The 654 photographs show 124 places. Draw 124 of these with replacement, each with all its photographs, two thousand times, and compare the
-# two on each draw: 95 of 100 draws fall into the *interval* that the cell prints. (Why places, is [explained later](evaluation).) The *median* depth image, just as blind, is the harder rival in δ < 1.25, for a share of pixels rewards medians.
+# than the mean depth image, which never looked at a picture? The library keeps the errors of both on every photograph. The 654 photographs show 124 places, each a room or a few. We draw places at random, again and again, and compare the
+# two each time: 95 of 100 draws fall into the *interval* that the cell prints ([chapter 7](evaluation) explains how and why). The *median* depth image, just as blind, is the harder rival in δ < 1.25, for a share of pixels rewards medians.
 
 # %%
 figures = ("scale_invariant_rmse", "abs_rel", "delta1")

@@ -127,7 +127,7 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Divide the longest bar by the shortest: that is the factor. Among the blue bars alone it is close to one. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
+# More than 1.5: it is the longest bar divided by the shortest. Among the blue bars alone it is close to one. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
 # different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
 # if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
 #
@@ -204,6 +204,7 @@ for pooling in ("pixels", "images"):
 #
 # The fine network's figures differ a little from the coarse one's. Would they on other rooms? We have only these, but we
 # can draw *from these*: pick as many rooms as there are, with replacement, and compute the figure again; two thousand times.
+# A drawn set differs from ours by chance, much as ours differs by chance from all the rooms that might have been in the test.
 # The middle 95 % of the results is an **interval**: how much the figure depends on which rooms happened to be in the test.
 # This is the *bootstrap*.
 #
@@ -220,20 +221,20 @@ d = bootstrap_difference(stages["coarse"], stages["fine"], "abs_rel")
 print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 
 # %% [markdown]
-# Most of each interval comes from the rooms: some are hard for both networks. The last line draws the *same* rooms for both
+# No, the overlap settles nothing. Most of each interval comes from the rooms: some are hard for both networks. The last line draws the *same* rooms for both
 # and looks at the difference, so what is hard for both cancels. This is a **paired** comparison, and its interval is far
-# narrower than the two others. If it does not contain zero, chance alone would seldom (in one of twenty such comparisons) make the two look this
-# different, in either direction, on pictures like these. If it does contain zero, nothing was shown. What it cannot tell: whether another *training* (another seed) would come out the
-# same; and whether your pictures are like these.
+# narrower than the two others. If it does not contain zero, then two networks that are equally good over all such rooms would look this
+# different, in either direction, in only one of twenty such comparisons. If it contains zero, it is not shown which of the two is better; but it is shown that they differ by little more than its ends say. What it cannot tell: whether another *training* (another seed) would come out the
+# same; and whether your pictures are like these. Under `cpu` zero is inside: these rooms do not say which of the two is better.
 #
-# Each of these rooms is a room of its own. Photographs are not so. The 654 test images of NYU show 124 places, in the order in which they were
-# recorded: one room, or a few next to each other, one to 29 pictures of each. To draw single pictures is to claim that each of them is news.
+# Each of these rooms is a room of its own. Photographs are not so. The 1449 photographs of NYU stand in a list, room after room, and no room is in both parts. So test photographs that follow each other in
+# the list, with no training photograph between, show one room, or a few that are neighbours in the list. We call such a run a *place*: the 654 test photographs make 124, of one to 29 pictures each. To draw single pictures is to claim that each of them is news.
 #
-# **Predict first.** If a network is badly wrong on one picture of a room, what do you expect of the next? The figure has the error of the
-# mean depth image on every photograph of the places with eight or more, one column a place. To the right the errors of all photographs were dealt out anew to the same columns,
+# **Predict first.** If an answer is badly wrong on one picture of a room, what do you expect of the next? The figure shows it where it is plainest. It has the error of the
+# mean depth image, which answers all pictures alike, on every photograph of the places with eight or more, one column a place. To the right the errors of all photographs were dealt out anew to the same columns,
 # as they would lie if a place meant nothing.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of 24 columns of dots, sorted by their medians. To the left the medians climb from a fifth to nearly nine tenths and some columns hardly overlap; to the right nearly all medians are close to a third and the columns look alike."}, "figure": {"caption": "AbsRel of the mean depth image on test photographs of NYU Depth v2, one column a place. Dash: the median; bar: eight tenths of the pictures. Right: the same, had the errors been dealt out at random.", "name": "fig-places"}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of 24 columns of dots, sorted by their medians. To the left the medians climb from a fifth to nearly nine tenths and some columns hardly overlap; to the right they lie between a fifth and a half, most of them near a third, and the columns look alike."}, "figure": {"caption": "AbsRel of the mean depth image on test photographs of NYU Depth v2, one column a place. Dash: the median; bar: eight tenths of the pictures. Right: the same, had the errors been dealt out at random. The upright axis is logarithmic.", "name": "fig-places"}}
 places = gallery.scenes()
 blind = gallery.per_image("eigen-nyu/mean")["abs_rel"]
 dealt = np.random.default_rng(0).permutation(blind)
@@ -280,18 +281,18 @@ for label, first, second in (
     print(f"  {wider:.1f} times as wide, as from {len(blind) / wider**2:.0f} pictures")
 
 # %% [markdown]
-# The width of an interval falls with the root of the number of pictures. So the ratio can be turned into a number: how many pictures of *different* rooms would say as much as these 654 do. For the difference of two networks, for which a hard room is hard for both, less is lost: elsewhere in this book the intervals of such pairs get wider by nothing to a third. Of KITTI's 697 test frames, the usual list,
-# all were taken on 28 drives, and no way of counting makes them more.
+# The width of an interval falls with the root of the number of pictures: four times as many make it half as wide. So the ratio can be turned into a number: how many pictures of *different* rooms would say as much as these 654 do.
+# This number belongs to what is scored, too. It is small for the mean image, which is wrong alike on all pictures of a place, and larger for a network, which answers each picture by itself. In the last row little cancels, because
+# what is hard for the mean image is seldom what is hard for the network. With two networks more does, for a hard room is hard for both: elsewhere in this book the intervals of such pairs get wider by nothing to a third.
 #
-# `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU it takes the order of the list: runs
-# of consecutive frames that are all test. (Are there rooms that come back later in the list? The features of a network trained on ImageNet find pairs of test photographs from different runs that look alike no more often than they find pairs of a test and
-# a training photograph, which never show one room.) And an interval from fewer than about twenty places is itself too narrow.
+# `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU these are the runs above. (Could a room come back later in the list? We looked for pairs of photographs that look alike to a network trained on ImageNet. Among test photographs of different runs such pairs are no more frequent than between test and training photographs, and these never show the same room.)
+# The usual list of 697 test frames of KITTI comes from 28 drives: there 28 things can be drawn, not 697. And an interval from fewer than about twenty places is itself too narrow.
 #
 # ## Nine ways to be wrong and not notice
 #
 # Each line below is a bug that is easily made. In its code `p` is the prediction $y$ and `g` the truth $y^*$. (*SILog* is the scale-invariant error of KITTI's tables: $100\sqrt D$, with $D$ from
 # [the loss](scale_invariant_loss).) Most were found in public evaluators. None crashes. Each gives a number that looks like a result. Here
-# they are on the first room; the right value stands beside each.
+# they are on the first room; first the right value, then the wrong one.
 
 # %%
 room = rooms[0]
@@ -449,8 +450,8 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 #
 # - A figure belongs to a protocol: crop, caps, alignment, resampling, averaging. Print its name beside the number.
 # - With equally many pixels in each image, pooled RMSE is never below the mean of the images'. Aligned and unaligned figures answer different questions.
-# - Compare two networks on the same images, draw by draw. An interval that contains zero shows nothing.
-# - Pictures of one room are not news. Draw rooms, with all their pictures; single pictures make intervals too narrow, on NYU by up to nine tenths.
+# - Compare two networks on the same images, draw by draw. An interval that contains zero does not say which is better; its ends say how large the difference can be.
+# - Pictures of one room are not news. Draw rooms, with all their pictures: on NYU the intervals then become up to nine tenths wider, so those from single pictures were little more than half as wide as they should be.
 # - The bugs that survive are those that flatter. Score the mean image too; a network that is worse than it in every figure is broken, mislabelled or hardly trained.
 #
 # ## Exercises
@@ -476,8 +477,8 @@ print(evaluate(lambda rgb: 4 / coarse(rgb), rooms, "eigen14").warnings)
 
 # %%
 def check(factor):
-    truth = torch.tensor([1.0, 2.0, 4.0, 0.0])  # the last is missing
-    prediction = torch.tensor([3.0, 6.0, 9.0, 100.0])
+    truth = torch.tensor([1.0, 2.0, 4.0, 0.0, 0.0])  # the last two are missing
+    prediction = torch.tensor([6.0, 9.0, 3.0, 100.0, 100.0])
     found = float(factor(prediction, truth))
     assert abs(found - 1 / 3) < 1e-6, f"{found:.3f}: the medians are 6 and 2"
     return "passes"
@@ -518,8 +519,8 @@ print(check(solution))
 # ```{admonition} Discussion 3
 # :class: dropdown
 # Same protocol (crop, caps, flip averaging)? Same training data and resolution of the truth? How many seeds, and how much do
-# they scatter? With both sets of maps you can compute the paired interval over the places that the images show, and settle the first doubt: whether these
-# places prefer the new one. A single pair of maps cannot say anything on seeds; for that the authors must train again.
+# they scatter? With both sets of maps you can compute the paired interval over the places that the images show, and settle one doubt: whether other
+# places like these would prefer the new one, too. A single pair of maps cannot say anything on seeds; for that the authors must train again.
 # ```
 #
 # ```{admonition} Exercise 4 (open)

@@ -382,8 +382,8 @@ for name, values in profiles.items():
 # loosest threshold and the scale-invariant error improve; the two stricter thresholds, RMSE and RMSE log do not. A mean
 # over all pixels is the wrong instrument for a network that works on a few per cent of them.
 #
-# The fine network of this training (seed 0) improves all eight figures, most by very little. Is the difference more than chance? Draw the 124 places that the test images show with replacement, two thousand times, and take *coarse minus fine* on each draw (positive
-# where fine has the smaller error; δ < 1.25 the other way round). As everywhere in this book where [pictures show places](evaluation), a place is drawn with all its images.
+# The fine network of this training (seed 0) improves all eight figures, most by very little. Is the difference more than chance? As in [the coarse network](coarse_network), the intervals come from drawing the 124 places of the test images; *coarse minus fine* is positive
+# where fine has the smaller error (δ < 1.25 the other way round).
 
 # %%
 coarse_errors, fine_errors = (
@@ -425,7 +425,8 @@ poster[..., 30:100, 60:150] = (torch.arange(90) // 15 % 2).float()
 views = {"textured": test["rgb"][:1], "plain": plain, "poster": poster}
 
 # %% [markdown]
-# How much do steps between neighbours change against the plain room? Where the truth is smooth, every change is wrong.
+# How much do steps between neighbours change against the plain room? The depth is the same in all three, so whatever changes is the work of the paint and not of the room. We look where the truth is smooth,
+# where nothing should change.
 
 # %%
 for name in Eigen.PHASES:
@@ -517,12 +518,14 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
 assert receptive_field([(9, 2), (3, 2), (5, 1), (5, 1)]) == 45, (
     "not yet: it should be 45"
 )
+assert receptive_field([(3, 3), (5, 2), (3, 1)]) == 27, "not yet: any strides"
 
 # %% [markdown]
 # ```{admonition} Solution 2
 # :class: dropdown
 # Keep two numbers: what is seen so far, and how long one step is. Each layer adds (window − 1) steps, *then* lengthens the
-# step by its stride. The hidden cell below runs it, also on the five convolutional layers of the coarse network.
+# step by its stride. The hidden cell below runs it, also on the five convolutional layers of the coarse network: 195 pixels, less
+# than the 228 rows, so only the fully connected layers see the whole picture.
 # ```
 
 

@@ -91,7 +91,7 @@ print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.
 # **Predict first.** The network has seen rendered living rooms. This is a real garage with a motorcycle. Which of these will it get right: the floor, the wall behind, the outline of the
 # motorcycle?
 
-# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, around the motorcycle and most of all at the left, red, too far, on its seat and handlebar."}, "figure": {"caption": "A real scene, the answer of the network in the box, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, grey unknown."}}
+# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, around the motorcycle and most of all at the left, red, too far, on its seat and handlebar."}, "figure": {"caption": "A real scene, the answer of the small network that comes with the library, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, hatched unknown."}}
 if truth is None:
     figure = plots.show({"photograph": rgb[0], "the network's answer": depth})
 else:
@@ -275,7 +275,7 @@ plots.point_cloud(
 # %% [markdown]
 # It is not: on one side it comes too near, as the map of errors showed, and the motorcycle is a bulge of it.
 #
-# A **surface** joins neighbouring pixels by triangles. It looks better, and it lies where depth jumps: between the handlebar and the wall there are neighbouring pixels, but no surface between them. So a triangle whose corners differ by more
+# A **surface** joins neighbouring pixels by triangles. It looks better, and it tells an untruth where depth jumps: between the handlebar and the wall there are neighbouring pixels, but no surface between them. So a triangle whose corners differ by more
 # than a tenth is left out: the surface is *torn*.
 #
 # **Predict first.** The true map and the predicted one: which of the two loses more triangles?
@@ -400,7 +400,7 @@ if truth is not None:
     )
 
 # %% [markdown]
-# It disagrees about the engine, the headlamp and both borders. It agrees best about the middle of the wall behind, to about two per cent; at its left end and on the shelves to the right the two differ by three to ten. Of the floor, of which one might think that there is only one way to be, the mirrored answer is farther by two to five. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
+# It disagrees about the engine, the headlamp and both borders. It agrees best about the middle of the wall behind, to about two per cent; at its left end and on the shelves to the right the two differ by three to ten per cent. A floor, one might think, looks the same in a mirror; yet there the mirrored answer is farther by two to five per cent. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
 # weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
 #
 # ## Recap
@@ -437,8 +437,8 @@ def one_measurement(
     return relative  # your line here
 
 
-asked = torch.tensor([[[0.0, 0.5], [1.0, 2.0]]])
-assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]], (
+asked = torch.tensor([[[0.0, 0.5], [2.0, 4.0]]])
+assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 0.75], [3.0, 6.0]]], (
     "not yet: one factor for all, 0 stays 0"
 )
 
@@ -459,7 +459,7 @@ def one_measurement(
 
 
 print(
-    "right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 1.5], [3.0, 6.0]]]
+    "right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 0.75], [3.0, 6.0]]]
 )
 
 # %% [markdown]
