@@ -601,8 +601,8 @@ for name, group in groups.items():
 # | scale-invariant | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | {result}`eigen-nyu-from-rooms/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` | .221 {cite}`eigen2014` |
 #
 # Higher is better in the first three rows, lower in the others. Is the network that started from random weights better
-# than the mean depth image, which never looked at a picture? The library keeps the errors of both on every photograph. The 654 photographs show 124 places, each a room or a few. We draw places at random, again and again, and compare the
-# two each time: 95 of 100 draws fall into the *interval* that the cell prints ([chapter 7](evaluation) explains how and why). The *median* depth image, just as blind, is the harder rival in δ < 1.25, for a share of pixels rewards medians.
+# than the mean depth image, which never looked at a picture? The library keeps the errors of both on every photograph. The 654 photographs come from 124 places, each a room or a few. We draw places at random, again and again, and compare the
+# two each time: 95 of 100 draws fall into the *interval* that the cell prints ([chapter 7](evaluation) explains how and why). The *median* depth image, just as blind, is the harder rival in AbsRel.
 
 # %%
 figures = ("scale_invariant_rmse", "abs_rel", "delta1")
@@ -614,12 +614,12 @@ for blind in ("mean", "median"):
     print(f"network − {blind} depth image; a mean over photographs")
     for key in figures:
         pair = [torch.from_numpy(errors[name][key]) for name in ("coarse", blind)]
-        low, high = paired_interval(*pair, gallery.scenes())
+        low, high = paired_interval(*pair, scenes=gallery.scenes())
         gap = (pair[0] - pair[1]).mean()
         print(f"   {key:20s} {gap:+.3f}   95 %: {low:+.3f} to {high:+.3f}")
 
 # %% [markdown]
-# An error that falls is negative, a share that rises positive, and no interval contains zero. (Means over photographs differ a little from the table's, which take all pixels as one pool.) A gain over the mean image alone would not prove that the network looks, since in δ < 1.25 and AbsRel the median image has one, too. But the network gains over both,
+# An error that falls is negative, a share that rises positive, and no interval contains zero. (The scale-invariant error is here a mean over photographs, in the table the root of a mean of squares.) A gain over the mean image alone would not prove that the network looks, since in AbsRel the median image has one, too. But the network gains over both,
 # and in the scale-invariant error, which no wrong scale can flatter or spoil, both blind images are alike ({result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` and {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.median.scale_invariant_rmse::.3f` in the pool), and the network is not
 # ({result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f`). It looks at the pictures. (Beware of AbsRel alone. It charges a prediction that is too near less than one that is too far, and early in
 # training these networks err on the near side.)

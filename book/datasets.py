@@ -68,7 +68,7 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 
 # %% [markdown]
 # `depth` is in metres along the optical axis, and **0 means missing**. `K` is the camera; `index` is the sample's number, from which all
-# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training. Two sets are exceptions
+# that is random about it is drawn; a `scene` says which place it is, so that a place can be kept out of training, and so that [intervals](evaluation) can be drawn over places. Two sets are exceptions
 # to metres: in `middlebury_disparity` depth is missing everywhere, since it has none to give, and in `disparities`, made for [super-resolution](super_resolution), `depth` holds a disparity in grey levels. `depthlib data list` says which sets are on
 # your machine, `depthlib data fetch NAME` downloads most of the others, and `depthlib data info NAME` says what it needs and under which terms.
 #
@@ -458,7 +458,7 @@ print("all 65536 come back:", [unrotate(v) for v in rotated] == list(range(65536
 # Neighbouring frames show the same place. For almost every validation frame a frame a fraction of a second away was trained on, so
 # the network recognises the room instead of judging its depth. Split by *scene*, as the official split of NYU and the drives of KITTI do; then check that
 # no place has two names (basements of one house, a street driven twice). `nyu_raw` takes whole scenes only. `fit` and `validation`, the two parts into which the library cuts the 795 training images of
-# `nyu`, keep runs of twenty neighbouring frames together, since the prepared set does not name its scenes: a scene may still straddle a border, which is one more
+# `nyu`, keep runs of twenty neighbouring frames together. They were cut by counting, so a scene may still straddle a border (four runs of neighbours do), which is one more
 # reason to report on the official test part.
 # ```
 #

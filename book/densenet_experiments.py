@@ -203,13 +203,15 @@ figure
 # %% [markdown]
 # About ten times as much. With different pictures for each, a difference like the report's would come out of nearly any two draws for *one and the
 # same* network. How many pictures would be enough? The spread of a mean falls with the root of their number. A hundred times as many, 900 each and more than there are, bring the typical gap to a tenth, .006, and still two pairs of draws
-# in five differ by more than .0075. To be misled once in twenty times takes some 4,700 each. But if both networks see the *same*
+# in five differ by more than .0075. To be misled once in twenty times takes some 4,700 each. (Of different rooms, that is; pictures of one room are worth less, see [the evaluation](evaluation).) But if both networks see the *same*
 # pictures, what is hard for both cancels. Take two networks of ours that differ by little, the one above and its twin that learned from rendered rooms first, and ask how often the better one wins.
 
 # %%
 other = gallery.per_image("densedepth-mobilenet-nyu-from-rooms/all")["delta1"]
 pair = torch.from_numpy(each), torch.from_numpy(other)
-low, high = paired_interval(*pair, gallery.scenes())  # places, with all their pictures
+low, high = paired_interval(
+    *pair, scenes=gallery.scenes()
+)  # places, with all their pictures
 print(f"all 654 pictures: {each.mean():.3f} against {other.mean():.3f}", end="")
 print(f", difference from {low:.4f} to {high:.4f} (95 %)")
 for count in (1, 9, 50, 200):
@@ -223,7 +225,7 @@ for count in (1, 9, 50, 200):
 
 # %% [markdown]
 # Sharing the pictures is free, and worth more than four times their number: fifty that are shared decide better than two hundred different ones. This is the *paired* comparison of [the evaluation](evaluation).
-# These two networks differ by twice as much as the two in the table do. The interval of their difference, from all 654 pictures and paired, reaches a little farther to either side than the table's .0075: so small a difference could
+# These two networks differ by twice as much as the two in the table do. The interval of their difference, from the places of all 654 pictures and paired, reaches a little farther to either side than the table's .0075: so small a difference could
 # just not be told from zero, even with all of them, and the seeds of the two trainings may move δ as much.
 #
 # So the table shows that both networks of the report work, after five epochs. (The paper trained on 50,688 frames for "one million iterations". We read that as one million *pictures*, about twenty epochs; as steps of 8 pictures it would be 158.) It does not show which is better. What would: both encoders, the same

@@ -135,7 +135,9 @@ figure
 
 # %%
 places = gallery.scenes()  # drawn with all their photographs
-low, high = paired_interval(torch.from_numpy(fine), torch.from_numpy(mean), places)
+low, high = paired_interval(
+    torch.from_numpy(fine), torch.from_numpy(mean), scenes=places
+)
 print(f"the network is better on {(fine < mean).mean():.0%} of the photographs")
 print(f"mean difference {(fine - mean).mean():+.3f}, 95 %: {low:+.3f} to {high:+.3f}")
 print(f"correlation of the two errors: {np.corrcoef(mean, fine)[0, 1]:.2f}")
@@ -146,7 +148,7 @@ print(
 )
 
 # %% [markdown]
-# On three photographs in four it is better, and for these two sets of maps the difference is certain. (This is a mean over images, not
+# On three photographs in four it is better, and for these two sets of maps zero is far outside the interval, which is drawn over [places](evaluation). (This is a mean over images, not
 # the pooled figure of the table below.) Yet the two errors rise together. Part of that is the photographs' doing: near and
 # far things side by side are hard for anyone. So look at the last line, for a network from [a later page](transfer_learning): its errors follow
 # those of the mean image much less. The rest is this network's own. It bends the usual room, and where there is none, it has
@@ -259,7 +261,7 @@ print(
 # | + fine, λ = 0, three seeds | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
 # The page has the figures of every photograph for two seeds of both, so it can ask whether *two given networks* differ: what λ = 0 adds to the fine network's errors, with
-# 95 % intervals over the [places](evaluation) that the photographs show. (These are means over photographs; the tables take all pixels as one pool, so their differences are a little other.)
+# 95 % intervals over the [places](evaluation) that the photographs show. (RMSE log and the scale-invariant error are means over photographs here; the tables take all pixels as one pool, so those differences are a little other.)
 
 # %%
 for seed, mark in ((0, ""), (2, "@2")):
@@ -269,7 +271,7 @@ for seed, mark in ((0, ""), (2, "@2")):
     )
     for key in ("abs_rel", "rmse_log", "scale_invariant_rmse"):
         low, high = paired_interval(
-            torch.from_numpy(none[key]), torch.from_numpy(half[key]), places
+            torch.from_numpy(none[key]), torch.from_numpy(half[key]), scenes=places
         )
         change = (none[key] - half[key]).mean()
         ahead = (half[key] < none[key]).mean()

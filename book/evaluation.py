@@ -227,7 +227,7 @@ print(f"coarse − fine {d.value:+.4f}   95 %: {d.low:+.4f} to {d.high:+.4f}")
 # different, in either direction, in only one of twenty such comparisons. If it contains zero, it is not shown which of the two is better; but it is shown that they differ by little more than its ends say. What it cannot tell: whether another *training* (another seed) would come out the
 # same; and whether your pictures are like these. Under `cpu` zero is inside: these rooms do not say which of the two is better.
 #
-# Each of these rooms is a room of its own. Photographs are not so. The 1449 photographs of NYU stand in a list, room after room, and no room is in both parts. So test photographs that follow each other in
+# Each of these rooms is a room of its own. Photographs are not so. The 1449 photographs of NYU stand in a list, room after room, and were divided by rooms. So test photographs that follow each other in
 # the list, with no training photograph between, show one room, or a few that are neighbours in the list. We call such a run a *place*: the 654 test photographs make 124, of one to 29 pictures each. To draw single pictures is to claim that each of them is news.
 #
 # **Predict first.** If an answer is badly wrong on one picture of a room, what do you expect of the next? The figure shows it where it is plainest. It has the error of the
@@ -273,20 +273,24 @@ for label, first, second in (
     ("network − mean image", network, blind),
 ):
     pair = torch.from_numpy(first), torch.from_numpy(second)
-    single, whole = paired_interval(*pair), paired_interval(*pair, places)
-    wider = (whole[1] - whole[0]) / (single[1] - single[0])
+    single, whole = paired_interval(*pair), paired_interval(*pair, scenes=places)
+    errors = first - second - np.mean(first - second)
+    together = np.bincount(np.unique(places, return_inverse=True)[1], errors)
+    worth = len(errors) * np.square(errors).sum() / np.square(together).sum()
     print(f"{label}: AbsRel {np.mean(first - second):+.3f}")
     print("   pictures drawn  95 %: {:+.3f} to {:+.3f}".format(*single))
-    print("   places drawn    95 %: {:+.3f} to {:+.3f}".format(*whole), end="")
-    print(f"  {wider:.1f} times as wide, as from {len(blind) / wider**2:.0f} pictures")
+    print("   places drawn    95 %: {:+.3f} to {:+.3f}".format(*whole))
+    print(f"   worth about {round(worth, -1):.0f} pictures of different rooms")
 
 # %% [markdown]
-# The width of an interval falls with the root of the number of pictures: four times as many make it half as wide. So the ratio can be turned into a number: how many pictures of *different* rooms would say as much as these 654 do.
-# This number belongs to what is scored, too. It is small for the mean image, which is wrong alike on all pictures of a place, and larger for a network, which answers each picture by itself. In the last row little cancels, because
-# what is hard for the mean image is seldom what is hard for the network. With two networks more does, for a hard room is hard for both: elsewhere in this book the intervals of such pairs get wider by nothing to a third.
+# The last lines say it in another way: how many pictures of *different* rooms would say as much as these 654 do. (Take each picture's error minus the mean of all, add these up within a place, and square the sum. If pictures of a place have nothing to do with
+# each other, the products in this square cancel on average and the single squares remain. So the sum of all places' squares, divided by the sum of all single squares, is how much larger the variance of the mean is than it would be without places.) The number belongs to what is scored. It is small for the mean image,
+# which is wrong alike on all pictures of a place, and larger for a network, which answers each picture by itself. In a difference what is hard for both cancels, and what remains may hang together more or less than before: in this book the
+# intervals of two networks' differences get wider by nothing to about a third, those between a network and a blind image by up to nine tenths.
 #
-# `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU these are the runs above. (Could a room come back later in the list? We looked for pairs of photographs that look alike to a network trained on ImageNet. Among test photographs of different runs such pairs are no more frequent than between test and training photographs, and these never show the same room.)
-# The usual list of 697 test frames of KITTI comes from 28 drives: there 28 things can be drawn, not 697. And an interval from fewer than about twenty places is itself too narrow.
+# `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU these are the runs above. They are not perfect. Rooms that happen to be neighbours in the list are taken together, which
+# only costs precision. And one bookshop is in both parts and comes twice, as two runs with training pictures between, so it counts as two places. KITTI's usual 697 test frames come from 28 drives. An interval from fewer than about twenty places is itself too narrow, and from fewer than six
+# `depthlib` calls no difference certain.
 #
 # ## Nine ways to be wrong and not notice
 #

@@ -167,10 +167,9 @@ for stage, answer in answers.items():
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.constant.abs_rel::.3f` for one constant depth, brought to size in the same way. A constant
 # knows nothing of floors, so here is a harder rival that does not look either, the average depth map of rendered rooms:
 # {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`.
-# We drew 654 of the photographs with replacement (some come twice, some never), two thousand times. The network's difference from this rival stays between
+# Is that luck? The photographs come from 124 places. We drew places with replacement (some come twice, some never), two thousand times. In 95 of 100 draws the network's figure minus this rival's lies between
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.low::+.3f` and
-# {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f` in 95 of
-# 100 draws: better on these photographs beyond the luck of the draw, for this one training, and not by much. So most of what carries over from rooms to photographs is the layout
+# {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f`: below zero, so the network is better, and not by much. (This is one training.) So most of what carries over from rooms to photographs is the layout
 # that any room has, floors that recede and walls that close the view. A little is read from the picture itself. What
 # the renderer does not know, people, clutter and
 # mirrors, it cannot teach.

@@ -459,7 +459,7 @@ figure
 # (The four networks learned from true maps of half size that kept one pixel of each four; this library now takes their mean, which lies where the enlarged answer does.)
 #
 # Read the first two columns. Both networks saw the same photographs equally often. What one of them had was eyes: no new
-# depth map and no new loss; in the recipe, other first weights and the two settings named above. Would it hold in other rooms? Draw the 124 places of these photographs with replacement, two thousand times, the same draw for
+# depth map and no new loss; in the recipe, other first weights and the two settings named above. Would it hold in other rooms? Draw the 124 [places](evaluation) of these photographs with replacement, two thousand times, the same draw for
 # both: the [paired bootstrap](evaluation).
 
 
@@ -470,7 +470,7 @@ error = {
     for r in ("random", "nyu", "nyu-from-rooms")
 }
 for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
-    low, high = paired_interval(error[first], error[second], gallery.scenes())
+    low, high = paired_interval(error[first], error[second], scenes=gallery.scenes())
     gap = (error[first] - error[second]).mean()
     print(f"{first} − {second}: AbsRel {gap:+.3f}, 95 %: {low:+.3f} to {high:+.3f}")
 

@@ -51,6 +51,11 @@ class Score:
     sums: Tensor = field(repr=False)
     maps: dict[str, Tensor] = field(repr=False)
 
+    @property
+    def scored_scenes(self) -> list[str]:
+        """The scene of each image that has a scored pixel."""
+        return [scene for scene, pixels in zip(self.scenes, self.sums[:, 0].tolist(), strict=True) if pixels > 0]
+
     def figure(self, metric: str, pick: Tensor | None = None) -> Tensor:
         """One figure, over all images or over drawn ones.
 
@@ -64,8 +69,10 @@ class Score:
             raise DepthError(f"{self.protocol.name}: no figure {metric!r}; it has {', '.join(self.metrics)}.")
         if metric in self.maps:
             each = self.maps[metric]
-            return mean_of_images(each if pick is None else each[pick].masked_fill(pick < 0, torch.nan))
-        sums = self.sums if pick is None else self.sums[pick].masked_fill(pick[..., None] < 0, 0)
+            return mean_of_images(each if pick is None else torch.where(pick < 0, torch.nan, each[pick]))
+        sums = self.sums if pick is None else self.sums[pick]
+        if pick is not None and (pick < 0).any():
+            sums[pick < 0] = 0
         return PIXEL_METRICS[metric].figure(sums, self.protocol.pooling)
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_from
+from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_from, in_words
 from depthlib.evaluation import Score, higher_is_better
 from depthlib.markdown import markdown_table
 from depthlib.metrics import PIXEL_METRICS
@@ -54,7 +54,7 @@ def as_dict(score: Score, draws: int = 2000) -> dict[str, Any]:
         "size": list(score.size),
         "images": score.images,
         "pixels": score.pixels,
-        "intervals_over": dict([drawn_from(score.scenes)]),
+        "intervals_over": dict([drawn_from(score.scored_scenes)]),
         "skipped": score.skipped,
         "warnings": score.warnings,
         "metrics": {
@@ -77,8 +77,7 @@ def as_text(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """A block for each score: every figure with its interval and which way is better."""
     blocks = []
     for label, score in scores.items():
-        what, drawn = drawn_from(score.scenes)
-        lines = [f"{label}: {counts(score)}", f"  intervals over {drawn} {what}"]
+        lines = [f"{label}: {counts(score)}", f"  intervals over {in_words(score.scored_scenes)}"]
         if score.protocol.reproduces:
             lines.append(f"  {score.protocol.reproduces}")
         for name, value in score.metrics.items():
@@ -101,11 +100,17 @@ def _cell(score: Score, name: str, draws: int) -> tuple[str, str]:
     return f"{value:.3f}", f"[{low:.3f}, {high:.3f}]"
 
 
+def _images(score: Score) -> str:
+    """How many images, and how many scenes were drawn for the intervals, where these are fewer."""
+    what, count = drawn_from(score.scored_scenes)
+    return str(score.images) if what == "images" else f"{score.images} ({count} scenes)"
+
+
 def as_markdown(scores: Mapping[str, Score], draws: int = 2000) -> str:
     """A Markdown table, a row a score: figures with 95 % intervals; what a protocol does not report stays empty."""
     names = columns(score.metrics for score in scores.values())
     rows = [
-        [label, *(" ".join(_cell(score, n, draws)).strip() for n in names), str(score.images)]
+        [label, *(" ".join(_cell(score, n, draws)).strip() for n in names), _images(score)]
         for label, score in scores.items()
     ]
     return markdown_table(["", *(TITLES[n] for n in names), "images"], rows)
@@ -120,9 +125,7 @@ def as_latex(scores: Mapping[str, Score], draws: int = 2000) -> str:
     ]  # fmt: skip
     for label, score in scores.items():
         cells = [_cell(score, n, draws) for n in names]
-        lines.append(
-            " & ".join([label.replace("_", r"\_"), *(value for value, _ in cells), str(score.images)]) + r" \\"
-        )
+        lines.append(" & ".join([label.replace("_", r"\_"), *(value for value, _ in cells), _images(score)]) + r" \\")
         small = [rf"{{\scriptsize {interval}}}" if interval else "" for _, interval in cells]
         lines.append(" & ".join(["", *small, ""]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
@@ -138,10 +141,8 @@ def comparison(first: Score, second: Score, name: str, other: str, draws: int = 
 
     Two rows of a table are called different only where that interval excludes zero.
     """
-    what, drawn = drawn_from(first.scenes)
-    lines = [
-        f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over {drawn} {what}:"
-    ]
+    drawn = in_words(first.scored_scenes)
+    lines = [f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over {drawn}"]
     for figure in first.metrics:
         found = bootstrap_difference(first, second, figure, draws)
         verdict = "no certain difference"

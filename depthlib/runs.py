@@ -89,7 +89,7 @@ def make_results(
                     "images": s.images,
                     "pixels": s.pixels,
                     "skipped": s.skipped,
-                    "intervals_over": dict([drawn_from(s.scenes)]),
+                    "intervals_over": dict([drawn_from(s.scored_scenes)]),
                 }
                 for name, s in entry.items()
             }

@@ -14,7 +14,7 @@ key            shape (sample)      meaning
 ``sparse``     [1, H, W]           optional: sparse depth, metres, 0 = no sample
 ``depth_lr``   [1, h, w]           optional: low-resolution depth, metres
 ``disparity``  [1, H, W]           optional: pixels; under ``depth`` in one data set alone, ``disparities``
-``scene``      str                 optional: the place; parts share none, and intervals are drawn over places
+``scene``      str                 optional: the place; intervals are drawn over scenes. "" where it is not known
 =============  ==================  ======================================================
 """
 
@@ -98,6 +98,25 @@ def offered(
             f"data set {type(dataset).__name__}: has no {', '.join(lacking)}; depthlib.sample.RGBD says what a data set offers."
         )
     return dataset
+
+
+def checked_scenes(scenes: Sequence[str], count: int, source: str) -> list[str]:
+    """The scene of each of so many images, as a list.
+
+    Raises:
+        DepthError: another number of them, or other things than strings.
+
+    >>> checked_scenes(("attic", ""), 2, "pairs")
+    ['attic', '']
+    """
+    named = [] if isinstance(scenes, str) else list(scenes)
+    if len(named) != count:
+        raise DepthError(f"{source}: {len(named)} scenes for {count} images; expected a list with the scene of each.")
+    if odd := [scene for scene in named if not isinstance(scene, str)]:
+        raise DepthError(
+            f"{source}: a scene is {odd[0]!r}; expected strings, such as 'kitchen_0004', or '' where it is not known."
+        )
+    return named
 
 
 def valid(depth: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from depthlib.data import open_dataset
 from depthlib.data.folder import Folder
 from depthlib.data.formats import read_depth_png, read_splits, write_depth_png
 from depthlib.data.nyu import NyuMat, open_nyu
+from depthlib.data.pairs import Resized
 from depthlib.data.preparation import write_store
 from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
@@ -49,7 +50,26 @@ def test_frames_know_their_place_which_no_two_parts_share(nyu_root, nyu_mat):
         and place["0003"] == "0003"
         and open_nyu(nyu_root, "test")[2]["scene"] == "0009"
     )
-    assert NyuMat(nyu_mat, [0, 1], places={0: "0001"})[0]["scene"] == "0001" and "scene" not in NyuMat(nyu_mat, [1])[0]
+    mat = NyuMat(nyu_mat, [0, 1], places={0: "0001"})
+    assert [mat[i]["scene"] for i in range(2)] == ["0001", ""] and "scene" not in NyuMat(nyu_mat, [1])[0]
+
+
+def test_a_store_that_does_not_know_its_places_is_told(nyu_root, tmp_path):
+    """As those are that were prepared before; through every way of opening one, and with the fingerprint unchanged."""
+    few = open_nyu(nyu_root, "all", (24, 32))
+    frames = [few[i] for i in range(12)]
+    for sample in frames:
+        sample["scene"] = ""
+    write_store(Samples(frames), tmp_path / "old")
+    numbers = ["0001", "0001", "0003", "0009"]
+    told = Store(tmp_path / "old", [0, 1, 2, 8], scenes=numbers)
+    assert [sample["scene"] for sample in told.__getitems__(range(4))] == numbers
+    assert told.fingerprint() == Store(tmp_path / "old", [0, 1, 2, 8]).fingerprint()
+    assert collate(InMemory(told).__getitems__(range(4)))["scene"] == numbers
+    assert Resized(told, (12, 16))[3]["scene"] == "0009"
+    assert told.encoded([2, 3])["scene"] == ["0003", "0009"]
+    with pytest.raises(DepthError, match="3 scenes for 4 images"):
+        Store(tmp_path / "old", [0, 1, 2, 8], scenes=numbers[:3])
 
 
 def test_the_official_mat_and_the_folder_are_the_same_pictures(nyu_mat, nyu_root):

@@ -11,6 +11,7 @@ from made import Samples, truth_maps
 from depthlib import metrics
 from depthlib.baselines import constant, mean_depth_image, median_depth_image
 from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_from, paired_interval
+from depthlib.data.folder import Folder
 from depthlib.data.nyu import open_nyu
 from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
@@ -19,7 +20,7 @@ from depthlib.models import build_model
 from depthlib.prediction import UPSAMPLING, Prediction, predict, to_rgb
 from depthlib.predictors import mirror_averaged
 from depthlib.protocols import EIGEN14, Protocol, get_protocol
-from depthlib.reporting import as_json, as_text, comparison
+from depthlib.reporting import as_json, as_latex, as_markdown, as_text, comparison
 from depthlib.structure import MapMetric, edge_share, psnr
 
 #: Eigen et al. 2014, Table 1, column Mean.
@@ -473,52 +474,88 @@ def test_intervals_over_scenes_hold_the_truth_as_often_as_they_say():
         scenes = [str(i) for i, size in enumerate(sizes) for _ in range(size)]
         figures = torch.from_numpy(np.repeat(rng.normal(0, 1, 40), sizes) + rng.normal(0, 1, len(scenes)))
         for what, given in (("scenes", scenes), ("images", None)):
-            low, high = paired_interval(figures, torch.zeros_like(figures), given, draws=400)
+            low, high = paired_interval(figures, torch.zeros_like(figures), draws=400, scenes=given)
             held[what] += low <= 0 <= high
-    assert 180 <= held["scenes"] <= 198 and held["images"] < 150, held
+    assert 182 <= held["scenes"] <= 196 and held["images"] < 150, held
 
 
-def test_a_place_is_drawn_with_all_its_images():
-    """Literally: every draw of places, their images' errors pooled; also where one place is larger than all others."""
+def placed(scenes, factors, protocol="makarov18", side=12, holes=()):
+    """The score of a predictor that is wrong by one factor an image, on images of these scenes (None: without the key)."""
     torch.manual_seed(0)
-    truth = torch.rand(12, 1, 12, 12) + 1
-    scenes = ["a"] * 5 + ["b"] + ["c"] * 2 + ["a", "d", "d", "e"]  # "a" comes back
-
-    def score(known):
-        data = Samples(
-            dict(rgb=g.expand(3, 12, 12) / 2, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i) | known(i)
-            for i, g in enumerate(truth)
-        )
-        return evaluate(lambda rgb: rgb[:, :1] * 2 * factors, data, "makarov18", batch=12)
-
-    factors = torch.linspace(0.9, 1.3, 12)[:, None, None, None]
-    placed = score(lambda i: {"scene": scenes[i]})
-    assert placed.scenes == scenes and drawn_from(placed.scenes) == ("scenes", 5)
-    members = [[i for i, s in enumerate(scenes) if s == place] for place in "abcde"]
-    draws = np.random.default_rng(0).integers(0, 5, (200, 5))
-    for figure in ("rmse", "ssim"):
-        literal = [
-            float(placed.figure(figure, torch.tensor([i for place in draw for i in members[place]]))) for draw in draws
-        ]
-        assert bootstrap_interval(placed, figure, draws=200) == pytest.approx(np.quantile(literal, [0.025, 0.975]))
-    alone, one_room = score(lambda i: {}), score(lambda i: {"scene": "kitchen"})  # nothing to draw but images
-    assert drawn_from(alone.scenes) == drawn_from(one_room.scenes) == ("images", 12)
-    assert (
-        bootstrap_interval(alone, "rmse") == bootstrap_interval(one_room, "rmse") != bootstrap_interval(placed, "rmse")
-    )
-    with pytest.raises(DepthError, match="3 scenes for 2 images"):
-        paired_interval(torch.zeros(2), torch.ones(2), ["a", "b", "c"])
-
-
-def test_reports_say_what_was_drawn():
-    truth = torch.full((4, 1, 6, 6), 2.0)
+    truth = torch.rand(len(scenes), 1, side, side) + 1
+    keep = truth.clone()
+    for i in holes:
+        truth[i] = 0
     data = Samples(
-        dict(
-            rgb=g.expand(3, 6, 6) / 4, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i, scene=str(i // 2)
-        )
-        for i, g in enumerate(truth)
+        dict(rgb=k.expand(3, side, side) / 2, depth=g, K=torch.eye(3), name=str(i), dataset="made", index=i)
+        | ({} if scenes[i] is None else {"scene": scenes[i]})
+        for i, (g, k) in enumerate(zip(truth, keep, strict=True))
     )
-    first, second = (evaluate(constant(torch.full((1, 1, 1, 1), far)), data, "full") for far in (2.1, 2.3))
-    assert "intervals over 2 scenes" in as_text({"x": first})
-    assert json.loads(as_json({"x": first}))["x"]["intervals_over"] == {"scenes": 2}
-    assert "a paired bootstrap over 2 scenes" in comparison(first, second, "x", "y")
+    return evaluate(lambda rgb: rgb[:, :1] * 2 * factors[:, None, None, None], data, protocol, batch=len(scenes))
+
+
+@pytest.mark.parametrize("protocol", ["makarov18", "full"])
+def test_a_place_is_drawn_with_all_its_images(protocol):
+    """Literally: every draw of places with their images, pooled either way; one image has no pixel, one no known place."""
+    scenes = ["a"] * 5 + ["b"] + ["c"] * 2 + ["a", "", "d", "e"]  # "a" comes back
+    score = placed(scenes, torch.linspace(0.9, 1.3, 12), protocol, holes=[6])
+    assert score.scenes == scenes and score.images == 11 and drawn_from(score.scored_scenes) == ("scenes", 6)
+    members = [[0, 1, 2, 3, 4, 8], [5], [6, 7], [9], [10], [11]]
+    draws = np.random.default_rng(0).integers(0, 6, (200, 6))
+    for figure in ("rmse", "ssim" if protocol == "makarov18" else "delta1"):
+        literal = [float(score.figure(figure, torch.tensor([i for k in draw for i in members[k]]))) for draw in draws]
+        assert bootstrap_interval(score, figure, draws=200) == pytest.approx(np.quantile(literal, [0.025, 0.975]))
+
+
+def test_a_paired_interval_over_scenes_is_that_of_the_scores():
+    scenes = [f"{i // 3}" for i in range(24)]
+    scores = [placed(scenes, f) for f in (torch.linspace(0.9, 1.1, 24), torch.linspace(1.3, 0.8, 24))]
+    wanted = bootstrap_difference(*scores, "abs_rel")
+    each = [metrics.abs_rel(score.sums[:, None], "pixels") for score in scores]
+    assert paired_interval(*each, scenes=scenes) == pytest.approx((wanted.low, wanted.high))
+    assert wanted.drawn == ("scenes", 8)
+    other = placed([f"{i // 2}" for i in range(24)], torch.linspace(1.3, 0.8, 24))
+    with pytest.raises(DepthError, match="same images, scenes, pixels"):
+        bootstrap_difference(scores[0], other, "abs_rel")
+
+
+def test_without_scenes_or_with_one_images_are_drawn():
+    factors = torch.linspace(0.9, 1.3, 12)
+    alone, own, kitchen = (placed(s, factors) for s in ([None] * 12, [str(i) for i in range(12)], ["kitchen"] * 12))
+    assert {drawn_from(score.scored_scenes) for score in (alone, own, kitchen)} == {("images", 12)}
+    assert bootstrap_interval(alone, "rmse") == bootstrap_interval(own, "rmse") == bootstrap_interval(kitchen, "rmse")
+    assert "all of one scene: they say nothing of another" in as_text({"x": kitchen})
+    assert "all of one scene" not in as_text({"x": own}) and "too few to trust the width" in as_text({"x": own})
+
+
+@pytest.mark.parametrize("scenes", ["abc", ["a", "b"], [0, 0, 1], torch.tensor([0, 0, 1]), ["a", None, "b"]])
+def test_scenes_that_are_no_names_are_refused(scenes, pairs):
+    with pytest.raises(DepthError, match="scene"):
+        paired_interval(torch.zeros(3), torch.ones(3), scenes=scenes)
+    names = Folder(pairs).names()[:3]
+    for wrong in (scenes, ["a", "", "b"]):
+        with pytest.raises(DepthError, match="scene"):
+            Folder(pairs, names=names, scenes=wrong)
+    assert [s["scene"] for s in Folder(pairs, names=names, scenes=["a", "a", "b"]).__getitems__(range(3))] == [
+        "a",
+        "a",
+        "b",
+    ]
+
+
+def test_nothing_is_certain_that_comes_from_few():
+    """With 5 scenes all on one side, which luck does once in sixteen times; with 6 once in 32."""
+    better = torch.full((30,), 1.05)
+    for count, certain in ((5, False), (6, True)):
+        scenes = [str(i % count) for i in range(30)]
+        difference = bootstrap_difference(placed(scenes, better), placed(scenes, better + 0.1), "abs_rel")
+        assert difference.high < 0 and difference.certain is certain and difference.drawn == ("scenes", count)
+    text = comparison(placed(scenes, better), placed(scenes, better + 0.1), "x", "y")
+    assert "a paired bootstrap over 6 scenes: too few to trust the width" in text and "the first is better" in text
+
+
+def test_every_report_says_what_was_drawn():
+    score = placed([str(i // 2) for i in range(60)], torch.linspace(0.9, 1.3, 60))
+    assert "  intervals over 30 scenes\n" in as_text({"x": score})
+    assert json.loads(as_json({"x": score}))["x"]["intervals_over"] == {"scenes": 30}
+    assert "60 (30 scenes)" in as_markdown({"x": score}) and "60 (30 scenes)" in as_latex({"x": score})

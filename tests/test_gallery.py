@@ -136,7 +136,7 @@ def test_reports_are_those_of_the_results():
 
 NETWORKS = [
     *(f"densedepth-mobilenet-{name}/all" for name in ("nyu", "random", "rooms", "nyu-from-rooms")),
-    *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean")),
+    *(f"eigen-nyu/{stage}" for stage in ("coarse", "fine", "mean", "median")),
     "eigen-nyu-log-rmse/coarse", "eigen-nyu-log-rmse/fine", "eigen-nyu-from-rooms/fine", "eigen-nyu-report/fine",
     *(f"{recipe}/{stage}@2" for recipe in ("eigen-nyu", "eigen-nyu-log-rmse") for stage in ("coarse", "fine")),
 ]  # fmt: skip
@@ -186,6 +186,11 @@ def test_the_pictures_of_lambda_go_from_one_side_to_the_other():
         for network, each in (("eigen-nyu/fine@2", half), ("eigen-nyu-log-rmse/fine@2", none)):
             wanted = each["abs_rel"][p.index]
             assert rough_error(p, p.answers[network]) == pytest.approx(wanted, abs=0.015), (p.name, network)
+
+
+def test_the_places_are_those_of_the_official_test_part(nyu_root):
+    test = open_nyu(nyu_root, "test")
+    assert gallery.scenes() == [pair.scene for pair in test.pairs]
 
 
 def test_the_nine_pictures_are_small_real_and_not_chosen(nyu_root):

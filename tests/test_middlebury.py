@@ -39,6 +39,7 @@ def scenes(tmp_path):
 def test_metres_by_the_formula_on_the_sets_page(scenes):
     """Z = baseline · f / (d + doffs): 193.001 · 3979.911 / (30 + 124.343) = 4976.7 mm at the first pixel."""
     sample = open_dataset("middlebury", root=scenes)[0]
+    assert sample["scene"] == "Motorcycle" and sample["name"] == "Motorcycle-perfect"
     assert sample["depth"][0, 0, 0].item() == pytest.approx(4.9767, abs=1e-4)
     assert sample["depth"][0, -1, -1].item() == pytest.approx(193.001 * 3979.911 / (250 + 124.343) / 1000, rel=1e-5)
     assert sample["depth"][0, 3, 4] == 0 and sample["disparity"][0, 3, 4] == 0

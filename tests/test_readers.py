@@ -262,6 +262,23 @@ def test_densedepths_two_encodings(densedepth, pack):
     )
 
 
+def test_test_frames_know_their_place_by_their_number_in_the_set(densedepth):
+    def scenes(*files):
+        lines = []
+        for name in files:
+            picture(densedepth / f"data/{name}_colors.png", 20, 30)
+            grey16(densedepth / f"data/{name}_depth.png", RAMP + 1000)
+            lines.append(f"data/{name}_colors.png,data/{name}_depth.png\n")
+        (densedepth / "data/nyu2_test.csv").write_text("".join(lines))
+        test = open_dataset("nyu_densedepth", "test", root=densedepth)
+        return [sample.get("scene", "") for sample in test.__getitems__(range(len(test)))]
+
+    assert scenes(*(f"nyu2_test/{n:05d}" for n in (0, 1, 8, 13))) == ["0001", "0001", "0009", "0014"]
+    assert scenes(*(f"nyu2_test/{n:05d}" for n in (0, 1, 2, 3))) == [""] * 4  # numbered anew: all would be one place
+    assert scenes("a/00000", "a/00001", "b/00000") == [""] * 3  # not the set's own numbers
+    assert scenes("nyu2_test/first", "nyu2_test/00001") == [""] * 2
+
+
 def test_densedepth_archives_that_are_not(densedepth, tmp_path):
     (densedepth / "data/nyu2_test.csv").write_text("../../etc/passwd,data/nyu2_test/00000_depth.png\n")
     with pytest.raises(DepthError, match="line 1: .*expected PICTURE,DEPTH below data/"):

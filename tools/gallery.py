@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from depthlib.baselines import Enlargement, constant, mean_depth_image, median_depth_image
+from depthlib.bootstrap import drawn_from
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import Score, evaluate
@@ -98,6 +99,8 @@ def main() -> None:
     for name, predictor in predictors.items():
         scored = evaluate(predictor, test, "eigen14")
         figures[name] = figures_of(scored).astype(np.float16)
+    if drawn_from(scored.scenes)[0] != "scenes":
+        raise SystemExit("The test images do not know their scenes: this is not a data set of depthlib.data.nyu.")
     about = np.array(json.dumps({"results": sources, "scenes": scored.scenes}))
     np.savez_compressed(FIGURES, about=about, **figures)
 

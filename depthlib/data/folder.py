@@ -12,6 +12,7 @@ import torch
 from depthlib.data.formats import read_depth_png
 from depthlib.data.pairs import Camera, Pair, Pairs, sixty_degrees, two_files
 from depthlib.errors import DepthError
+from depthlib.sample import checked_scenes
 
 COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".webp", ".bmp")
 
@@ -26,7 +27,7 @@ class Folder(Pairs):
         K: intrinsics [3, 3] of the images on disk in pixels, or what gives them for a pair and its rows and columns; by
             default a camera of 60° across.
         names: the stems to show, in this order; by default all, sorted.
-        scenes: the place of each of these, where several show one; intervals are then drawn over places (see
+        scenes: the scene of each of these, where several show one; intervals are then drawn over scenes (see
             :mod:`depthlib.bootstrap`).
 
     Raises:
@@ -66,9 +67,11 @@ class Folder(Pairs):
         wanted = sorted(colour) if names is None else list(names)
         if not wanted or isinstance(names, str):
             raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
-        places = [""] * len(wanted) if scenes is None else list(scenes)
-        if isinstance(scenes, str) or len(places) != len(wanted):
-            raise DepthError(f"{root}: {len(places)} scenes for {len(wanted)} pairs; expected the place of each.")
+        places = [""] * len(wanted) if scenes is None else checked_scenes(scenes, len(wanted), str(root))
+        if scenes is not None and not all(places):
+            raise DepthError(
+                f"{root}: pair {wanted[places.index('')]} has no scene; expected one for each, or none at all."
+            )
         lonely = sorted((set(wanted) - set(depths)) | (set(wanted) - set(colour)))
         if names is None:
             lonely = sorted(set(colour) ^ set(depths))

@@ -87,11 +87,13 @@ def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> S
 
 
 def _placed(pairs: list[Pair], first: int) -> list[Pair]:
-    """Test frames with their places, by the number in each file's name, counted from ``first``; as they are where one has none."""
+    """Test frames with their places, by the number in each file's name, counted from ``first``; as they are if those are not the set's own numbers."""
+    folders = {pair.name.rpartition("-")[0] for pair in pairs}
     numbers = [re.search(r"\d+", pair.name.rpartition("-")[2]) for pair in pairs]
-    if not all(numbers):
+    frames = [int(number[0]) - first for number in numbers if number]
+    scenes = stretches(frames)
+    if len(folders) > 1 or len({*frames}) < len(pairs) or len({*scenes}) == 1 < len(pairs):
         return pairs
-    scenes = stretches([int(number[0]) - first for number in numbers if number])
     return [replace(pair, scene=scene) for pair, scene in zip(pairs, scenes, strict=True)]
 
 

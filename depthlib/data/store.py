@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD, Batch, Sample, check_depth, collate
+from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
@@ -139,13 +139,18 @@ class Store:
         indices: the part of it to show, by default all.
         even: show so many samples of every scene, so that a place filmed for long does not count for more (see
             :func:`evened`).
+        scenes: the scene of each sample shown, where the store does not know it.
 
     Raises:
         DepthError: not a store, another schema, or arrays that do not fit ``meta.json``.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], indices: Sequence[int] | None = None, even: int | None = None
+        self,
+        folder: str | os.PathLike[str],
+        indices: Sequence[int] | None = None,
+        even: int | None = None,
+        scenes: Sequence[str] | None = None,
     ) -> None:
         self.folder = Path(folder)
         try:
@@ -184,6 +189,7 @@ class Store:
             if not 0 <= i < shape[0]:
                 raise DepthError(f"{self.folder}: holds samples 0 to {shape[0] - 1}, sample {i} was asked for.")
 
+        self._scenes = None if scenes is None else checked_scenes(scenes, len(self.indices), str(self.folder))
         if even is not None:
             scenes = [self._index[i]["scene"] for i in self.indices]
             self.indices = [self.indices[i] for i in evened(scenes, even)]
@@ -211,7 +217,8 @@ class Store:
         if depth.dtype == np.float16 or not depth.any():  # 16 bits of millimetres can be wrong in no other way
             check_depth(decode(self._rgb[i], depth)[1], f"{self.folder}, {entry['name']}")
         about = {"K": torch.tensor(entry["K"]), "name": entry["name"], "dataset": self.name, "index": index}
-        return np.array(self._rgb[i]), depth, {**about, "scene": entry["scene"]}
+        scene = entry["scene"] or (self._scenes[index] if self._scenes else "")
+        return np.array(self._rgb[i]), depth, {**about, "scene": scene}
 
     def names(self) -> list[str]:
         """The names, in order."""
