@@ -18,6 +18,7 @@ from depthlib.augment import (
     apply,
     augment,
     draw,
+    get_augmentation,
     source_matrix,
 )
 from depthlib.data import open_dataset
@@ -187,3 +188,14 @@ def test_maps_that_are_not_moved_are_left_out():
     batch = collate(open_dataset("roads", "test", (96, 320), count=2).__getitems__([0, 1]))
     changed = augment(batch, (80, 256), KITTI)
     assert "sparse" in batch and "sparse" not in changed and changed["depth"].shape == (2, 1, 80, 256)
+
+
+@pytest.mark.parametrize("name", ["centre", "densedepth", "mirror"])
+def test_what_has_no_geometry_keeps_every_depth(name):
+    """Whole pictures through it: the map itself, or its mirror."""
+    depth = 1 + torch.rand(16, 1, 12, 16)
+    batch = dict(rgb=torch.rand(16, 3, 12, 16), depth=depth, K=torch.eye(3).expand(16, 3, 3), index=list(range(16)))
+    for epoch in range(4):
+        out = augment(batch, (12, 16), get_augmentation(name), seed=3, epoch=epoch)["depth"]
+        for before, after in zip(depth, out, strict=True):
+            assert after.equal(before) or after.equal(before.flip(-1)), name

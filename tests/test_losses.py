@@ -92,6 +92,12 @@ def test_float32_under_autocast():
     torch.testing.assert_close(high, torch.full((2,), 0.25), rtol=1e-5, atol=0)
 
 
+def test_one_valid_pixel_is_an_image():
+    mask = torch.zeros(3, 1, 2, 2, dtype=torch.bool)
+    mask[1, 0, 0, 0] = mask[2] = True
+    assert sample_weights(mask).tolist() == [0, 1, 1] and sample_weights(mask, "pixels").tolist() == [0, 1, 16]
+
+
 def test_authors_weighting_is_their_formula(maps):
     """[Σ nᵢ Σd² − ½ Σ(Σd)²] / Σ nᵢ², written as a literal loop."""
     y, truth, mask = maps
