@@ -124,12 +124,12 @@ for a, b in ((0, 7), (7, 10)):
 # | the same | ImageNet | {result}`densedepth-mobilenet-nyu/cpu-0::samples_seen::,d` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.abs_rel::.3f` | {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.rmse::.3f` |
 #
 # The rows are results (three seeds of the first network, one of each other; `eigen14`). That the last step is more than the luck of 654
-# photographs, chapter 9 has shown by drawing them anew.
+# photographs, chapter 9 has shown by drawing their places anew.
 #
 # From random weights the new network is ahead of the old one in δ and RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
-# each could.) With ImageNet's weights it leaves both far behind, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
+# each could.) With ImageNet's weights it leaves both far behind, so in these runs the second step is the larger by far, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
 #
-# One of the nine pictures that a seed drew, through both. **Predict first:** from random weights, what will be missing, the layout or the things?
+# One of the nine pictures that a seed drew, through both. **Predict first:** what will be worse from random weights: the layout, the things, or both?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A photograph of a room, the depth by the network that began with random weights, by the one that began with ImageNet's, and the truth."}, "figure": {"caption": "The same network after the same training, from random weights and from ImageNet's. Small copies, 72 × 96 pixels; one colour scale."}}
 picture = gallery.nine_pictures()[1]
@@ -145,7 +145,7 @@ panels |= {
 plots.show(panels | {"truth": torch.tensor(picture.truth)[None]}, columns=4)
 
 # %% [markdown]
-# Both have the layout, and both say all of it much too near. From random weights bed and dresser are where they are, but blotched; from ImageNet's their shapes are clearer, if without
+# The things. Both have the layout, and both say all of it much too near. From random weights bed and dresser are where they are, but blotched; from ImageNet's their shapes are clearer, if without
 # outlines. That is one picture; the table is the evidence. The second network knew things before it knew depth.
 #
 # ## A better question: a choice, not a number
@@ -297,9 +297,11 @@ def in_intervals(
     return torch.zeros_like(depth, dtype=torch.long)  # your line here
 
 
-asked = torch.tensor([0.5, 1.1, 2.3, 4.7, 9.9, 20.0])
-assert in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3], (
-    "not yet: equal in log depth"
+asked = torch.tensor([0.2, 0.5, 0.88, 1.1, 2.3, 4.7, 7.0, 9.9, 20.0])
+wanted = [0, 0, 0, 1, 2, 3, 4, 4, 4]
+found = in_intervals(asked, 0.5, 10.0, 5)
+assert not found.is_floating_point() and found.tolist() == wanted, (
+    "not yet: equal in log depth, whole numbers, the ends kept in"
 )
 
 # %% [markdown]
@@ -317,7 +319,7 @@ def in_intervals(
     return (along * count).floor().long().clamp(0, count - 1)
 
 
-print("right:", in_intervals(asked, 1.0, 16.0, 4).tolist() == [0, 0, 1, 2, 3, 3])
+print("right:", in_intervals(asked, 0.5, 10.0, 5).tolist() == wanted)
 
 # %% [markdown]
 # ```{admonition} Exercise 3 (open)

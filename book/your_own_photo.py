@@ -214,8 +214,8 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and its answer changes
-# by a little less than the formula predicts.) With one multiplication the error through a strange lens is nearly that through the usual one.
+# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and the network's answer changes
+# by a little less than the formula predicts.) One multiplication takes away more than half of the error through a strange lens; what is left is a tenth to a quarter more than through the usual one.
 #
 # Now the disappointment. This scene was taken through a long lens, too; does the correction help here?
 
@@ -437,10 +437,11 @@ def one_measurement(
     return relative  # your line here
 
 
-asked = torch.tensor([[[0.0, 0.5], [2.0, 4.0]]])
-assert one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 0.75], [3.0, 6.0]]], (
-    "not yet: one factor for all, 0 stays 0"
-)
+asked = torch.tensor([[[0.0, 0.5, 1.0], [1.0, 8.0, 2.0]]])
+for v, u, metres, factor in ((1, 2, 3.0, 1.5), (0, 1, 2.0, 4.0)):
+    assert torch.allclose(
+        one_measurement(asked.clone(), v, u, metres), factor * asked
+    ), "not yet: one factor for all, 0 stays 0"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -458,9 +459,7 @@ def one_measurement(
     return relative * (metres / relative[0, v, u])
 
 
-print(
-    "right:", one_measurement(asked, 1, 0, 3.0).tolist() == [[[0.0, 0.75], [3.0, 6.0]]]
-)
+print("right:", torch.allclose(one_measurement(asked, 1, 2, 3.0), 1.5 * asked))
 
 # %% [markdown]
 # ```{admonition} Exercise 3 (open)
