@@ -194,7 +194,8 @@ print(
 #   {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f` in place of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.coarse.delta1::.3f`, and with the fine one at {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.fine.delta1::.3f` in place of {result}`eigen-nyu/cpu-0::metrics.nyu-test/eigen14.fine.delta1::.3f`.
 # - **The same 795 photographs** taught the Make3D of this table {cite}`eigen2014`, whose features were made by hand. So that row, and not the paper's own, shows what the change from hand-made features to
 #   a network is worth with equal pictures. (Ladický et al. were shown the names of the things in the pictures as well.)
-# - **What a seed moves.** On a processor the ± are as large as the distance between our coarse and fine rows or much larger, on the GPU about as large or smaller. But each fine network stands on the coarse one of its own seed. So compare
+# - **What a seed moves.** On a processor the ± are from about as large as the distance between our coarse and fine rows to many times as large, on the GPU from a third of it to one and a half times. The published steps, .013 of AbsRel and .007 of δ < 1.25 {cite}`eigen2014`, are more than four times and about one and a half to two times our ±: if seeds
+#   move the paper's networks as they move ours, the first is hardly luck and the second may be. The paper gives one figure each and no spread. But each fine network stands on the coarse one of its own seed. So compare
 #   seed by seed, as the next table does.
 # - **Rooms first** saw fewer samples of photographs, 28 thousand, and is a little behind the other row from a processor. It is no evidence for or against rooms: only runs of equal
 #   length would be.
@@ -210,7 +211,7 @@ print(
 # | GPU, 1 | {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.delta1::.3f` → {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.abs_rel::.4f` → {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.abs_rel::.4f` | {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.rmse::.3f` → {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` → {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` → {result}`eigen-nyu/gpu-1::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 # | GPU, 2 | {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.delta1::.3f` → {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.abs_rel::.4f` → {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.abs_rel::.4f` | {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.rmse::.3f` → {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` → {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` → {result}`eigen-nyu/gpu-2::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
-# All six fine networks lower AbsRel and the scale-invariant error, which is that of shape. On a processor they do not agree in the rest: seed 1's loses δ and RMSE, as the published one does. Its RMSE log rises although its shape got better, so its *size* got worse. After the longer training on a GPU it is three of three in
+# All six fine networks lower AbsRel and the scale-invariant error, which is that of shape. On a processor they do not agree in the rest: seed 1's gets worse in δ and RMSE, as the published one does. Its RMSE log rises although its shape got better, so its *size* got worse. After the longer training on a GPU it is three of three in
 # everything, and what is left for the size stays as it was to a thousandth. Three of three is no proof: a coin falls three times on one side once in four. And that a fine network leaves the size alone is no law. With the paper's optimiser (`eigen-nyu-paper`) it mended nothing *but* the size: RMSE log falls from
 # {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.rmse_log::.3f` to {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.fine.rmse_log::.3f`, and the error of shape goes from
 # {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.coarse.scale_invariant_rmse::.3f` to {result}`eigen-nyu-paper/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f`.
@@ -261,7 +262,7 @@ print(
 # | + fine, λ = 0, three seeds | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.delta1::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.rmse_log::.3f` | {result}`eigen-nyu-log-rmse/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` |
 #
 # The page has the figures of every photograph for two seeds of both, so it can ask whether *two given networks* differ: what λ = 0 adds to the fine network's errors, with
-# 95 % intervals over the [places](evaluation) that the photographs show. (RMSE log and the scale-invariant error are means over photographs here; the tables take all pixels as one pool, so those differences are a little other.)
+# 95 % intervals over the [places](evaluation) that the photographs show. (RMSE log and the scale-invariant error are means over photographs here; the tables take all pixels as one pool, so those differences are slightly different.)
 
 # %%
 for seed, mark in ((0, ""), (2, "@2")):
@@ -336,8 +337,8 @@ found = gallery.report("sweeps/eigen-rooms-lam")
 plots.sweep(sweep.summary(found), ("abs_rel", "rmse_log", "scale_invariant_rmse"))
 
 # %% [markdown]
-# The scale-invariant error falls with λ, and does so for *each* of the three seeds at *both* steps: what is not spent on the size goes into the shape. In the other two
-# figures the bars overlap, so a single pair of these runs would have shown nothing about AbsRel, whichever way it fell. That even λ = 1, which leaves the size to chance, does no worse in them may have a reason: the network begins
+# The third: the scale-invariant error falls with λ, and does so for *each* of the three seeds at *both* steps: what is not spent on the size goes into the shape. In the other two
+# the seeds do not agree so plainly: from λ = 0 to 1 AbsRel rises on all three, on one of them by next to nothing, and RMSE log falls on two of three, so a single pair of these runs would have shown little. That λ = 1, which leaves the size to chance, costs no more than this may have a reason: the network begins
 # at the mean log depth of photographs of rooms, and nothing pushes it away from there.
 #
 # And how good are these networks?
@@ -369,7 +370,7 @@ for key in ("delta1", "rmse", "abs_rel", "scale_invariant_rmse"):
 # | coarse, published {cite}`eigen2014` | .283 | .221 | .618 | – |
 # | coarse + fine, published {cite}`eigen2014` | .285 | .219 | .611 | – |
 #
-# In squares, size is half of the mean image's log error and about two fifths of every network's, the published ones
+# In RMSE log the mean image gains more, in δ < 1.25 the networks do by a little, and the networks are better before and after. In squares, size is half of the mean image's log error and about two fifths of every network's, the published ones
 # included. Told the size of each room, even the mean image overtakes our networks that were not told (not the paper's). That is how much a
 # single number for each picture is worth, and why so much of the later literature scores networks after aligning them.
 #
@@ -535,11 +536,10 @@ figure
 # %% [markdown]
 # A star marks an interval without zero; trust those that are far from it. Begin with the encoder–decoder, which knows its rooms better.
 #
-# - **Upside down, bare walls, the lower third hidden** harm most, in this order. Upside down, nothing of the picture's content is lost; only the
+# - **Upside down, bare walls, the lower third hidden** harm most: upside down before the others; between bare walls and the lower third these 40 rooms do not decide. Upside down, nothing of the picture's content is lost; only the
 #   floor is above. Bare rooms are *easier*, says the grey bar: even the mean depth gets better there. The network gets much worse:
-#   without things of known size less says how large a room is. (How much of the harm is size, the next cell will tell.) And in the lower third is the floor, with the places where things stand on it.
-# - **Focus and shadows** matter less. Without shadows *and* textures the harm is about the sum of the two.
-# - **Colour and texture** alone are nearly ornaments.
+#   without things of known size, there is less to say how large a room is. (How much of the harm is size, the next cell will tell.) And in the lower third is the floor, with the places where things stand on it.
+# - **Focus, shadows, colour and texture** matter less. Focus costs more than colour or texture; whether shadows do, 40 rooms do not tell. Without shadows *and* textures the harm is about the sum of the two.
 # - **The camera** is another matter. When it moves, the truth moves, too, so even the mean depth changes its score. The question is how far the answer *followed*. For that, compare with a network that does not look again: its old
 #   answers, scored on the new truths.
 
@@ -572,7 +572,7 @@ print(f"correlation of what is said and what is true: {alike:.2f}")
 # - **Tilts** are followed wholly: training cameras were tilted too, by up to some twenty degrees. **A lower camera** is followed most of the way.
 # - And the harm of **bare walls** is nearly all size. With each answer brought to its true median the rise is gone. Nor does the network guess: it still tells large bare rooms from small ones, but says them 30 % too near on average. The things were its ruler.
 #
-# Of the three that harm most, upside down and the lower third are certain for the coarse network, too, and smaller: who looks less has less to lose. A downward tilt even helps it. Do not read the list as *the*
+# Of the three that harm most, upside down is far from zero for the coarse network, too, and the lower third has an interval just without zero; both do it less harm than the other network: who looks less has less to lose. A downward tilt seems even to help it, but that interval, too, ends near zero. Do not read the list as *the*
 # order of cues. Ten degrees, forty centimetres and nine pixels of blur were our choice, and other doses would give another
 # order. And these networks were trained where shadows are always cast and floors always below.
 #
@@ -634,7 +634,7 @@ for label, (slope, low, high) in slopes.items():
     )
 
 # %% [markdown]
-# In logarithms a slope of one means that twice the depth is answered by twice the depth; a slope of a half, by $2^{1/2} = 1.4$ times. So,
+# Between the two, both of them, and the encoder–decoder nearer to the diagonal. In logarithms a slope of one means that twice the depth is answered by twice the depth; a slope of a half, by $2^{1/2} = 1.4$ times. So,
 # measured against what each network says on average, small rooms are answered too deep and deep rooms too shallow.
 # Statisticians call it *regression to the mean*. Part of it no training can cure: with a squared loss the middling answer is the
 # *best* one where the picture does not tell. But both networks see the same pictures, so the distance between the two lines is
@@ -650,7 +650,7 @@ for label, (slope, low, high) in slopes.items():
 #
 # | | AbsRel | RMSE | scale-invariant | its square |
 # |---|---|---|---|---|
-# | the report {cite}`verma_report` | – | 1.466 | 0.384, if 0.147 lacks its root | 0.147 |
+# | the report {cite}`verma_report` | – | 1.466 | 0.384, if 0.147 (in full 0.14727) lacks its root | 0.147 |
 # | ours, four epochs of each | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` | about 0.09 |
 # | mean depth image | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.mean.abs_rel::.3f` | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.mean.rmse::.3f` | {result}`eigen-nyu-report/cpu-0::metrics.nyu-test/eigen14.mean.scale_invariant_rmse::.3f` | about 0.09 |
 # | ours, 60 epochs of the coarse network, 5 of the fine | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.abs_rel::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.rmse::.3f` | {result}`eigen-nyu/cpu-*::metrics.nyu-test/eigen14.fine.scale_invariant_rmse::.3f` | about 0.07 |
@@ -769,20 +769,19 @@ with torch.enable_grad(), hooks:
 # :class: exercise
 # Nobody's camera takes the picture that we called "upside down": that is a mirror image. A person who holds the camera the wrong way
 # up turns the picture by half a circle. Write that turn for a batch of pictures and their depths, and complete the stub until the
-# check passes. Before you compare the scores: will the turn be better, worse or the same, and why?
+# check passes. Before you compare the scores: will the turn score better than "upside down", worse, or the same, and why?
 # ```
 
 
 # %%
 def check(turn):
-    picture, truth = turn(rgb[:2], depth[:2])
-    assert picture.shape == rgb[:2].shape, "the shapes must stay"
-    assert picture[..., 0, 0].equal(rgb[:2, :, -1, -1]), (
-        "the first pixel must come from the last"
-    )
-    assert truth[..., 0, 0].equal(depth[:2, :, -1, -1]), (
-        "the depth must turn with the picture"
-    )
+    given = rgb[:2].clone(), depth[:2].clone()
+    for before, after in zip((rgb[:2], depth[:2]), turn(*given), strict=True):
+        assert after.shape == before.shape, "the shapes must stay"
+        for row, column in ((0, 0), (5, 8), (-1, 3)):
+            assert after[..., row, column].allclose(
+                before[..., -1 - row, -1 - column], atol=1e-3
+            ), "each pixel must come from the one opposite, in picture and depth"
     return "passes"
 
 

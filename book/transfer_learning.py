@@ -409,7 +409,7 @@ figure
 #   neighbouring step better and the other worse by as much.
 # - **structure** works in windows, so it too pushes pixels that are right, up to ten columns beyond the blur, though past about four too weakly to be seen. That is the
 #   price of looking at neighbourhoods.
-# - **How hard?** Each row has its own scale; the lines above the figure have the strengths. At this step the edge term pulls by far the hardest, structure about as hard as the pixels. A step of 3 is little for a term that was told of a range of 100: with a range
+# - **How hard?** Each row has its own scale; the lines above the figure have the strengths. At this step the edge term pulls by far the hardest, structure half as hard again as the pixels. A step of 3 is little for a term that was told of a range of 100: with a range
 #   of 5 it would pull more than seven times as hard.
 #
 # A hole in the truth is left out of all three together with everything that touches it: a difference counts only if both
@@ -488,7 +488,7 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 # {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.delta1::.3f` to
 # {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14_median.all.delta1::.3f`, so it was the size! But the blind mean image of the rooms gains more by it, from
 # {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.mean.delta1::.3f` to {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14_median.mean.delta1::.3f`: whoever is told a size profits. Compare with the network of the second column instead. Against it
-# the error of shape, $\sqrt D$, is {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.scale_invariant_rmse::.3f` for {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.scale_invariant_rmse::.3f`, 1.3 times as much. That of size is the root of what is left of the squared RMSE log
+# the error of shape, $\sqrt D$, is {result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.scale_invariant_rmse::.3f` against {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.scale_invariant_rmse::.3f`, 1.3 times as much. That of size is the root of what is left of the squared RMSE log
 # ({result}`densedepth-mobilenet-rooms/cpu-0::metrics.nyu-test/eigen14.all.rmse_log::.3f` and {result}`densedepth-mobilenet-nyu/cpu-0::metrics.nyu-test/eigen14.all.rmse_log::.3f`) without $D$; by hand, one and a half times as much. Both suffer, the size a little more. And the rooms were rendered with the field of view of a Kinect, which is luck
 # arranged by us: a zoom, or a telephone's second lens, will fool it ([your own photograph](your_own_photo) measures by how much).
 #
@@ -502,8 +502,8 @@ for first, second in (("random", "nyu"), ("nyu", "nyu-from-rooms")):
 # pictures instead of 16, which means twice as many steps, and a little of the squared error in **metres** in the loss, since
 # the logarithm asks little of far walls. Both lowered the error in metres on the held-out photographs, the smaller batch by more (these trial runs were not kept).
 #
-# The fair objection: the twin might need more samples, or other rates, to catch up. The experiment that would tell them
-# apart is the same pair with four times the samples; its cost is written in the results (`seconds.train`).
+# The fair objection: the twin might need more samples, or other rates, to catch up. The experiment that would tell slow from unable
+# is the same pair with four times the samples; it costs four times what is written in the results (`seconds.train`).
 #
 # ## Recap
 #
@@ -543,15 +543,15 @@ def to_reciprocal(depth: torch.Tensor) -> torch.Tensor:
 
 asked = torch.tensor([0.0, 0.05, 0.1, 1.0, 4.0, 20.0])
 wanted = torch.tensor([0.0, 100.0, 100.0, 10.0, 2.5, 1.0])
-assert torch.allclose(to_reciprocal(asked), wanted), (
+assert torch.allclose(to_reciprocal(asked.clone()).float(), wanted), (
     "not yet: 10 at one metre, 1 at ten"
 )
 
 # %% [markdown]
 # ```{admonition} Solution 2
 # :class: dropdown
-# Divide only where something is known, then clip. `torch.where` evaluates both sides, so the division needs a harmless
-# number where depth is 0.
+# Divide only where something is known, then clip. `torch.where` evaluates both sides: the infinite 10/0 is thrown away here, but a gradient through it would be NaN, so
+# a harmless number under the fraction is the good habit.
 # ```
 
 
