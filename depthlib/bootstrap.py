@@ -158,8 +158,8 @@ def _picks(scenes: Sequence[str], draws: int, seed: int) -> list[Tensor]:
     if what == "images":
         return [torch.from_numpy(piece) for piece in pieces]
     order: dict[str, int] = {}
-    place = np.array([order.setdefault(scene or f"\0{i}", len(order)) for i, scene in enumerate(scenes)])
-    members = [torch.from_numpy(np.flatnonzero(place == i)) for i in range(count)]
+    cluster = np.array([order.setdefault(scene or f"\0{i}", len(order)) for i, scene in enumerate(scenes)])
+    members = [torch.from_numpy(np.flatnonzero(cluster == i)) for i in range(count)]
     return [
         pad_sequence([torch.cat([members[i] for i in draw]) for draw in piece], batch_first=True, padding_value=-1)
         for piece in pieces

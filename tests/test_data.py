@@ -50,7 +50,7 @@ def test_frames_know_their_place_which_no_two_parts_share(nyu_root, nyu_mat):
         and place["0003"] == "0003"
         and open_nyu(nyu_root, "test")[2]["scene"] == "0009"
     )
-    mat = NyuMat(nyu_mat, [0, 1], places={0: "0001"})
+    mat = NyuMat(nyu_mat, [0, 1], scenes=["0001", ""])
     assert [mat[i]["scene"] for i in range(2)] == ["0001", ""] and "scene" not in NyuMat(nyu_mat, [1])[0]
 
 

@@ -67,10 +67,10 @@ class Folder(Pairs):
         wanted = sorted(colour) if names is None else list(names)
         if not wanted or isinstance(names, str):
             raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
-        places = [""] * len(wanted) if scenes is None else checked_scenes(scenes, len(wanted), str(root))
-        if scenes is not None and not all(places):
+        named = [""] * len(wanted) if scenes is None else checked_scenes(scenes, len(wanted), str(root))
+        if scenes is not None and not all(named):
             raise DepthError(
-                f"{root}: pair {wanted[places.index('')]} has no scene; expected one for each, or none at all."
+                f"{root}: pair {wanted[named.index('')]} has no scene; expected one for each, or none at all."
             )
         lonely = sorted((set(wanted) - set(depths)) | (set(wanted) - set(colour)))
         if names is None:
@@ -85,7 +85,7 @@ class Folder(Pairs):
         super().__init__(
             name,
             root,
-            [Pair(stem, colour[stem], depths[stem], place) for stem, place in zip(wanted, places, strict=True)],
+            [Pair(stem, colour[stem], depths[stem], scene) for stem, scene in zip(wanted, named, strict=True)],
             two_files(lambda path: read_depth_png(path, depth_scale)),
             size,
             *seen,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from depthlib import camera
@@ -26,7 +27,7 @@ from depthlib.data.formats import read_splits
 from depthlib.data.pairs import Pair, Resized, resize_sample
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD, Sample, check, check_size
+from depthlib.sample import RGBD, Sample, check, check_size, checked_scenes
 
 if TYPE_CHECKING:
     import h5py
@@ -57,8 +58,8 @@ def split_indices(splits: dict[str, np.ndarray], split: str) -> list[int]:
     raise DepthError(f"NYU: split is {split!r}; expected one of {', '.join(SPLITS)}.")
 
 
-def stretches(frames: Sequence[int]) -> list[str]:
-    """The place of each frame of one official part: a run of consecutive numbers, named by its first, counted from 1.
+def stretches(frames: Sequence[int] | NDArray[np.integer]) -> list[str]:
+    """The scene of each frame of one official part: a run of consecutive numbers, named by its first, counted from 1.
 
     The labelled set lists its frames place by place. So a run that is all training or all test is one place, or a few that are
     neighbours in the list: 124 runs of the test frames, where the paper counts 215 scenes. Places that are taken together cost
@@ -68,6 +69,7 @@ def stretches(frames: Sequence[int]) -> list[str]:
     >>> stretches([0, 1, 8, 13, 14])
     ['0001', '0001', '0009', '0014', '0014']
     """
+    frames = [int(frame) for frame in frames]
     order = sorted(frames)
     first: dict[int, int] = {}
     for before, frame in zip([None, *order], order, strict=False):
@@ -100,13 +102,10 @@ def open_nyu(
     if truth not in TRUTHS:
         raise DepthError(f"NYU: truth is {truth!r}; expected filled or raw.")
     _, folder, name = TRUTHS[truth]
-    splits = (
-        read_splits(root / "splits.mat") if root.is_dir() else {"train": np.zeros(0, int), "test": np.zeros(0, int)}
-    )
-    indices = split_indices(splits, split)
-    parts = [splits[part].tolist() for part in ("train", "test")]
-    places = {frame: place for part in parts for frame, place in zip(part, stretches(part), strict=True)}
-    scenes = [places[i] for i in indices]
+    splits = read_splits(root / "splits.mat") if root.is_dir() else {}
+    indices = split_indices(splits, split) if splits else []
+    known = {frame: scene for part in splits.values() for frame, scene in zip(part, stretches(part), strict=True)}
+    scenes = [known[i] for i in indices]
     if (root / "meta.json").exists():
         store = Store(root, indices, scenes=scenes)
         if store.name != name:
@@ -127,7 +126,7 @@ def open_nyu(
         names = [f"{i + 1:04d}" for i in indices]
         return Folder(root, size=size, K=nyu_camera, names=names, depth=folder, name=name, scenes=scenes)
     if (root / MAT).exists():
-        return NyuMat(root / MAT, indices, size, truth, places)
+        return NyuMat(root / MAT, indices, size, truth, scenes)
     raise DepthError(
         f"{root}: NYU Depth v2 is not there. Expected meta.json (a store), rgb/ and depth/, or {MAT}, with splits.mat. "
         "`python data_scripts/prepare_nyu_labelled.py` fetches and prepares it; or set DEPTHLIB_DATA."
@@ -147,7 +146,7 @@ class NyuMat:
         indices: 0-based frames to show; by default all in the file.
         size: rows and columns of the samples.
         truth: ``filled`` or ``raw``, see :func:`open_nyu`.
-        places: frame → its place, where that is known (:func:`stretches`).
+        scenes: the scene of each of these frames, where it is known (:func:`stretches`).
 
     Raises:
         DepthError: not HDF5, cut short, or without ``images`` and ``depths`` (``rawDepths``) of the expected shape.
@@ -159,7 +158,7 @@ class NyuMat:
         indices: Sequence[int] | None = None,
         size: tuple[int, int] = (480, 640),
         truth: str = "filled",
-        places: Mapping[int, str] | None = None,
+        scenes: Sequence[str] | None = None,
     ) -> None:
         import h5py  # late: costs import time
 
@@ -167,7 +166,7 @@ class NyuMat:
         self.path, self.size = Path(path), check_size(size, str(path))
         if not self.path.is_file():
             raise DepthError(f"{path}: not found. Expected the official {MAT}, or an excerpt in its layout.")
-        self._array, self._places = array, dict(places or {})
+        self._array = array
         self._open: dict[int, h5py.File] = {}
         try:
             with h5py.File(self.path, "r") as file:
@@ -195,6 +194,7 @@ class NyuMat:
             raise DepthError(
                 f"{path}: holds {count} frames, the split needs {max(self.indices) + 1}. It is an excerpt."
             )
+        self._scenes = None if scenes is None else checked_scenes(scenes, len(self.indices), str(path))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -223,8 +223,8 @@ class NyuMat:
             rgb=rgb, depth=torch.from_numpy(depth).T[None].contiguous(), K=camera.nyu_v2(480, 640), name=f"{i + 1:04d}",
             dataset=self.name, index=index,
         )  # fmt: skip
-        if self._places:
-            sample["scene"] = self._places.get(i, "")
+        if self._scenes is not None:
+            sample["scene"] = self._scenes[index]
         return resize_sample(check(sample, f"{self.path}, frame {i + 1}"), self.size)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:

@@ -7,7 +7,7 @@
 - The same files in tars, ``train-000000.tar``, ``val-000000.tar``, as hubs of data sets serve them.
 
 All are made of the training scenes and the official test images, so they may be trained on and reported as such. The test files
-carry the frames' numbers in the labelled set, which say which show one place (:func:`depthlib.data.nyu.stretches`).
+carry the frames' numbers in the labelled set, which say which show one scene (:func:`depthlib.data.nyu.stretches`).
 
 Source: Alhashim and Wonka 2018; Ma and Karaman 2018.
 """
@@ -74,7 +74,7 @@ def open_nyu_densedepth(
         scene = folder.removesuffix("_out") if split == "train" else ""
         pairs.append(Pair(f"{folder}-{Path(row[0]).stem}", rgb, depth, scene))
     metres = read_depth8_png if split == "train" else read_depth_png
-    pairs = whole(pairs if split == "train" else _placed(pairs, 0), root)
+    pairs = whole(pairs if split == "train" else _with_scenes(pairs, 0), root)
     return Pairs("nyu-densedepth", root, pairs, two_files(metres), size, nyu_camera, split)
 
 
@@ -86,8 +86,8 @@ def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> S
     return inside[path]
 
 
-def _placed(pairs: list[Pair], first: int) -> list[Pair]:
-    """Test frames with their places, by the number in each file's name, counted from ``first``; as they are if those are not the set's own numbers."""
+def _with_scenes(pairs: list[Pair], first: int) -> list[Pair]:
+    """Test frames with their scenes, by the number in each file's name, counted from ``first``; as they are if those are not the set's own numbers."""
     folders = {pair.name.rpartition("-")[0] for pair in pairs}
     numbers = [re.search(r"\d+", pair.name.rpartition("-")[2]) for pair in pairs]
     frames = [int(number[0]) - first for number in numbers if number]
@@ -123,7 +123,7 @@ def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[
         pairs.append(Pair("-".join((scene, number)) if scene else number, file, file, scene))
     if not pairs:
         raise DepthError(f"{root}: neither {part}/SCENE/*.h5 nor {part}-*.tar with such files in it.")
-    pairs = pairs if split == "train" else _placed(pairs, 1)
+    pairs = pairs if split == "train" else _with_scenes(pairs, 1)
     return Pairs("nyu-h5", root, pairs, lambda pair: read_h5_frame(pair.rgb), size, nyu_camera, split)
 
 
