@@ -91,7 +91,7 @@ print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.
 # **Predict first.** The network has seen rendered living rooms. This is a real garage with a motorcycle. Which of these will it get right: the floor, the wall behind, the outline of the
 # motorcycle?
 
-# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, around the motorcycle and most of all at the left, red, too far, on its seat and handlebar."}, "figure": {"caption": "A real scene, the answer of the small network that comes with the library, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, hatched unknown."}}
+# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, on the floor and around the motorcycle, most of all behind its front wheel and at both borders; red, too far, on its headlamp, handlebar and seat."}, "figure": {"caption": "A real scene, the answer of the small network that comes with the library, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, hatched unknown."}}
 if truth is None:
     figure = plots.show({"photograph": rgb[0], "the network's answer": depth})
 else:
@@ -146,11 +146,11 @@ if truth is not None:
         )
 
 # %% [markdown]
-# One factor takes away about a quarter of the error: nearly everything was said to be somewhat too near. Scale and shift of disparity take a little more. The rest, more than half, is *shape*: the motorcycle that is a bump,
-# the wall that stands too near on one side. No factor mends shape.
+# One factor takes away about a fifth of the error: most of the picture was said to be somewhat too near. Scale and shift of disparity take as much again. The rest, more than half, is *shape*: the motorcycle that is a bump,
+# the walls that stand too near at both sides. No factor mends shape.
 #
 # What do these numbers say of the network? In metres: nothing good. A flat wall at the true median is as good as its answer as it stands. With one factor fitted to both it is ahead of that wall, so it does see something. And the order? It sounds like much, and the rule
-# "what is lower in the picture is nearer", which looks at nothing, has as much: on a floor it is simply true. Only among pairs of like height, where that rule must guess, does the network show that it looked, and there it is right a little more often than a coin.
+# "what is lower in the picture is nearer", which looks at nothing, has nearly as much: on a floor it is simply true. Only among pairs of like height, where that rule must guess, does the network show that it looked, and there it is right in somewhat less than two of three.
 # **Before you believe a figure, ask what it would be without the network.** A paper that reports errors after fitting has
 # answered an easier question, too. The [evaluation](evaluation) names protocols of both kinds.
 #
@@ -215,7 +215,7 @@ figure
 
 # %% [markdown]
 # Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and the network's answer changes
-# by a little less than the formula predicts.) One multiplication takes away more than half of the error through a strange lens; what is left is a tenth to a quarter more than through the usual one.
+# by a little less than the formula predicts.) One multiplication takes away more than half of the error through a strange lens; what is left is as much as through the usual one for the wide lens, and about a third more for the long one.
 #
 # Now the disappointment. This scene was taken through a long lens, too; does the correction help here?
 
@@ -368,7 +368,7 @@ else:
 #
 # **Predict first.** Where will the network disagree with its mirrored self: on the floor, or at the motorcycle?
 
-# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the engine, the headlamp and the two borders, least on the middle of the wall behind."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
+# %% mystnb={"image": {"alt": "The photograph, and in red and blue how the answers to it and to its mirror image differ: most at the red box behind the front fork and at the right border, then under the seat and at the engine, least on the floor at the left."}, "figure": {"caption": "How far the answers to the picture and to its mirror image differ: the logarithm of their ratio. Red: the mirrored picture's answer is farther."}}
 mirrored = predict(network, rgb.flip(-1)).full("bilinear")[0].flip(-1)
 figure, axes = plt.subplots(1, 2, figsize=(plots.WIDTH, 2.6), layout="constrained")
 axes[0].imshow(rgb[0].permute(1, 2, 0))
@@ -400,7 +400,7 @@ if truth is not None:
     )
 
 # %% [markdown]
-# It disagrees about the engine, the headlamp and both borders. It agrees best about the middle of the wall behind, to about two per cent; at its left end and on the shelves to the right the two differ by three to ten per cent. A floor, one might think, looks the same in a mirror; yet there the mirrored answer is farther by two to five per cent. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
+# It disagrees most about the red box behind the front fork and the right border, then about the part under the seat and the engine, by a tenth and more. It agrees best about the floor at the left, to less than a per cent. A floor, one might think, looks the same in a mirror; yet on its right side the mirrored answer is farther by about five per cent, and the wall behind comes nearer by about as much. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
 # weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
 #
 # ## Recap
