@@ -400,8 +400,8 @@ if truth is not None:
     )
 
 # %% [markdown]
-# It disagrees most about the red box behind the front fork and the right border, then about the part under the seat and the engine, by a tenth and more. It agrees best about the floor at the left, to less than a per cent. A floor, one might think, looks the same in a mirror; yet on its right side the mirrored answer is farther by about five per cent, and the wall behind comes nearer by about as much. Where both answers agree most the error is smaller than where they agree least, so the mirror does find
-# weak places. But it is not *small* there: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
+# It disagrees most about the red box behind the front fork and the right border, then about the part under the seat and the engine, by a tenth and more. It agrees best about the floor at the left, to less than a per cent. A floor, one might think, looks the same in a mirror; yet on its right side the mirrored answer is farther by about five per cent, and the wall behind comes nearer by about as much. Where both answers agree least the error is largest, so the mirror does find
+# weak places. But where they agree most it is hardly smaller: both answers come from the same network, and what it has learned wrongly it has learned for both sides. **Disagreement proves an error; agreement does not prove its absence.**
 #
 # ## Recap
 #
