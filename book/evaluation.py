@@ -289,7 +289,7 @@ for label, first, second in (
 # intervals of two networks' differences get wider by nothing to about a third, those between a network and a blind image by up to nine tenths.
 #
 # `depthlib` draws places wherever its data set says which image shows which, and says over what it drew; where it is not said, it draws images. For NYU these are the runs above. They are not perfect. Rooms that happen to be neighbours in the list are taken together, which
-# only costs precision. And one bookshop is in both parts and comes twice, as two runs with training pictures between, so it counts as two places. KITTI's usual 697 test frames come from 28 drives. An interval from fewer than about twenty places is itself too narrow, and from fewer than six
+# only costs precision. And one bookshop is in both parts and comes twice, as two runs with training pictures between, so it counts as two places. KITTI's usual 697 test frames come from 28 drives. An interval from fewer than about twenty places is itself too narrow, so from fewer
 # `depthlib` calls no difference certain.
 #
 # ## Nine ways to be wrong and not notice

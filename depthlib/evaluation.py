@@ -35,7 +35,7 @@ class Score:
         images, pixels: how many were scored; ``skipped`` names images without a valid pixel.
         warnings: what is odd about the predictions, in sentences.
         sums: per-image sums, float64 [N, 14], and ``maps``, figure of whole maps → float64 [N]: what the bootstrap
-            resamples. ``names`` has the N images, ``scenes`` the place of each, empty where the data set does not know it.
+            resamples. ``names`` has the N images, ``scenes`` the scene of each, empty where the data set does not know it.
     """
 
     protocol: Protocol
@@ -105,7 +105,7 @@ def evaluate(
     Args:
         predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W]; maps on disk, as
             :class:`~depthlib.stored.StoredPredictions`; or a rival that is shown part of the truth.
-        dataset: truth keeps its own resolution.
+        dataset: truth keeps its own resolution; intervals are drawn over its samples' ``scene`` (:mod:`depthlib.bootstrap`).
         protocol: a :class:`~depthlib.protocols.Protocol` or its name.
         batch: images at a time; the result does not depend on it.
         kind: what the predictor answers: metres, or disparity of unknown scale and shift.
@@ -196,9 +196,12 @@ class _Scoring:
     """One protocol's running sums."""
 
     def __init__(self, rules: Protocol, kind: Kind) -> None:
-        if kind == "disparity" and rules.alignment == "none":
+        if kind == "disparity" and rules.alignment in ("none", "depth"):
+            why = "scores metres, and disparity has no scale" if rules.alignment == "none" else (
+                "fits scale and shift to depth, and the inverse of a disparity of unknown shift is no such depth"
+            )  # fmt: skip
             raise DepthError(
-                f"protocol {rules.name}: scores metres, and disparity has no scale. Use a protocol that aligns, such as "
+                f"protocol {rules.name}: {why}. Use a protocol that aligns, such as "
                 "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
             )
         self.rules, self.kind = rules, kind
@@ -226,7 +229,9 @@ class _Scoring:
     def _add(self, samples: Batch, prediction: Tensor, mirrored: Tensor | None) -> None:
         rules, truth = self.rules, samples["depth"]
         if rules.flip and mirrored is not None:
-            prediction = mean_of_both(rules.clamped(prediction), rules.clamped(mirrored))
+            # what has yet to be aligned is in no metres that could be clamped
+            both = (prediction, mirrored) if rules.alignment != "none" else map(rules.clamped, (prediction, mirrored))
+            prediction = mean_of_both(*both)
         if self.kind == "disparity":
             prediction = 1 / prediction
         self.size = max(self.size, (truth.shape[-2], truth.shape[-1]))

@@ -38,7 +38,7 @@ class VGGFeatures(nn.Module):
 
         self.layers = torchvision.models.vgg16(weights=None).features[: LAST + 1]
         if weights:
-            load_pretrained(self.layers, "vgg16", also=PART)
+            load_pretrained(self.layers, "vgg16", part=PART)
         self.register_buffer("mean", torch.tensor(VGG_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(VGG_STD).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)

@@ -16,23 +16,23 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 VGG_MEAN, VGG_STD = (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)
 
 
-def load_pretrained(network: nn.Module, name: str, weights: str = "IMAGENET1K_V1", also: str = "") -> None:
+def load_pretrained(network: nn.Module, name: str, weights: str = "IMAGENET1K_V1", part: str = "") -> None:
     """Put pretrained weights into a network of torchvision, or into the first layers of its ``features``; a head that names things stays.
 
-    ``IMAGENET1K_V1`` is looked for as ``NAME_features*.safetensors`` in ``$DEPTHLIB_WEIGHTS``, then in torchvision's cache, then
+    ``IMAGENET1K_V1`` is looked for as ``PART.safetensors`` and ``NAME_features*.safetensors`` in ``$DEPTHLIB_WEIGHTS``, then in torchvision's cache, then
     downloaded there. Of VGG-16 it is Oxford's training, which torchvision calls ``IMAGENET1K_FEATURES``: its colours are
     :data:`VGG_MEAN` and :data:`VGG_STD`.
 
     Args:
         name: as torchvision calls the network.
         weights: ``"IMAGENET1K_V1"``, or the path of a safetensors file with torchvision's names, whole or those below ``features``.
-        also: the stem of another file in ``$DEPTHLIB_WEIGHTS`` that will do.
+        part: the stem of a file that goes no further than this network needs; "" for none.
 
     Raises:
         DepthError: no such file, another network's, or nothing cached and no way to download: says what to fetch and
             where to put it.
     """
-    path = _here(name, also) if weights == "IMAGENET1K_V1" else Path(weights)
+    path = _here(name, part) if weights == "IMAGENET1K_V1" else Path(weights)
     if path is None:
         source, tensors = f"torchvision's {name}", _fetched(name, "IMAGENET1K_FEATURES" if name == "vgg16" else weights)
     else:
@@ -47,17 +47,19 @@ def load_pretrained(network: nn.Module, name: str, weights: str = "IMAGENET1K_V1
             have = "absent" if found is None else tuple(found.shape)
             raise DepthError(
                 f"{source}: not the weights of {name}: {key} is {have}, expected {tuple(value.shape)}. "
-                "Use torchvision's key names."
+                f"{'Use torchvision names, with or without the first features.' if path else 'Delete the cached file, and fetch it again.'}"
             )
         chosen[key] = found.to(value.dtype)
     if not next(network.parameters()).is_meta:  # shapes only: the weights were checked, there is nothing to fill
         network.load_state_dict(chosen, strict=False)
 
 
-def _here(name: str, also: str) -> Path | None:
+def _here(name: str, part: str) -> Path | None:
     folder = os.environ.get("DEPTHLIB_WEIGHTS")
-    stems = [*([also] if also else []), f"{name}_features*"] if folder else []
-    return next((path for stem in stems for path in sorted(Path(str(folder)).glob(f"{stem}.safetensors"))), None)
+    if not folder:
+        return None
+    stems = [part, f"{name}_features*"] if part else [f"{name}_features*"]
+    return next((path for stem in stems for path in sorted(Path(folder).glob(f"{stem}.safetensors"))), None)
 
 
 def _fetched(name: str, weights: str) -> dict[str, Tensor]:

@@ -86,6 +86,8 @@ class Protocol:
             ("clamp", self.clamp is None or 0 <= self.clamp[0] < self.clamp[1], span),
             ("clamp", self.alignment != "depth" or (self.clamp is not None and self.clamp[0] > 0),
              "two depths above 0, since scale and shift can make depths negative"),
+            ("resampling", self.alignment != "depth" or self.resampling != "disparity",
+             "nearest or bilinear, since depth of unknown shift has no inverse"),
             ("figures", bool(self.figures), "one name or more"),
             ("data_range", self.data_range is None or 0 < self.data_range < math.inf, "a span above 0, or None"),
             ("stride", self.stride > 0, "1 or more"),
@@ -242,7 +244,7 @@ class Protocol:
         silent = int((mask & (prediction == 0)).sum())
         if silent:
             shifted = (
-                " If 0 is an answer, add 1 to all maps: the shift is fitted anyway."
+                " Or, if 0 is an answer: add a number that makes all maps positive, the shift is fitted anyway."
                 if self.alignment == "depth"
                 else ""
             )
@@ -251,12 +253,15 @@ class Protocol:
                 f"{bottom} and columns {left} to {right} of {size[0]}x{size[1]}. The model answers for less of the picture; "
                 f"choose a protocol whose crop lies inside, or pictures of its shape.{shifted}"
             )
-        free = self.alignment in ("depth", "disparity")  # of the sign, which the shift sets
-        wrong = prediction.isnan() if free else ~(prediction > 0)
-        if (mask & wrong).any():
+        unfit, what, expected = {
+            "disparity": (prediction.isnan(), "NaN", "a number"),
+            "depth": (~prediction.isfinite(), "NaN or infinite", "a finite number"),
+        }.get(self.alignment, (~(prediction > 0), "NaN or negative", "metres above 0"))
+        wrong = int((mask & unfit).sum())
+        if wrong:
             raise DepthError(
-                f"protocol {self.name}: the prediction is NaN or negative at {int((mask & wrong).sum())} of "
-                f"{int(mask.sum())} scored pixels; expected metres above 0."
+                f"protocol {self.name}: the prediction is {what} at {wrong} of {int(mask.sum())} scored pixels; expected {expected} "
+                "at each."
             )
         if self.alignment != "none":
             maps = zip(prediction, truth, mask, strict=True)

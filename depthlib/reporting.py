@@ -139,15 +139,17 @@ def as_json(scores: Mapping[str, Score], draws: int = 2000) -> str:
 def comparison(first: Score, second: Score, name: str, other: str, draws: int = 2000) -> str:
     """Two predictors on the same images, figure by figure, with the 95 % interval of their difference.
 
-    Two rows of a table are called different only where that interval excludes zero.
+    Two rows of a table are called different only where that interval excludes zero and was drawn from enough (:data:`depthlib.bootstrap.FEW`).
     """
     drawn = in_words(first.scored_scenes)
-    lines = [f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over {drawn}"]
+    lines = [f"{name} against {other}, {first.protocol.name}, {first.images} images; a paired bootstrap over {drawn}:"]
     for figure in first.metrics:
         found = bootstrap_difference(first, second, figure, draws)
         verdict = "no certain difference"
         if found.certain:
             verdict = "the first is better" if found.first_is_better else "the second is better"
+        elif found.low > 0 or found.high < 0:
+            verdict = "zero is outside, but this was drawn from too few"
         lines.append(
             f"  {TITLES[figure]:13} {found.value:+8.3f}   95 %: {found.low:+.3f} to {found.high:+.3f}   {verdict}"
         )

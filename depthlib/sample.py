@@ -109,13 +109,16 @@ def checked_scenes(scenes: Sequence[str], count: int, source: str) -> list[str]:
     >>> checked_scenes(("attic", ""), 2, "pairs")
     ['attic', '']
     """
-    named = [] if isinstance(scenes, str) else list(scenes)
+    if isinstance(scenes, str):
+        raise DepthError(f"{source}: scenes is {scenes!r}; expected a list with the scene of each of {count} images.")
+    named = list(scenes)
     if len(named) != count:
         raise DepthError(f"{source}: {len(named)} scenes for {count} images; expected a list with the scene of each.")
-    if odd := [scene for scene in named if not isinstance(scene, str)]:
-        raise DepthError(
-            f"{source}: a scene is {odd[0]!r}; expected strings, such as 'kitchen_0004', or '' where it is not known."
-        )
+    for i, scene in enumerate(named):
+        if not isinstance(scene, str):
+            raise DepthError(
+                f"{source}: the scene of image {i} is {scene!r}; expected a string, such as 'kitchen_0004', or '' where it is not known."
+            )
     return named
 
 
@@ -196,6 +199,7 @@ def check_maps(sample: Mapping[str, Any], source: str) -> None:
         if not fits or not value.is_floating_point():
             seen = f"{value.dtype} {list(shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise DepthError(f"{source}: {key} is {seen}; expected a tensor of floats, [{', '.join(map(str, form))}].")
+    checked_scenes([sample.get("scene", "")], 1, source)
     rgb, depth = sample["rgb"], sample["depth"]
     if rgb.device.type == "cpu":  # what is on a GPU was made there by this library, and would have to be waited for
         check_colours(rgb, source)

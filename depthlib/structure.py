@@ -201,7 +201,7 @@ def boundary_completeness(prediction: Tensor, truth: Tensor, mask: Tensor, reach
     """
 
     def of_one(drawn: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-        invented, missing = (_distance(edges)[others] for edges, others in ((true, drawn), (drawn, true)))
+        invented, missing = _distance(true)[drawn], _distance(drawn)[true]
         if not (invented < reach).any():
             return reach
         return float(np.minimum(np.concatenate([invented, missing]), reach).mean())
@@ -227,7 +227,10 @@ def _over_edges(
     scores = []
     for p, g, m in zip(prediction[:, 0], truth[:, 0], mask[:, 0], strict=True):
         known = m.cpu().numpy()
-        true = known if not known.any() else depth_edges(fill_nearest(torch.where(m, g, 0.0)[None])[0]) & known
+        if not known.any():
+            scores.append(math.nan)
+            continue
+        true = depth_edges(fill_nearest(torch.where(m, g, 0.0)[None])[0]) & known
         if not true.any():
             scores.append(math.nan)
             continue

@@ -68,6 +68,10 @@ def test_a_store_that_does_not_know_its_places_is_told(nyu_root, tmp_path):
     assert collate(InMemory(told).__getitems__(range(4)))["scene"] == numbers
     assert Resized(told, (12, 16))[3]["scene"] == "0009"
     assert told.encoded([2, 3])["scene"] == ["0003", "0009"]
+    even = Store(tmp_path / "old", [0, 1, 2, 8], scenes=numbers, even=1)
+    assert (
+        sorted(sample["scene"] for sample in even.__getitems__(range(3))) == ["0001", "0003", "0009"] and len(even) == 3
+    )
     with pytest.raises(DepthError, match="3 scenes for 4 images"):
         Store(tmp_path / "old", [0, 1, 2, 8], scenes=numbers[:3])
 

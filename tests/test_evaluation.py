@@ -501,10 +501,10 @@ def test_a_place_is_drawn_with_all_its_images(protocol):
     score = placed(scenes, torch.linspace(0.9, 1.3, 12), protocol, holes=[6])
     assert score.scenes == scenes and score.images == 11 and drawn_from(score.scored_scenes) == ("scenes", 6)
     members = [[0, 1, 2, 3, 4, 8], [5], [6, 7], [9], [10], [11]]
-    draws = np.random.default_rng(0).integers(0, 6, (200, 6))
+    draws = np.random.default_rng(0).integers(0, 6, (600, 6))  # three pieces
     for figure in ("rmse", "ssim" if protocol == "makarov18" else "delta1"):
         literal = [float(score.figure(figure, torch.tensor([i for k in draw for i in members[k]]))) for draw in draws]
-        assert bootstrap_interval(score, figure, draws=200) == pytest.approx(np.quantile(literal, [0.025, 0.975]))
+        assert bootstrap_interval(score, figure, draws=600) == pytest.approx(np.quantile(literal, [0.025, 0.975]))
 
 
 def test_a_paired_interval_over_scenes_is_that_of_the_scores():
@@ -515,7 +515,7 @@ def test_a_paired_interval_over_scenes_is_that_of_the_scores():
     assert paired_interval(*each, scenes=scenes) == pytest.approx((wanted.low, wanted.high))
     assert wanted.drawn == ("scenes", 8)
     other = placed([f"{i // 2}" for i in range(24)], torch.linspace(1.3, 0.8, 24))
-    with pytest.raises(DepthError, match="same images, scenes, pixels"):
+    with pytest.raises(DepthError, match="other scenes"):
         bootstrap_difference(scores[0], other, "abs_rel")
 
 
@@ -528,14 +528,22 @@ def test_without_scenes_or_with_one_images_are_drawn():
     assert "all of one scene" not in as_text({"x": own}) and "too few to trust the width" in as_text({"x": own})
 
 
-@pytest.mark.parametrize("scenes", ["abc", ["a", "b"], [0, 0, 1], torch.tensor([0, 0, 1]), ["a", None, "b"]])
-def test_scenes_that_are_no_names_are_refused(scenes, pairs):
-    with pytest.raises(DepthError, match="scene"):
-        paired_interval(torch.zeros(3), torch.ones(3), scenes=scenes)
+@pytest.mark.parametrize(
+    ("scenes", "words"),
+    [
+        ("abc", "scenes is 'abc'; expected a list"), (["a", "b"], "2 scenes for 3 images"),
+        ([0, 0, 1], "the scene of image 0 is 0; expected a string"), (torch.tensor([0, 0, 1]), "the scene of image 0 is tensor"),
+        (["a", None, "b"], "the scene of image 1 is None"),
+    ],
+)  # fmt: skip
+def test_scenes_that_are_no_names_are_refused(scenes, words, pairs):
     names = Folder(pairs).names()[:3]
-    for wrong in (scenes, ["a", "", "b"]):
-        with pytest.raises(DepthError, match="scene"):
-            Folder(pairs, names=names, scenes=wrong)
+    with pytest.raises(DepthError, match=words):
+        paired_interval(torch.zeros(3), torch.ones(3), scenes=scenes)
+    with pytest.raises(DepthError, match=words):
+        Folder(pairs, names=names, scenes=scenes)
+    with pytest.raises(DepthError, match=f"pair {names[1]} has no scene; expected one for each"):
+        Folder(pairs, names=names, scenes=["a", "", "b"])
     assert [s["scene"] for s in Folder(pairs, names=names, scenes=["a", "a", "b"]).__getitems__(range(3))] == [
         "a",
         "a",
@@ -543,15 +551,71 @@ def test_scenes_that_are_no_names_are_refused(scenes, pairs):
     ]
 
 
+@pytest.mark.parametrize("scene", [0, torch.tensor(1), None])
+def test_a_scene_of_ones_own_data_set_is_looked_at(scene):
+    with pytest.raises(DepthError, match="the scene of image 0 is .*; expected a string"):
+        placed([scene if scene is not None else 3, "a"], torch.ones(2), "full")
+
+
+def test_figures_that_are_not_paired_are_refused():
+    for first, second in (
+        (torch.zeros(3), torch.ones(2)),
+        (torch.zeros(3), torch.ones(1)),
+        ([0.0], [1.0]),
+        (torch.zeros(2, 2),) * 2,
+    ):
+        with pytest.raises(DepthError, match="expected two tensors"):
+            paired_interval(first, second)
+    gone = torch.tensor([1.0, torch.nan, 3.0])
+    assert paired_interval(gone, torch.zeros(3)) == paired_interval(torch.tensor([1.0, 3.0]), torch.zeros(2))
+    assert all(math.isnan(end) for end in paired_interval(gone * torch.nan, torch.zeros(3)))
+
+
+def test_a_scene_without_a_scored_pixel_is_not_drawn():
+    """Thirty images of one scene, and a second scene whose only image has no depth: nothing but images can be drawn."""
+    factors = torch.linspace(0.8, 1.3, 31)
+    score = placed(["a"] * 30 + ["b"], factors, "full", holes=[30])
+    alone = placed(["a"] * 31, factors, "full", holes=[30])
+    assert drawn_from(score.scored_scenes) == ("images", 30)
+    low, high = bootstrap_interval(score, "rmse")
+    assert (low, high) == bootstrap_interval(alone, "rmse") and high - low > 0.05
+
+
 def test_nothing_is_certain_that_comes_from_few():
-    """With 5 scenes all on one side, which luck does once in sixteen times; with 6 once in 32."""
-    better = torch.full((30,), 1.05)
-    for count, certain in ((5, False), (6, True)):
-        scenes = [str(i % count) for i in range(30)]
+    better = torch.full((40,), 1.05)
+    for count, certain in ((19, False), (20, True)):
+        scenes = [str(i % count) for i in range(40)]
         difference = bootstrap_difference(placed(scenes, better), placed(scenes, better + 0.1), "abs_rel")
         assert difference.high < 0 and difference.certain is certain and difference.drawn == ("scenes", count)
+    scenes = [str(i % 19) for i in range(40)]
     text = comparison(placed(scenes, better), placed(scenes, better + 0.1), "x", "y")
-    assert "a paired bootstrap over 6 scenes: too few to trust the width" in text and "the first is better" in text
+    assert (
+        "a paired bootstrap over 19 scenes (too few to trust the width):" in text and "drawn from too few" in text
+    scenes = [str(i % 20) for i in range(40)]
+    assert "the first is better" in comparison(placed(scenes, better), placed(scenes, better + 0.1), "x", "y")
+    )
+
+
+def test_what_is_called_certain_without_a_difference_is_seldom():
+    """Four hundred experiments in which nothing differs, of as few scenes as are allowed."""
+    rng = np.random.default_rng(0)
+    scenes = [str(i // 5) for i in range(100)]
+    wrong = 0
+    for _ in range(400):
+        figures = torch.from_numpy(np.repeat(rng.normal(0, 1, 20), 5) + rng.normal(0, 1, 100))
+        low, high = paired_interval(figures, torch.zeros(100), draws=400, scenes=scenes)
+        wrong += low > 0 or high < 0
+    assert wrong <= 44  # 5 % would be 20
+
+
+def test_what_differs_between_two_scores_is_named():
+    a = placed([str(i // 2) for i in range(8)], torch.ones(8) * 1.1)
+    b = placed([str(i // 4) for i in range(8)], torch.ones(8) * 1.2)
+    c = placed([str(i // 2) for i in range(8)], torch.ones(8) * 1.2, "full")
+    with pytest.raises(DepthError, match="other scenes: '1' against '0' for image 2"):
+        bootstrap_difference(a, b, "abs_rel")
+    with pytest.raises(DepthError, match="other protocols: 'makarov18' against 'full'"):
+        bootstrap_difference(a, c, "abs_rel")
 
 
 def test_every_report_says_what_was_drawn():

@@ -40,7 +40,7 @@ def test_the_box_is_small_and_half_precision_and_its_card_has_the_runs_numbers()
 
 
 def test_the_box_knows_more_of_unseen_rooms_than_any_constant():
-    rooms = open_dataset("rooms", "test", (240, 320), count=12, keep=True)
+    rooms = open_dataset("rooms", "test", (240, 320), count=20, keep=True)
     ours = evaluate(load_model(), rooms, "eigen14")
     fixed = evaluate(constant(torch.full((1, 1, 1, 1), 2.5)), rooms, "eigen14")
     difference = bootstrap_difference(ours, fixed, "abs_rel")

@@ -275,6 +275,7 @@ def test_test_frames_know_their_place_by_their_number_in_the_set(densedepth):
 
     assert scenes(*(f"nyu2_test/{n:05d}" for n in (0, 1, 8, 13))) == ["0001", "0001", "0009", "0014"]
     assert scenes(*(f"nyu2_test/{n:05d}" for n in (0, 1, 2, 3))) == [""] * 4  # numbered anew: all would be one place
+    assert scenes(*(f"nyu2_test/{n:05d}" for n in (0, 1, 3, 4))) == [""] * 4  # and with one missing, two
     assert scenes("a/00000", "a/00001", "b/00000") == [""] * 3  # not the set's own numbers
     assert scenes("nyu2_test/first", "nyu2_test/00001") == [""] * 2
 

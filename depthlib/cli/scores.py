@@ -45,7 +45,7 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
         if args.kind == "disparity":
-            names = [name for name in names if PROTOCOLS[name].alignment != "none"]
+            names = [name for name in names if PROTOCOLS[name].alignment not in ("none", "depth")]
     else:
         names = [args.protocol]
     chosen = [get_protocol(name) for name in names]

@@ -31,7 +31,7 @@ class Folder(Pairs):
             :mod:`depthlib.bootstrap`).
 
     Raises:
-        DepthError: a folder is missing or empty, a file has no partner, and on reading whatever is wrong with
+        DepthError: a folder is missing or empty, a file has no partner, scenes for other than all pairs, and on reading whatever is wrong with
             a file: damaged, 8 bit, another size than its partner, not metres.
 
     Shapes and units: :class:`depthlib.sample.Sample`.

@@ -128,9 +128,8 @@ class Middlebury:
         calibration = read_stereo_calibration(scene / "calib.txt")
         rgb, disparity = read_rgb(scene / "im0.png"), read_pfm(scene / "disp0.pfm")
         sample = _sample(rgb, disparity, calibration, scene.name, str(scene / "disp0.pfm"), index, self.name)
-        sample["scene"] = scene.name.removesuffix("-imperfect").removesuffix(
-            "-perfect"
-        )  # one scene, rectified in two ways
+        # one scene, rectified in two ways
+        sample["scene"] = re.sub(r"-(im)?perfect$", "", scene.name)
         return sample if self.size is None else resize_sample(sample, self.size)
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:

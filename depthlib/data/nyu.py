@@ -58,15 +58,18 @@ def split_indices(splits: dict[str, np.ndarray], split: str) -> list[int]:
     raise DepthError(f"NYU: split is {split!r}; expected one of {', '.join(SPLITS)}.")
 
 
-def stretches(frames: Sequence[int] | NDArray[np.integer]) -> list[str]:
+def scenes_of_runs(frames: Sequence[int] | NDArray[np.integer]) -> list[str]:
     """The scene of each frame of one official part: a run of consecutive numbers, named by its first, counted from 1.
+
+    Args:
+        frames: 0-based numbers, each once, in any order.
 
     The labelled set lists its frames place by place. So a run that is all training or all test is one place, or a few that are
     neighbours in the list: 124 runs of the test frames, where the paper counts 215 scenes. Places that are taken together cost
     precision only. One that is cut counts more than once, as a bookshop does of which 84 to 91 and 117 to 119 are test frames
     and 92 to 116 training frames. The official ``.mat`` names its scenes more finely; its copies do not, and all should agree.
 
-    >>> stretches([0, 1, 8, 13, 14])
+    >>> scenes_of_runs([0, 1, 8, 13, 14])
     ['0001', '0001', '0009', '0014', '0014']
     """
     frames = [int(frame) for frame in frames]
@@ -104,7 +107,7 @@ def open_nyu(
     _, folder, name = TRUTHS[truth]
     splits = read_splits(root / "splits.mat") if root.is_dir() else {}
     indices = split_indices(splits, split) if splits else []
-    known = {frame: scene for part in splits.values() for frame, scene in zip(part, stretches(part), strict=True)}
+    known = {frame: scene for part in splits.values() for frame, scene in zip(part, scenes_of_runs(part), strict=True)}
     scenes = [known[i] for i in indices]
     if (root / "meta.json").exists():
         store = Store(root, indices, scenes=scenes)
@@ -146,7 +149,7 @@ class NyuMat:
         indices: 0-based frames to show; by default all in the file.
         size: rows and columns of the samples.
         truth: ``filled`` or ``raw``, see :func:`open_nyu`.
-        scenes: the scene of each of these frames, where it is known (:func:`stretches`).
+        scenes: the scene of each of these frames, where it is known (:func:`scenes_of_runs`).
 
     Raises:
         DepthError: not HDF5, cut short, or without ``images`` and ``depths`` (``rawDepths``) of the expected shape.

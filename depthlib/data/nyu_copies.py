@@ -7,7 +7,7 @@
 - The same files in tars, ``train-000000.tar``, ``val-000000.tar``, as hubs of data sets serve them.
 
 All are made of the training scenes and the official test images, so they may be trained on and reported as such. The test files
-carry the frames' numbers in the labelled set, which say which show one scene (:func:`depthlib.data.nyu.stretches`).
+carry the frames' numbers in the labelled set, which say which show one scene (:func:`depthlib.data.nyu.scenes_of_runs`).
 
 Source: Alhashim and Wonka 2018; Ma and Karaman 2018.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from depthlib.data.archives import Member, members
 from depthlib.data.formats import Source, read_depth8_png, read_depth_png, read_h5_frame
-from depthlib.data.nyu import nyu_camera, stretches
+from depthlib.data.nyu import nyu_camera, scenes_of_runs
 from depthlib.data.pairs import Pair, Pairs, two_files, whole
 from depthlib.errors import DepthError
 
@@ -89,11 +89,17 @@ def _found(inside: dict[str, Member], archive: Path, root: Path, path: str) -> S
 def _with_scenes(pairs: list[Pair], first: int) -> list[Pair]:
     """Test frames with their scenes, by the number in each file's name, counted from ``first``; as they are if those are not the set's own numbers."""
     folders = {pair.name.rpartition("-")[0] for pair in pairs}
+    if len(folders) > 1:
+        return pairs  # folders of scenes
     numbers = [re.search(r"\d+", pair.name.rpartition("-")[2]) for pair in pairs]
+    if not all(numbers):
+        return [replace(pair, scene="") for pair in pairs]
     frames = [int(number[0]) - first for number in numbers if number]
-    scenes = stretches(frames)
-    if len(folders) > 1 or len({*frames}) < len(pairs) or len({*scenes}) == 1 < len(pairs):
-        return pairs
+    scenes = scenes_of_runs(frames)
+    # the set's own numbers leave out its training frames: what was counted anew has hardly a gap
+    anew = len(pairs) > 1 and max(frames) - min(frames) < 1.5 * len(pairs)
+    if anew or len({*frames}) < len(pairs):
+        return [replace(pair, scene="") for pair in pairs]
     return [replace(pair, scene=scene) for pair, scene in zip(pairs, scenes, strict=True)]
 
 

@@ -189,10 +189,14 @@ class Store:
             if not 0 <= i < shape[0]:
                 raise DepthError(f"{self.folder}: holds samples 0 to {shape[0] - 1}, sample {i} was asked for.")
 
-        self._scenes = None if scenes is None else checked_scenes(scenes, len(self.indices), str(self.folder))
+        told = (
+            [""] * len(self.indices) if scenes is None else checked_scenes(scenes, len(self.indices), str(self.folder))
+        )
+        self._scenes = [self._index[i]["scene"] or scene for i, scene in zip(self.indices, told, strict=True)]
         if even is not None:
-            scenes = [self._index[i]["scene"] for i in self.indices]
-            self.indices = [self.indices[i] for i in evened(scenes, even)]
+            chosen = evened(self._scenes, even)
+            self.indices = [self.indices[i] for i in chosen]
+            self._scenes = [self._scenes[i] for i in chosen]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -217,8 +221,7 @@ class Store:
         if depth.dtype == np.float16 or not depth.any():  # 16 bits of millimetres can be wrong in no other way
             check_depth(decode(self._rgb[i], depth)[1], f"{self.folder}, {entry['name']}")
         about = {"K": torch.tensor(entry["K"]), "name": entry["name"], "dataset": self.name, "index": index}
-        scene = entry["scene"] or (self._scenes[index] if self._scenes else "")
-        return np.array(self._rgb[i]), depth, {**about, "scene": scene}
+        return np.array(self._rgb[i]), depth, {**about, "scene": self._scenes[index]}
 
     def names(self) -> list[str]:
         """The names, in order."""

@@ -195,7 +195,7 @@ def per_image(network: str) -> dict[str, NDArray[np.float32]]:
 
 
 def scenes() -> list[str]:
-    """The scene that each of the 654 test photographs shows (:func:`depthlib.data.nyu.stretches`), in the order of :func:`per_image`.
+    """The scene that each of the 654 test photographs shows (:func:`depthlib.data.nyu.scenes_of_runs`), in the order of :func:`per_image`.
 
     >>> len(scenes()), len(set(scenes()))
     (654, 124)
