@@ -201,9 +201,9 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# About ten times as much. With different pictures for each, a difference like the report's would come out of nearly any two draws for *one and the
+# About eight times as much, so of the three answers the last. With different pictures for each, a difference like the report's would come out of nearly any two draws for *one and the
 # same* network. How many pictures would be enough? The spread of a mean falls with the root of their number. A hundred times as many, 900 each and more than there are, bring the typical gap to a tenth, .006, and still two pairs of draws
-# in five differ by more than .0075. To be misled once in twenty times takes some 4,700 each. (Of different rooms, that is; pictures of one room are worth less, see [the evaluation](evaluation).) But if both networks see the *same*
+# in five differ by more than .0075. To be misled once in twenty times takes some 4,800 each. (Of different rooms, that is; pictures of one room are worth less, see [the evaluation](evaluation).) But if both networks see the *same*
 # pictures, what is hard for both cancels. Take two networks of ours that differ by little, the one above and its twin that learned from rendered rooms first, and ask how often the better one wins.
 
 # %%
@@ -225,7 +225,7 @@ for count in (1, 9, 50, 200):
 
 # %% [markdown]
 # Sharing the pictures is free, and worth more than four times their number: fifty that are shared decide better than two hundred different ones. This is the *paired* comparison of [the evaluation](evaluation).
-# These two networks differ by twice as much as the two in the table do. The interval of their difference, from the places of all 654 pictures and paired, reaches a little farther to either side than the table's .0075: so small a difference could
+# These two networks differ by half as much again as the two in the table do. The interval of their difference, from the places of all 654 pictures and paired, reaches a little farther to either side than the table's .0075: so small a difference could
 # just not be told from zero, even with all of them, and the seeds of the two trainings may move δ as much.
 #
 # So the table shows that both networks of the report work, after five epochs. (The paper trained on 50,688 frames for "one million iterations". We read that as one million *pictures*, about twenty epochs; as steps of 8 pictures it would be 158.) It does not show which is better. What would: both encoders, the same
@@ -274,7 +274,7 @@ swapped = (np.abs(p - g) / p).mean()
 print(f"divided by the prediction, as in the authors' code: {swapped:.3f}")
 
 # %% [markdown]
-# The same maps, and a sixth less error: this network says some things much too far, and the larger number then stands below the line. A network that errs towards the camera would lose by it. So the published .123 and a rel of ours cannot be set side by side
+# The same maps, and an eighth less error: this network says some things much too far, and the larger number then stands below the line. A network that errs towards the camera would lose by it. So the published .123 and a rel of ours cannot be set side by side
 # before one knows by which code the first was made. That is why every figure in this library has [one definition](evaluation), and a protocol says which.
 #
 # Jet draws outlines that are not there. Its brightness goes up, stays, and comes down again, and the eye reads brightness
