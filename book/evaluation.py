@@ -273,14 +273,16 @@ for label, first, second in (
     ("network − mean image", network, blind),
 ):
     pair = torch.from_numpy(first), torch.from_numpy(second)
-    single, whole = paired_interval(*pair), paired_interval(*pair, scenes=places)
+    single = paired_interval(*pair)
+    whole = paired_interval(*pair, scenes=places)
     errors = first - second - np.mean(first - second)
     together = np.bincount(np.unique(places, return_inverse=True)[1], errors)
-    worth = len(errors) * np.square(errors).sum() / np.square(together).sum()
+    worth = len(errors) * (errors**2).sum() / (together**2).sum()
     print(f"{label}: AbsRel {np.mean(first - second):+.3f}")
     print("   pictures drawn  95 %: {:+.3f} to {:+.3f}".format(*single))
     print("   places drawn    95 %: {:+.3f} to {:+.3f}".format(*whole))
-    print(f"   worth about {round(worth, -1):.0f} pictures of different rooms")
+    worth = 10 * round(worth / 10)
+    print(f"   worth about {worth} pictures of different rooms")
 
 # %% [markdown]
 # The last lines say it in another way: how many pictures of *different* rooms would say as much as these 654 do. (Take each picture's error minus the mean of all, add these up within a place, and square the sum. If pictures of a place have nothing to do with
