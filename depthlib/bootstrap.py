@@ -113,13 +113,12 @@ def paired_interval(
     >>> wider[0] < low and high < wider[1]  # ten scenes, not a hundred
     True
     """
-    shapes = [
-        tuple(figures.shape) if isinstance(figures, Tensor) else type(figures).__name__ for figures in (first, second)
-    ]
-    if shapes[0] != shapes[1] or len(shapes[0]) != 1 or not isinstance(first, Tensor):
-        raise DepthError(
-            f"bootstrap: figures are {shapes[0]} and {shapes[1]}; expected two tensors [N] of the same images."
+    both = (first, second)
+    if not all(isinstance(figures, Tensor) for figures in both) or first.ndim != 1 or first.shape != second.shape:
+        seen = " and ".join(
+            str(list(figures.shape)) if isinstance(figures, Tensor) else type(figures).__name__ for figures in both
         )
+        raise DepthError(f"bootstrap: figures are {seen}; expected two tensors [N] of the same images.")
     differences = first.double() - second.double()
     named = [""] * len(differences) if scenes is None else checked_scenes(scenes, len(differences), "bootstrap")
     there = ~differences.isnan()

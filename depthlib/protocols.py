@@ -397,15 +397,12 @@ PROTOCOLS: dict[str, Protocol] = {
             resampling="disparity",
             figures=("delta1", "abs_rel"),
         ),
-        Protocol(
-            "marigold_affine",
-            "Marigold (Ke et al. 2024) on NYU: scale and shift of depth fitted to each image by least squares, clamped to .001 … 10 m "
-            "(its own truth keeps the sensor's holes, the labelled set's is filled)",
-            crop=(45, 471, 41, 601),
-            caps=(1e-3, 10.0),
-            clamp=(1e-3, 10.0),
+        replace(
+            BTS,
+            name="marigold_affine",
+            reproduces="Marigold (Ke et al. 2024) on NYU: scale and shift of depth fitted to each image by least squares, clamped to "
+            ".001 … 10 m (its own truth keeps the sensor's holes, the labelled set's is filled)",
             alignment="depth",
-            resampling="bilinear",
             figures=("delta1", "abs_rel"),
         ),
         Protocol(
