@@ -23,15 +23,6 @@
 # measured in rendered rooms, where a camera can be put anywhere. The geometry carries over to photographs; how much an
 # augmentation *helps* a network does not, and is not claimed here.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["hide-input"]
 import math
 
@@ -61,7 +52,7 @@ plt.rcParams.update(plots.STYLE)
 #
 # If there is, the pair teaches something true. If there is none, it teaches a small lie, which may still be worth it. In
 # rendered rooms we can ask the camera itself. First, what a network gets to see: four rooms as the recipe of {cite:t}`eigen2014`
-# would show them once, each with its own random scale, turn, cut, mirror and factor for each colour.
+# would show them once, each with its own random scale, turn, cut, mirror and factor for each colour. (All of it is drawn from a number, the `seed`, and from which pass over the data it is, the `epoch`: the same numbers, the same pictures.)
 
 # %%
 rooms = make_rooms(6, range(COUNT))
@@ -352,8 +343,7 @@ figure
 # | exchanged colour channels | one whose wires are swapped | unchanged | colours as a cue, altogether |
 # | cut | a lens off its centre | unchanged | nothing if the lens is told; else as much as a small turn |
 # | enlarge, depth kept | a longer lens | unchanged | size is no longer a cue, unless the lens is told |
-# | enlarge, depth divided | the same lens in a squeezed world, | $Z/s$ | right angles, |
-# | | or a longer lens in a dolls' house | | or the size of things |
+# | enlarge, depth divided | the same lens in a squeezed world, or a longer lens in a dolls' house | $Z/s$ | right angles, or the size of things |
 #
 # Two papers choose from this table, each in its own way. Eigen's takes all of it but the exchanged channels and the enlargement that keeps the depth. {cite:t}`alhashim2018` mirror half of the pictures, exchange the channels of a quarter, and stop there: they leave rotation out because it "introduces invalid data for the
 # corresponding ground-truth depth" {cite}`ghiorghiu_report`, the corners. A loss that masks what is not known, as [Eigen's](scale_invariant_loss) does, need not fear them. In a recipe the two are `augment: nyu` and `augment: densedepth`.
@@ -454,15 +444,16 @@ def enlarged_K(K, s, height, width):
 
 
 for s, height, width in ((1.5, HEIGHT, WIDTH), (1.2, 100, 300)):
-    asked = enlarged_K(K.clone(), s, height, width)
-    assert asked[0, 0] == s * K[0, 0] and asked[1, 1] == s * K[1, 1], (
-        "not yet: the lens grows, both ways"
+    asked = torch.as_tensor(enlarged_K(K.clone(), s, height, width)).float()
+    lens, middle = s * K.diagonal()[:2], s * (K[:2, 2] + 0.5) - 0.5
+    middle = middle - torch.tensor([width, height]) * (s - 1) / 2
+    assert torch.allclose(asked.diagonal()[:2], lens), (
+        f"the lens grows, both ways: {lens.tolist()}, not {asked.diagonal()[:2].tolist()}"
     )
-    cut_off = torch.tensor([width, height]) * (s - 1) / 2
-    assert torch.allclose(asked[:2, 2], s * (K[:2, 2] + 0.5) - 0.5 - cut_off), (
-        "not yet: resize, then cut"
+    assert torch.allclose(asked[:2, 2], middle), (
+        f"resize, then cut: {middle.tolist()}, not {asked[:2, 2].tolist()}"
     )
-    assert asked[2].tolist() == [0, 0, 1], "the last row stays"
+    assert torch.allclose(asked[2], K[2]), "the last row stays"
 
 # %% [markdown]
 # ```{admonition} Solution 2

@@ -20,17 +20,8 @@
 # - prepare a large set once, so that reading never holds up a training.
 #
 # **This page needs** profile `cpu`: under a minute on two cores, 2 GB of memory, no GPU, no download. Apart from
-# one scene of Middlebury and the depths of nine small NYU pictures that come with the library, no data set that you would have to fetch is
+# one scene of Middlebury and nine small NYU pictures that come with the library, no data set that you would have to fetch is
 # on this page; what is drawn instead is rendered, and says so.
-
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots,scikit-image]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
 
 # %% tags=["hide-input"]
 import textwrap
@@ -72,32 +63,33 @@ print("\n".join(textwrap.wrap(", ".join(NAMES), 70)))
 # to metres: in `middlebury_disparity` depth is missing everywhere, since it has none to give, and in `disparities`, made for [super-resolution](super_resolution), `depth` holds a disparity in grey levels. `depthlib data list` says which sets are on
 # your machine, `depthlib data fetch NAME` downloads most of the others, and `depthlib data info NAME` says what it needs and under which terms.
 #
-# What are they? **NYU Depth v2** is the indoor set of this field: rooms filmed with a Kinect, a camera that also measures depth. From the films
+# What are they? **NYU Depth v2** {cite}`silberman2012` is the indoor set of this field: rooms filmed with a Kinect, a camera that also measures depth. From the films
 # (the *raw* recordings) its authors took 1449 frames, filled their holes and labelled them; 795 of these are the official training
 # part and 654 the official test part, and nearly every table in this book is about those 654. The raw frames were packed again by others,
-# for their own networks: DenseDepth, sparse-to-dense. **KITTI** is the outdoor set: a car with cameras and a laser scanner on its
-# roof. Sintel and SYNTHIA are rendered, Matterport3D was captured from tripods, and Middlebury is a classic of stereo, two eyes instead of one.
+# for their own networks: DenseDepth, sparse-to-dense. **KITTI** {cite}`geiger2013` is the outdoor set: a car with cameras and a laser scanner on its
+# roof. Sintel {cite}`butler2012` and SYNTHIA {cite}`ros2016` are rendered, Matterport3D {cite}`chang2017` was captured from tripods, and Middlebury {cite}`scharstein2002` is a classic of stereo, two eyes instead of one.
 #
-# | name | depth was measured by | on disk | the trap |
+# | name | the trap | depth was measured by | on disk |
 # |---|---|---|---|
-# | `nyu` | Kinect, holes filled | one HDF5 file of 2.8 GB | axes transposed; a white rim |
-# | `nyu_raw` | Kinect | PGM and PPM, 428 GB | bytes swapped, two clocks, two lenses |
-# | `nyu_densedepth` | Kinect, filled | zip of PNG | 8 bits for training, 16 for testing |
-# | `nyu_h5` | Kinect, filled | HDF5, a file a frame | its `val` is the official test part |
-# | `kitti` | laser scanner | PNG and scans | pixels are counted from 1; sizes differ by day |
-# | `kitti_selection` | laser, accumulated | PNG, 1/256 m | nothing higher than the scanner's beams |
-# | `sintel` | nobody: it is rendered | `.dpt` | the sky is a surface, very far away; film units taken as metres |
-# | `synthia` | rendered | 16-bit *colour* PNG, cm | Pillow reads it with 8 bits |
-# | `matterport` | a pattern of dots, from tripods | PNG, 1/4000 m | rows of $K$ count from the bottom |
-# | `middlebury` | projected patterns | `.pfm`, a disparity | needs its `calib.txt` to be metres |
-# | `middlebury_disparity` | projected patterns, labels | 8-bit disparity | has no metres at all |
-# | `motorcycle` | as `middlebury` | comes with scikit-image | one scene |
-# | `rooms`, `roads` | rendered here | nothing | not photographs |
-# | `disparities` | as `middlebury_disparity`, and the motorcycle | 8-bit disparity | `depth` holds a disparity, not metres |
-# | `folder` | you | your pairs | yours to find |
-# | `store`, `shards` | as what they were made of | see [read once](read-once) | none: checked when they are written |
+# | `nyu` | axes transposed; a white rim | Kinect, holes filled | one HDF5 file of 2.8 GB |
+# | `nyu_raw` | bytes swapped, two clocks, two lenses | Kinect | PGM and PPM, 428 GB |
+# | `nyu_densedepth` | 8 bits for training, 16 for testing | Kinect, filled | zip of PNG |
+# | `nyu_h5` | its `val` is the official test part | Kinect, filled | HDF5, a file a frame |
+# | `kitti` | pixels are counted from 1; sizes differ by day | laser scanner | PNG and scans |
+# | `kitti_selection` | nothing higher than the scanner's beams | laser, accumulated | PNG, 1/256 m |
+# | `sintel` | the sky is a surface, very far away; film units taken as metres | nobody: it is rendered | `.dpt` |
+# | `synthia` | Pillow reads it with 8 bits | rendered | 16-bit *colour* PNG, cm |
+# | `matterport` | rows of $K$ count from the bottom | a pattern of dots, from tripods | PNG, 1/4000 m |
+# | `middlebury` | needs its `calib.txt` to be metres | projected patterns | `.pfm`, a disparity |
+# | `middlebury_disparity` | has no metres at all | projected patterns, labels | 8-bit disparity |
+# | `motorcycle` | one scene | as `middlebury` | comes with scikit-image |
+# | `rooms`, `roads` | not photographs | rendered here | nothing |
+# | `disparities` | `depth` holds a disparity, not metres | as `middlebury_disparity`, and the motorcycle | 8-bit disparity |
+# | `folder` | yours to find | you | your pairs |
+# | `store`, `shards` | none: checked when they are written | as what they were made of | see [read once](read-once) |
 #
-# *Axes transposed*: rows and columns have changed places. *Bytes swapped*: of a number of 16 bits the two bytes come in the other order, so that 1 is read as 256.
+# Every real set has terms of its own, `depthlib data info` says which: NYU's and Middlebury's are free for research, KITTI's and SYNTHIA's CC BY-NC-SA, Matterport3D's have to be signed.
+# PGM and PPM are pictures without compression, grey and coloured. Pillow is Python's usual library of pictures. *Axes transposed*: rows and columns have changed places. *Bytes swapped*: of a number of 16 bits the two bytes come in the other order, so that 1 is read as 256.
 # The *white rim*, a few white pixels around each picture, comes from straightening it (see [below](fig-times)): it is not a wall.
 #
 # ## How far away is the world?
@@ -319,7 +311,7 @@ figure
 #
 # The labelled set comes filled, and most published scores are against filled depth. How does one fill? Three ways, from the
 # simplest: the **nearest** known value; a **cross-bilateral** mean of the known neighbours, weighted by nearness and by likeness of
-# grey; and **colourisation**, from the Matlab toolbox that NYU's authors published with the set, which makes two demands on the filled depth $x_i$ of pixel $i$. It is the weighted mean of its eight neighbours $N(i)$,
+# grey; and **colourisation** {cite}`levin2004`, in the Matlab toolbox that NYU's authors published with the set, which makes two demands on the filled depth $x_i$ of pixel $i$. It is the weighted mean of its eight neighbours $N(i)$,
 #
 # $$ x_i = \sum_{j \in N(i)} w_{ij}\, x_j, \qquad w_{ij} \propto \exp\!\left(-\frac{(g_i - g_j)^2}{\sigma_i^2}\right), $$ (colourisation)
 #
@@ -409,7 +401,7 @@ for name, values in errors.items():
 #
 # ```{admonition} Exercise 2 (code)
 # :class: exercise
-# The data set SUN RGB-D stores millimetres whose 16 bits were rotated left by three: what falls out on the left comes in on the right.
+# The data set SUN RGB-D {cite}`song2015` stores millimetres whose 16 bits were rotated left by three: what falls out on the left comes in on the right.
 # Complete `unrotate`. The cell fails until it is right.
 # ```
 #

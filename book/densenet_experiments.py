@@ -29,15 +29,6 @@
 # **This page needs** profile `cpu`: a quarter of a minute on two cores, 3 GB of memory, no GPU, no download. Photographs and
 # maps are small excerpts of long runs that come with the library.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["hide-input"]
 import time
 
@@ -116,18 +107,21 @@ for name, network in networks.items():
 # - **DenseNet-169** has 82 dense layers. Each is two thin convolutions, a 1×1 to 128 channels and a 3×3 from those to 32; the second has $9 \cdot 128 \cdot 32$, 37 thousand weights.
 #   The first reads everything that was made so far, $c$ channels, and has $128\,c$ of them: up to 209 thousand. All 82 together: 8.3 million in the 1×1, 3.0 million in the 3×3.
 #   (Two convolutions in each, the first one, three transitions and the classifier make the 169.)
-# - **VGG-16**, an older classifier, is a plain chain of thirteen 3×3 convolutions, which an encoder keeps, and three fully connected layers. One convolution from 512 to 512 channels has 2.4 million weights: the thirteen
+# - **VGG-16** {cite}`simonyan2015`, an older classifier, is a plain chain of thirteen 3×3 convolutions, which an encoder keeps, and three fully connected layers. One convolution from 512 to 512 channels has 2.4 million weights: the thirteen
 #   weigh more than all 82 dense layers.
-# - **MobileNetV2**, made for telephones, has an encoder of two million and gets a decoder of seventeen, because it ends with 1280 channels. The networks on these pages take a quarter of that width.
+# - **MobileNetV2** {cite}`sandler2018`, made for telephones, has an encoder of two million and gets a decoder of seventeen, because it ends with 1280 channels. The networks on these pages take a quarter of that width.
 #
 # The last column (a GFLOP is a billion additions and multiplications) has a surprise of its own: VGG-16 and DenseNet-121 make networks of equal weight, and the first does twice the work. A weight works once for each pixel of its map, and
 # VGG's first convolutions work on maps of full size, where a DenseNet has halved its maps twice before its first block.
 #
-# The published figure for DenseNet-169 is 42.6 M {cite}`alhashim2018`; a test of this library holds it to 42,657,689.
+# The published figure for DenseNet-169 is 42.6 M {cite}`alhashim2018`; a test of this library holds it to 42,657,689. (The report also gives 14.3 and 8 million {cite}`ghiorghiu_report`: those are the whole classifiers, as Keras counts them, with the thousand outputs for ImageNet's names and the running statistics of batch normalisation.)
 #
 # Such a count is also how one checks a description. Three sentences of the report do not fit the network that it names: a transition is "a 1x1 convolutional layer with 32 filters, and a max pooling layer" {cite}`ghiorghiu_report`, where a real one halves the channels, whatever
 # they are, and averages; the decoder's first layer is to "match the number of channels in the original input image" {cite}`ghiorghiu_report`, which are three, where it keeps 1664; and Adam is "to optimize the weights of the decoder" {cite}`ghiorghiu_report`, where all 42.6 M learn. With either of the first two the count would be another. A
-# fourth leaves no trace in a count, for it has no weights: the LeakyReLU stands after each block but the last in the report, which describes the paper, and after both convolutions of all four in the authors' code. Here that is a switch, `leaky`.
+# fourth leaves no trace in a count, for it has no weights: the LeakyReLU stands after each block but the last in the report, which describes the paper, and after both convolutions of all four in the authors' code. Here that is a switch, `leaky`. (And its "over 1,400 densely labeled indoor scenes" {cite}`ghiorghiu_report` are images, of 464 scenes.)
+#
+# The authors' code differs from their paper, and so from our network, in a few things more: it shows the encoder colours from 0 to 1 as they are, where torchvision's weights want them normalised; it exchanges channels in half of the pictures, not a quarter; its Adam is the variant AMSGrad; and its enlargement lets the corner
+# pixels' centres coincide (`align_corners=True`, a switch here).
 #
 # How long does a step take? This is an illustration from the machine that built this page, at a small size. The numbers that count are in
 # `results/benchmarks/train_step.json`, with memory and the share of what the processor can do at most.

@@ -23,16 +23,6 @@
 # **This page needs** profile `cpu` or `smoke` alike: ten seconds on two CPU cores, 1 GB of memory, no GPU, no
 # training, no download.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
-    )
-
 # %% [markdown]
 # ```{admonition} Every picture here is rendered
 # :class: important

@@ -29,15 +29,6 @@
 # **This page needs** profile `cpu`: half a minute on two cores beside the shared training run (recipe `eigen-rooms`, five
 # minutes the first time, then loaded from disk), 2 GB of memory, no GPU, no download. All pictures are rendered rooms.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots,scikit-image]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["hide-input"]
 import dataclasses
 
@@ -423,7 +414,7 @@ for row in load_table("002-sintel").rows:
 # where interpolation makes 40 {cite}`korinevskaya2018`.
 #
 # None of this makes the idea wrong. It makes the columns useless as a goal. This is why the library tests each formula against a
-# second, independent way to compute it, and why [its tables](eigen_experiments) and `depthlib table 002-sintel` print a doubt beside the numbers.
+# second, independent way to compute it, and why it prints a doubt beside [the numbers of such tables](tables).
 #
 # ## Scoring a network that is not ours
 #

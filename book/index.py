@@ -67,16 +67,6 @@ figure
 # later chapters share; 4 GB of memory; no GPU and no download. Profile `smoke`: seconds, with a network that
 # has learnt nothing: with it, all predictions below are nearly flat. A second visit loads the finished run.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
-    )
-
 # %% [markdown]
 # ## One picture, two networks
 #
@@ -161,18 +151,17 @@ for stage, answer in answers.items():
 # ```{admonition} Do rendered rooms teach anything about real ones?
 # :class: note
 # Before you invest an afternoon: something, yes. We trained the network at the paper's full width on rendered rooms alone
-# (`eigen-rooms-wide`, one *seed*: one draw of the random numbers that a training starts from), then showed it the 654 test photographs of NYU Depth v2 {cite:p}`silberman2012`, each
-# prediction multiplied by one factor, so that its median depth is that of the truth. *AbsRel*, the mean of error / truth, is
-# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.coarse.abs_rel::.3f` for the network and
-# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.constant.abs_rel::.3f` for one constant depth, brought to size in the same way. A constant
-# knows nothing of floors, so here is a harder rival that does not look either, the average depth map of rendered rooms:
-# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`.
-# Is that luck? The photographs come from 124 places. We drew places with replacement (some come twice, some never), two thousand times. In 95 of 100 draws the network's figure minus this rival's lies between
+# (`eigen-rooms-wide`, one *seed*: one draw of the random numbers that a training starts from), then showed it the 654 test photographs of NYU Depth v2 {cite:p}`silberman2012`. Each
+# answer was multiplied by one factor, so that its median depth is that of the truth: only the shape counts. *AbsRel*, the mean of error / truth, is
+# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.coarse.abs_rel::.3f`. A rival that never looks, the average depth map of rendered rooms, has
+# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.mean.abs_rel::.3f`; one constant depth, which knows nothing of floors, has
+# {result}`eigen-rooms-wide/cpu-0::metrics.nyu-test/eigen14_median.constant.abs_rel::.3f`.
+# {doc}`Later <evaluation>` you will see how to tell whether such a difference is luck: network minus rival lies between
 # {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.low::+.3f` and
-# {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f`: below zero, so the network is better, and not by much. (This is one training.) So most of what carries over from rooms to photographs is the layout
-# that any room has, floors that recede and walls that close the view. A little is read from the picture itself. What
-# the renderer does not know, people, clutter and
-# mirrors, it cannot teach.
+# {result}`eigen-rooms-wide/cpu-0::differences.nyu-test/eigen14_median.coarse - mean.abs_rel.high::+.3f` when the photographed places are drawn anew, so it is not, and it is not much.
+#
+# Most of what carries over is the layout that any room has, floors that recede and walls that close the view. A little is read from the picture itself. What
+# the renderer does not know, people, clutter and mirrors, it cannot teach.
 # ```
 
 # %% [markdown]
@@ -211,13 +200,13 @@ slider_figure(
 #
 # ## Who this book is for
 #
-# You write Python and have met matrices and logarithms. You need not know deep learning:
-# {doc}`the primer <primer>` explains tensors, convolution and gradient descent in twenty minutes. You need no
+# You write Python and have met matrices, logarithms and derivatives. You need not know deep learning:
+# {doc}`the primer <primer>` explains tensors, convolution and gradient descent in twenty minutes of reading, an hour with its exercises. You need no
 # GPU: every page runs on two CPU cores in minutes, and says what a longer training gave.
 #
 # A word that you do not know may be in the {doc}`glossary <glossary>`, a letter in {doc}`notation <notation>`.
 #
-# If you came to use the library, each chapter names what it imports from `depthlib`; nothing reusable hides
+# If you want to teach with it, there is {doc}`a page for teachers <teaching>`. If you came to use the library, each chapter names what it imports from `depthlib`; nothing reusable hides
 # in a page.
 #
 # ## Ways to read
@@ -244,7 +233,7 @@ slider_figure(
 # make test    # everything that is tested, these pages included
 # ```
 #
-# On **Colab**, press the rocket at the top of any page. The first cell installs the library and leaves
+# On **Colab** (a way that we have not been able to try), press the rocket at the top of any page. The first cell installs the library and leaves
 # Colab's own PyTorch alone. A CPU runtime is enough; a GPU runtime is quicker. The profile is `cpu` unless
 # you say otherwise: `%env DEPTHLIB_PROFILE=gpu` before the first cell asks for the long training, of hours.
 # With `DEPTHLIB_PROFILE=smoke make book` all pages are quick and the networks useless.

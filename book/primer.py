@@ -26,16 +26,6 @@
 # **This page needs** 15 s on two CPU cores (with any *profile*: how much work a page does; this one does little), 1 GB
 # of memory, no GPU and no download. The pictures are rendered rooms, not photographs.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "depthlib-course[plots]"]
-    )
-
 # %%
 import matplotlib.pyplot as plt
 import torch
@@ -98,7 +88,7 @@ print("one row per picture x.flatten(1)     ", tuple(x.flatten(1).shape))
 # $$\frac{\partial L}{\partial w} = \frac23 \sum_i e_i x_i, \qquad \frac{\partial L}{\partial b} = \frac23 \sum_i e_i .$$
 #
 # These two slopes together are the **gradient**. It points uphill, so a step goes against it:
-# $w \leftarrow w - \eta\, \partial L/\partial w$, and $b$ likewise. The length of the step, $\eta$ ("eta"), is the
+# $w \leftarrow w - \eta\, \partial L/\partial w$, and $b$ likewise. The factor $\eta$ ("eta"), by which the slopes are multiplied, is the
 # **learning rate**.
 #
 # *By hand:* start at $w = b = 0$. The errors are $(-1, -3, -5)$ and $L = (1 + 9 + 25)/3 = 35/3$. The slopes are
@@ -484,8 +474,8 @@ def slide_along(row, kernel, stride=1):
 row, kernel = torch.arange(8.0).square(), torch.tensor([1.0, -2, 3])
 for stride in (1, 2, 3):
     wanted = F.conv1d(row[None, None], kernel[None, None], stride=stride).flatten()
-    mine = slide_along(row, kernel, stride)
-    assert mine.tolist() == wanted.tolist(), f"stride {stride}: not yet"
+    mine = torch.as_tensor(slide_along(row, kernel, stride)).tolist()
+    assert mine == wanted.tolist(), f"stride {stride}: {mine}, not {wanted.tolist()}"
 
 # %% [markdown]
 # ```{admonition} Solution 2
@@ -518,6 +508,6 @@ print("passed:", slide_along(row, kernel).tolist())
 # First, dropout and augmentation make the training pictures harder than the validation pictures: score the training pictures once with
 # both off. Second, the training loss is an average over the epoch, so it includes the worse network of an hour ago, while
 # validation comes at the end: again, score both at the same moment. Third, the validation set is simply easier, or too small: exchange
-# it for another split. And the one to fear, a leak: frames of the same video in both sets. Look at nearest
+# it for another split. And the one to fear, though it hides an overfitting rather than turns the order round, a leak: frames of the same video in both sets. Look at nearest
 # neighbours across the split, and split by *scene*, as NYU's official list does.
 # ```

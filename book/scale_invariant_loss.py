@@ -25,15 +25,8 @@
 #
 # **This page needs** profile `cpu`: about 15 s on two CPU cores, 1 GB of memory, no GPU and no download. Profile `smoke`:
 # 15 s. All pictures on this page are rendered rooms, not photographs.
-
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots]", "sympy"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
+#
+# From its middle on the page asks for slopes: if *gradient* or `backward()` are new words, read [the primer](primer) first.
 
 # %%
 import inspect
@@ -213,7 +206,7 @@ print(f"lowest at α = {alpha[cost.argmin()]:.2f}, height {cost.min():.2f}")
 # ```{note}
 # The student report that this project started from prints $\alpha = \frac1n\sum_i(\log y_i - \log y^*_i)$, with the sign
 # turned round {cite:p}`verma_report`. Added at every pixel that would *double* the mean error: for our three numbers
-# $\alpha = +2$, and the mean of $(1, 4, 7)^2$ is 22. In the bowl above, that is far up the right-hand side.
+# $\alpha = +2$, and the mean of $(1, 4, 7)^2$ is 22. In the bowl above, that is far up the right-hand side. Its form with pairs of pixels has lost the logarithms, so it compares metres; and its text counts its equations one too far.
 # ```
 
 # %% [markdown]

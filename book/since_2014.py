@@ -26,15 +26,6 @@
 # **This page needs** profile `cpu`: a quarter of a minute on two cores, 1 GB of memory, no GPU, no download. What is *quoted* and what was *run* is said at each place: of the networks
 # since 2014 we trained none but a small relative of one.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots,scikit-image]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["parameters"]
 # depth models of Hugging Face for the last figure, such as
 # "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"
@@ -59,7 +50,7 @@ plt.rcParams.update(plots.STYLE)
 # %% [markdown]
 # ## The ladder
 #
-# All of these networks were scored on the same 654 photographs, the test part of NYU Depth v2 {cite}`silberman2012`. δ < 1.25 counts the pixels whose depth is right to a factor of 1.25 either way.
+# All of these networks were scored on the same 654 photographs, the test part of NYU Depth v2 {cite}`silberman2012` (Eigen's paper of 2014 counts 694 of them). δ < 1.25 counts the pixels whose depth is right to a factor of 1.25 either way.
 #
 # **Predict first.** It rose from .611 {cite}`eigen2014` to .989 {cite}`hu2024`. Is that a steep climb at first and a flat one later, or the other way round?
 
@@ -126,7 +117,7 @@ for a, b in ((0, 7), (7, 10)):
 # The rows are results (three seeds of the first network, one of each other; `eigen14`). That the last step is more than the luck of 654
 # photographs, chapter 9 has shown by drawing their places anew.
 #
-# From random weights the new network is ahead of the old one in δ and RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
+# From random weights the new network is level with the old one in δ (the old one's seeds differ by as much), ahead in RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
 # each could.) With ImageNet's weights it leaves both far behind, so in these runs the second step is the larger by far, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
 #
 # One of the nine pictures that a seed drew, through both. **Predict first:** what will be worse from random weights: the layout, the things, or both?

@@ -30,15 +30,6 @@
 # **This page needs** profile `cpu`: a minute on two cores, 2 GB of memory, no GPU, no download. The networks come with the library; they learned
 # from rendered rooms. Motorcycle and Cones are real scenes, rooms are rendered. Excerpts of the GAN's answers come with the library as well.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots,scikit-image]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["hide-input"]
 import inspect
 
@@ -573,7 +564,7 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 #
 # ### Oddities of the published tables
 #
-# - On Sintel one column is a copy of another, and some peaks cannot be: the [evaluation](evaluation) has shown how one sees it. (Our networks have not been scored on Sintel; `depthlib table 002-sintel` names the commands for those who have it.)
+# - On Sintel one column is a copy of another, and some peaks cannot be: the [evaluation](evaluation) has shown how one sees it. (Our networks have not been scored on Sintel; [the table](table-002-sintel) names the commands for those who have it. [All tables of the slides](tables), with the rivals that are left out above, stand in the appendix.)
 # - Alley's RMSE goes from 3.60 to 3.57, its PSNR from 28.09 to 33.21 {cite}`korinevskaya2018`. PSNR is $20 \log_{10}(\text{range}/\text{RMSE})$: for one map, 0.03 of 3.60 is 0.07 dB, not five. Means over frames could differ that much only if
 #   the two were averaged in different ways.
 # - The formulas print RMSE without its root, PSNR with a root of the range, and MAPE as a sum over one axis only {cite}`korinevskaya2018`. This library computes what the names say.
@@ -595,6 +586,9 @@ for trained in gallery.report("sweeps/superres-beta")["runs"]:
 #   network draws a shallow bump.
 # - **A map that was picked.** Ours takes each number for a mean. Show it single pixels, and it moves outlines to where the "mean" says.
 # - **Noise.** The cell's mean is kept exactly, so a wrong mean is kept exactly.
+#
+# Of their own network the authors say that it "preserves edges and curves, but produces texture artifacts", with "certain artefacts for Depth Maps with high variance in log space" {cite}`korinevskaya2018`: maps in which near and far lie side by side. They would go on with more complex networks, with the picture or its edges as a guide (both were
+# tried above), with a Wasserstein loss for the critic and the VGG loss for it, too, and with filling larger holes.
 #
 # **Predict first.** Which is worse for the network, a picked map or five per cent of noise?
 
@@ -654,9 +648,12 @@ def shuffle(x: torch.Tensor, r: int) -> torch.Tensor:
 
 
 asked = torch.randn(2, 36, 5, 7, generator=torch.Generator().manual_seed(0))
-assert all(shuffle(asked, r).equal(F.pixel_shuffle(asked, r)) for r in (2, 3)), (
-    "not yet: each place lays out r² numbers"
-)
+for r in (2, 3):
+    found, wanted = shuffle(asked, r), F.pixel_shuffle(asked, r)
+    assert found.equal(wanted), (
+        f"each place lays out r² numbers; r = {r}, the first row begins "
+        f"{found[0, 0, 0, :4].tolist()}, not {wanted[0, 0, 0, :4].tolist()}"
+    )
 
 # %% [markdown]
 # ```{admonition} Solution 2

@@ -30,15 +30,6 @@
 # network that comes with the library, whose encoder began with ImageNet's weights and which then learned from rendered
 # rooms. Numbers on photographs are read from results files.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["hide-input"]
 import inspect
 import math
@@ -548,8 +539,9 @@ def to_reciprocal(depth: torch.Tensor) -> torch.Tensor:
 
 asked = torch.tensor([0.0, 0.05, 0.1, 1.0, 4.0, 20.0])
 wanted = torch.tensor([0.0, 100.0, 100.0, 10.0, 2.5, 1.0])
-assert torch.allclose(to_reciprocal(asked.clone()).float(), wanted), (
-    "not yet: 10 at one metre, 1 at ten"
+found = to_reciprocal(asked.clone()).float()
+assert torch.allclose(found, wanted), (
+    f"10 at one metre, 1 at ten: {wanted.tolist()}, not {found.tolist()}"
 )
 
 # %% [markdown]

@@ -28,15 +28,6 @@
 # **This page needs** profile `cpu`: half a minute on two cores, 2 GB of memory, no GPU, no download. It uses the small network that comes with the library, which
 # has learned depth from rendered rooms only, and a real scene whose depth is known, so that this page can check itself. Put your own file into the next cell.
 
-# %% tags=["remove-cell", "colab-install"]
-import importlib.util
-import subprocess
-import sys
-
-if importlib.util.find_spec("depthlib") is None:
-    wanted = ["depthlib-course[plots,scikit-image,onnx]"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted])
-
 # %% tags=["parameters"]
 # the path of a picture, such as "kitchen.jpg"; None: the real scene of scikit-image
 PHOTO = None
@@ -439,9 +430,10 @@ def one_measurement(
 
 asked = torch.tensor([[[0.0, 0.5, 1.0], [1.0, 8.0, 2.0]]])
 for v, u, metres, factor in ((1, 2, 3.0, 1.5), (0, 1, 2.0, 4.0)):
-    assert torch.allclose(
-        one_measurement(asked.clone(), v, u, metres), factor * asked
-    ), "not yet: one factor for all, 0 stays 0"
+    found, wanted = one_measurement(asked.clone(), v, u, metres), factor * asked
+    assert torch.allclose(found, wanted), (
+        f"one factor for all, 0 stays 0: {wanted.tolist()}, not {found.tolist()}"
+    )
 
 # %% [markdown]
 # ```{admonition} Solution 2

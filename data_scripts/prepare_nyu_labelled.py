@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mirror", action="append", default=[], metavar="URL",
                         help="a folder on a server that holds the files; tried first, repeatable")  # fmt: skip
     args = parser.parse_args(arguments)
+    if args.jobs < 1:
+        parser.error(f"--jobs {args.jobs}: expected at least 1")
     target = args.to or data_root() / f"{FILES['nyu'].folder}{'' if args.truth == 'filled' else '_raw'}"
     try:
         if (target / "meta.json").exists():
@@ -58,10 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
             fetch_set("nyu", source, args.mirror)
         dataset = open_nyu(source, "all", tuple(args.size), args.truth)
         prepared = write_store(dataset, target, LICENCE, jobs=args.jobs, beside=[source / "splits.mat"])
-        print(f"{target}: {prepared.kept} images of {args.size[0]}x{args.size[1]}; set DEPTHLIB_DATA={target.parent}")
+        found = target.name in (FILES["nyu"].folder, f"{FILES['nyu'].folder}_raw")
+        how = f"set DEPTHLIB_DATA={target.parent}" if found else f"recipes read it with data.options={{root: {target}}}"
+        print(f"{target}: {prepared.kept} images of {args.size[0]}x{args.size[1]}; {how}")
     except DepthError as error:
         print(f"prepare_nyu_labelled: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("prepare_nyu_labelled: interrupted; the same command goes on where it was.", file=sys.stderr)
+        return 130
     return 0
 
 

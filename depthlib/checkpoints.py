@@ -273,7 +273,18 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key: value.detach().contiguous() for key, value in tensors.items()}
+    """Each tensor in memory of its own: safetensors writes no two names of one, such as weights that two layers share."""
+    seen: set[int] = set()
+    found = {}
+    for key, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        found[key] = (
+            value.detach().clone(memory_format=torch.contiguous_format)
+            if place in seen
+            else value.detach().contiguous()
+        )
+        seen.add(place)
+    return found
 
 
 def _flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,6 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def in_short(error: BaseException) -> str:
+    """What an error says, as the part of a line; some quote a whole damaged header.
+
+    >>> in_short(ValueError("a\\n" + 500 * "b"))[-3:]
+    'bb…'
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 class DepthError(ValueError):
     """Input that cannot be used as given. The command line prints its message and exits with status 2.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from depthlib import processes
@@ -103,8 +104,8 @@ def evaluate(
     """Score a model, any callable from RGB to depth, or predictions on disk, on a whole data set.
 
     Args:
-        predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W]; maps on disk, as
-            :class:`~depthlib.stored.StoredPredictions`; or a rival that is shown part of the truth.
+        predictor: a model of this library; a callable [B, 3, H, W] → [B, 1, H, W] (a module is asked in eval mode); maps on
+            disk, as :class:`~depthlib.stored.StoredPredictions`; or a rival that is shown part of the truth.
         dataset: truth keeps its own resolution; intervals are drawn over its samples' ``scene`` (:mod:`depthlib.bootstrap`).
         protocol: a :class:`~depthlib.protocols.Protocol` or its name.
         batch: images at a time; the result does not depend on it.
@@ -160,6 +161,29 @@ def evaluate_many(
             open_[rules.name] = _Scoring(rules, kind)
         except DepthError as error:
             refused[rules.name] = error
+    with _at_rest(predictor):
+        return _scored(predictor, dataset, open_, refused, batch, progress)
+
+
+@contextlib.contextmanager
+def _at_rest(predictor: Any) -> Iterator[None]:
+    """No gradients, and a module of anyone's in eval mode: else its answers would hang on who is in the batch, and change it."""
+    training = isinstance(predictor, nn.Module) and predictor.training
+    if training:
+        predictor.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if training:
+            predictor.train()
+
+
+def _scored(
+    predictor: Predictor | DepthModel | StoredPredictions | Informed, dataset: RGBD, open_: dict[str, _Scoring],
+    refused: dict[str, DepthError], batch: int, progress: bool,
+) -> tuple[dict[str, Score], dict[str, DepthError]]:  # fmt: skip
+    """One pass over the data for all protocols that can score the predictor."""
     title = next(iter(open_)) if len(open_) == 1 else f"{len(open_)} protocols"
     rank, world = processes.rank(), processes.count()  # each process of a run takes its share of the batches
     mine = range(rank * batch, len(dataset), world * batch)
@@ -293,6 +317,6 @@ def _answers(
 
 
 def _on_cpu(answer: Any) -> Tensor:
-    """What a predictor answered, on the CPU; bfloat16 as float32, so that nothing is resampled or fitted with its eight bits."""
+    """What a predictor answered, on the CPU; 16 bits as 32, so that nothing is resampled or fitted with so few."""
     answer = a_tensor(answer, "evaluation: the predictor answered with")
-    return (answer.float() if answer.dtype == torch.bfloat16 else answer).cpu()
+    return (answer.float() if answer.dtype in (torch.bfloat16, torch.float16) else answer).cpu()

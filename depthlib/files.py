@@ -50,6 +50,8 @@ def one_at_a_time(lock: Path, busy: str) -> Iterator[None]:
         held.acquire()
     except Timeout as error:
         raise DepthError(busy) from error
+    except OSError as error:
+        raise DepthError(f"{lock.parent}: cannot be written ({error.strerror}). Choose another folder.") from error
     try:
         yield
     finally:

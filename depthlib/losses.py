@@ -109,7 +109,11 @@ class Loss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, prediction: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and weights of the samples, [B] each, of maps [B, 1, H, W]; bool mask of the pixels that count."""
+        """Values and weights of the samples, [B] each, of maps [B, 1, H, W]; bool mask of the pixels that count.
+
+        The prediction comes in float32 also under ``bf16``; autocast is on, so a convolution in here runs in 16 bits unless it is
+        switched off, as the library's own losses do. The weights are those of :meth:`weigh`.
+        """
 
     def weigh(self, mask: Tensor) -> Tensor:
         """The weight of each sample, [B], known before anything is predicted: 1, or 0 without a valid pixel."""

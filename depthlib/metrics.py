@@ -30,6 +30,9 @@ from torchmetrics import Metric, MetricCollection
 from depthlib.errors import DepthError
 from depthlib.sample import a_tensor, valid
 
+#: A map of float32 has rounded a ratio of 1.25, of two whole numbers of millimetres say, by up to this; it is not below 1.25.
+TIE = 1 - 2.0**-22
+
 Pooling = Literal["images", "pixels"]
 
 #: Columns of the per-image sums.
@@ -107,7 +110,7 @@ def _image_sums(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -
         return float((x * y).sum())
 
     return [
-        p.size, *(np.count_nonzero(ratio < 1.25**k) for k in (1, 2, 3)),
+        p.size, *(np.count_nonzero(ratio < TIE * 1.25**k) for k in (1, 2, 3)),
         np.abs(relative).sum(), products(difference, relative), products(difference, difference), products(e, e), e.sum(),
         np.abs(e).sum() / math.log(10), np.abs(difference).sum(), products(relative, relative),
         np.abs(inverse).sum(), products(inverse, inverse),

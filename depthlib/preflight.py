@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import torch
 
@@ -18,7 +19,7 @@ from depthlib.predictors import same_shown
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, Recipe
 from depthlib.scoring import baseline, place
-from depthlib.training import open_spec, same_target, same_view
+from depthlib.training import first_options, open_spec, same_target, same_view
 
 
 def preflight(recipe: Recipe) -> None:
@@ -31,7 +32,7 @@ def preflight(recipe: Recipe) -> None:
     if importlib.util.find_spec("jsonschema") is None:
         raise DepthError("jsonschema is not installed, by which results are checked; `pip install jsonschema`.")
     with torch.device("meta"):  # shapes only
-        model = build_model(recipe.model.name, **recipe.model.options)
+        model = build_model(recipe.model.name, **first_options(recipe))
     same_target(model, make_loss(recipe.loss.name, **recipe.loss.options))
     same_view("data", open_spec(recipe.data), model)
     for number, phase in enumerate(recipe.phases):
@@ -71,12 +72,22 @@ def _another_part(recipe: Recipe, number: int, scored: DataSpec) -> None:
     if scored.name not in FILES or FILES[scored.name].parts:
         return
     for learned in (recipe.data, *(phase.data for phase in recipe.phases if phase.data is not None)):
-        same = (learned.name, learned.options) == (scored.name, scored.options)
-        if same and learned.split != scored.split:
+        if learned.name == scored.name and learned.split != scored.split and _share(learned, scored):
             raise DepthError(
                 f"evaluate.{number}.data: {scored.name} has no part {scored.split!r}: these are the pictures that are learned from. "
                 "Name another root, or other pictures in data.options.names."
             )
+
+
+def _share(learned: DataSpec, scored: DataSpec) -> bool:
+    """Whether two parts of one folder, by whatever path it is named, have a picture in common."""
+    if learned.options == scored.options:
+        return True
+    roots = {Path(str(spec.options.get("root", ""))).expanduser().resolve() for spec in (learned, scored)}
+    if learned.name != "folder" or len(roots) > 1:
+        return False
+    shown = [set(spec.options["names"]) if spec.options.get("names") else None for spec in (learned, scored)]
+    return shown[0] is None or shown[1] is None or bool(shown[0] & shown[1])
 
 
 #: The key of the batch that a network is shown of the truth → the task that this makes of it.

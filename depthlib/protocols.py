@@ -251,7 +251,7 @@ class Protocol:
             raise DepthError(
                 f"protocol {self.name}: no prediction (0) at {silent} of {int(mask.sum())} scored pixels, rows {top} to "
                 f"{bottom} and columns {left} to {right} of {size[0]}x{size[1]}. The model answers for less of the picture; "
-                f"choose a protocol whose crop lies inside, or pictures of its shape.{shifted}"
+                f"choose a protocol whose crop lies inside, or give the data a size of the model's shape, which cuts the sides.{shifted}"
             )
         unfit, what, expected = {
             "disparity": (prediction.isnan(), "NaN", "a number"),

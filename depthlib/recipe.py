@@ -322,7 +322,10 @@ def _read_recipe(name: str | os.PathLike[str]) -> tuple[Path, dict[str, Any], di
         )
     base = RECIPES / f"{twin.base}.yaml"
     if "base" in read_yaml(base.read_text(encoding="utf-8"), str(base)):
-        raise DepthError(f"{path}: its base {twin.base!r} has a base itself; name {twin.base!r}'s instead.")
+        own = read_yaml(base.read_text(encoding="utf-8"), str(base))["base"]
+        raise DepthError(
+            f"{path}: its base {twin.base!r} has a base itself: name that, {own!r}, and what {twin.base!r} changes."
+        )
     _, whole, inherited = _read_recipe(twin.base)
     for key, value in {"name": twin.name, "description": twin.description, **twin.overrides}.items():
         _override(whole, key, value, path)

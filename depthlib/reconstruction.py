@@ -59,9 +59,11 @@ def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None, zero_is
 
     Args:
         model: one that is shown ``depth_lr``, such as :class:`depthlib.models.upsampler.DepthUpsampler`.
-        small: depth or disparity without holes, [B, 1, h, w] or [1, h, w], in any unit.
+        small: depth or disparity without holes, [B, 1, h, w] or [1, h, w], in any unit; each pixel the mean of its cell, as the
+            networks in the box learned it.
         rgb: the pictures at the large size, in [0, 1], for a guided model.
-        zero_is_missing: as everywhere in this library; False for disparities, of which 0 is what is infinitely far.
+        zero_is_missing: as everywhere in this library; False for disparities, of which 0 is what is infinitely far: then nothing
+            in the answer is below the smallest value given.
 
     Returns:
         The map in the same unit, each side ``model.factor`` times larger.
@@ -87,7 +89,8 @@ def enlarge(model: DepthModel, small: Tensor, rgb: Tensor | None = None, zero_is
         )
     if min(maps.shape[-2:]) < 2:
         raise DepthError(f"small depth: {maps.shape[-2]}x{maps.shape[-1]}; expected at least 2x2.")
-    return _answer(model, "depth_lr", maps, rgb, small.ndim)
+    answer = _answer(model, "depth_lr", maps, rgb, small.ndim)
+    return answer if zero_is_missing else answer.clamp_min(maps.min().item())  # it may swing a little below a far edge
 
 
 def quick(model: DepthModel, precision: Literal["fp32", "bf16"] = "bf16") -> Callable[..., Tensor]:

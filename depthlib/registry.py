@@ -39,7 +39,9 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
         module, attribute = known[name]
     elif ":" in name:
         module, attribute = name.split(":", 1)
-        if module not in sys.modules and module not in os.environ.get(ALLOWED, "").split(","):
+        if module not in sys.modules and module not in [
+            word.strip() for word in os.environ.get(ALLOWED, "").split(",")
+        ]:
             raise DepthError(
                 f"{what} {name!r}: {module} is not imported. In Python, import it first; on the command line, say that you trust it: "
                 f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in."
@@ -52,7 +54,12 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
     try:
         found = importlib.import_module(module)
     except Exception as error:  # whatever somebody's module does
-        raise DepthError(f"{what} {name!r}: {module} cannot be imported ({type(error).__name__}: {error}).") from error
+        where = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
+            where = " Start `python -m depthlib …` in the folder that it lies in, or name that folder in PYTHONPATH."
+        raise DepthError(
+            f"{what} {name!r}: {module} cannot be imported ({type(error).__name__}: {error}).{where}"
+        ) from error
     cls = getattr(found, attribute, None)
     if not (isinstance(cls, type) and issubclass(cls, kind)):
         raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")

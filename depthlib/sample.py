@@ -196,9 +196,9 @@ def check_maps(sample: Mapping[str, Any], source: str) -> None:
         value = sample[key]
         shape = tuple(value.shape) if isinstance(value, Tensor) else ()
         fits = len(shape) == len(form) and all(n == m for n, m in zip(shape, form, strict=True) if isinstance(m, int))
-        if not fits or not value.is_floating_point():
+        if not fits or value.dtype != torch.float32:
             seen = f"{value.dtype} {list(shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise DepthError(f"{source}: {key} is {seen}; expected a tensor of floats, [{', '.join(map(str, form))}].")
+            raise DepthError(f"{source}: {key} is {seen}; expected a float32 tensor, [{', '.join(map(str, form))}].")
     checked_scenes([sample.get("scene", "")], 1, source)
     rgb, depth = sample["rgb"], sample["depth"]
     if rgb.device.type == "cpu":  # what is on a GPU was made there by this library, and would have to be waited for
@@ -290,6 +290,6 @@ def check_depth(depth: Tensor, source: str) -> Tensor:
     if high > METRES_MEDIAN_LIMIT and (median := depth[depth > 0].median().item()) > METRES_MEDIAN_LIMIT:
         raise DepthError(
             f"{source}: median depth is {median:.4g} m; expected under {METRES_MEDIAN_LIMIT:.0f} m. "
-            "It looks like millimetres: give the scale, such as depth_scale=1000."
+            "It looks like millimetres: for a folder of pairs give option depth_scale=1000, elsewhere divide by it first."
         )
     return depth

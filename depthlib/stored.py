@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.files import write_whole
 
 SUFFIXES = (".npy", ".pfm", ".png")
@@ -128,8 +128,10 @@ def _suffix(path: Path) -> str:
 def _read_npy(path: Path, scaled: bool) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DepthError(f"{path}: cannot be read as an array ({error}). Write it with numpy.save.") from error
+    except Exception as error:  # NumPy raises many kinds on a damaged header, down to TokenError
+        raise DepthError(
+            f"{path}: cannot be read as an array ({in_short(error)}). Write it with numpy.save."
+        ) from error
     values = np.squeeze(values)
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise DepthError(f"{path}: {values.dtype} of shape {values.shape}; expected one map, [H, W], of numbers.")

@@ -32,6 +32,7 @@ from depthlib.augment import CENTRE, get_augmentation
 from depthlib.averaging import Average
 from depthlib.batches import Batches, Pieces, augmenting
 from depthlib.checkpoints import (
+    BOXES,
     POSITION,
     forget_others,
     latest_checkpoint,
@@ -58,6 +59,7 @@ from depthlib.sample import RGBD, Batch, check, checked, offered
 from depthlib.stopping import Stopping
 from depthlib.timing import Stopwatch, machine, peak_memory
 from depthlib.transfers import Later, sent, to_device
+from depthlib.trial import trial
 
 LOG = "log.jsonl"
 SETTLE = 20  # batches from which averaged weights take their batch-norm statistics
@@ -71,7 +73,7 @@ class Run:
 
     Attributes:
         model: trained, in eval mode, with averaged weights where the recipe asks for them.
-        history: one dict a step: ``phase``, ``step`` (over all phases), ``samples``, ``loss``, ``rate``,
+        history: one dict a step: ``phase``, ``step`` (over all phases), ``samples``, ``loss``, ``rate`` (by what the recipe's are multiplied),
             ``seconds``, ``data_seconds``, and ``validation`` where it was measured.
         folder: checkpoints and log.
         samples_seen, seconds, peak_memory_bytes: over the whole run, interruptions left out.
@@ -147,11 +149,15 @@ def make_model(recipe: Recipe) -> DepthModel:
     """
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = build_model(recipe.model.name, **recipe.model.options)
+        model = build_model(recipe.model.name, **first_options(recipe))
     if recipe.model.weights:
-        start = latest_checkpoint(recipe.model.weights)
+        start = latest_checkpoint(BOXES.get(recipe.model.weights, recipe.model.weights))
         if start is None:
             place = Path(recipe.model.weights)
+            if inside := sorted(place.glob("*/checkpoint-*")):
+                raise DepthError(
+                    f"model.weights: no checkpoint in {place} itself; there is one in {inside[-1].parent}. Name that."
+                )
             named = place.parent.name if place.parent.name in recipe_names() else "eigen-rooms"
             raise DepthError(
                 f"model.weights: no checkpoint in {place}. Train one first, for example `depthlib run {named} --out {place}`, "
@@ -159,6 +165,14 @@ def make_model(recipe: Recipe) -> DepthModel:
             )
         load_weights(start, model)
     return model
+
+
+def first_options(recipe: Recipe) -> dict[str, Any]:
+    """The model's options, without weights that those of ``model.weights`` would replace."""
+    options = dict(recipe.model.options)
+    if recipe.model.weights and "weights" in options:
+        options["weights"] = None
+    return options
 
 
 def train(
@@ -192,13 +206,17 @@ def train(
         DepthError: data or weights that cannot be used; a folder that holds another run, in which another process trains,
             or which cannot be written; or a loss that is not finite (names the step and the samples, and saves the batch).
         Unfinished: the minutes are over, or SIGTERM came. Everything up to that step is saved.
+        KeyboardInterrupt: Ctrl-C; likewise, unless it was pressed twice.
     """
-    stopping = Stopping(minutes)
+    stopping = Stopping(minutes, interrupts=True)
     for name in trackers:
         if name in LoggerType and LoggerType(name) not in (LoggerType.ALL, *get_available_trackers()):
             # Accelerate would go on without it
             raise DepthError(f"tracker {name}: its package is not installed. `pip install {name}`, or leave it out.")
-    folder = writable_folder(out, "Choose another folder with --out.")
+    folder = Path(out)
+    finished = _finished(folder, recipe)  # then it is only read, by as many as like, who need not be allowed to write
+    if trackers or not finished:
+        writable_folder(folder, "Choose another folder with --out.")
     try:
         # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
         accelerator = Accelerator(cpu=_on_processors(), log_with=list(trackers) or None, project_dir=folder)
@@ -209,8 +227,7 @@ def train(
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
-    # a finished run is only read, by as many as like
-    writes = accelerator.is_main_process and not _finished(folder, recipe)
+    writes = accelerator.is_main_process and not finished
     try:
         with one_training(folder) if writes else contextlib.nullcontext():
             known = [(spec, offered(dataset)) for spec, dataset in opened]
@@ -352,6 +369,9 @@ class _Loop:
         except DepthError as error:
             raise DepthError(f"observe: {error}") from error
         self.change = augmenting(plain.input_size, get_augmentation(phase.augment), recipe.seed, self.observation)
+        if not hasattr(dataset, "lanes"):
+            one = augmenting(plain.input_size, CENTRE, recipe.seed, self.observation)
+            trial(plain, self.loss, one(to_device(checked([dataset[0]], dataset.name), device), [0]))
         self.by_readers = speed.augment_on == "processor"
         self.feed = Batches(
             dataset, phase.batch, phase.accumulate, recipe.seed, number, accelerator.process_index,
@@ -479,7 +499,7 @@ class _Loop:
                 with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
                     output = self.network(*(seen.contiguous(memory_format=self.layout) for seen in piece.inputs))
                     one_shape(output, piece.target, piece.mask)  # a loss of one's own might stretch one over the other
-                    values, weights = self.loss(output, piece.target, piece.mask)
+                    values, weights = self.loss(output.float(), piece.target, piece.mask)
                 loss = reduce(values, weights, normaliser)
                 total += loss.detach()
                 self.watch.lap("forward")

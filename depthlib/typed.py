@@ -8,6 +8,7 @@ import difflib
 import re
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
 import yaml
@@ -31,8 +32,11 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(text: str, source: str) -> Any:
+def read_yaml(text: str, source: str, number: Callable[[str], float] | None = None) -> Any:
     """A YAML text as plain data.
+
+    Args:
+        number: what makes a number of its text, in place of Python's int and float.
 
     Raises:
         DepthError: not YAML; one line that names the source.
@@ -40,8 +44,13 @@ def read_yaml(text: str, source: str) -> Any:
     >>> read_yaml("1e-4", "a rate")
     0.0001
     """
+    loader: type[_Loader] = _Loader
+    if number is not None:
+        loader = type("_Numbers", (_Loader,), {})
+        for kind in ("int", "float"):
+            loader.add_constructor(f"tag:yaml.org,2002:{kind}", lambda _, node: number(node.value))
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DepthError(f"{source}: not valid YAML ({' '.join(str(error).split())}).") from error
 
@@ -104,7 +113,7 @@ def build(kind: Any, raw: Any, where: str) -> Any:
         return {key: build(arguments[1], value, f"{where}.{key}") for key, value in raw.items()}
     if kind is Any:
         return copy.deepcopy(raw)
-    if kind is float and isinstance(raw, int | float) and not isinstance(raw, bool):
+    if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
         return float(raw)
     if kind is int and isinstance(raw, float) and raw.is_integer():  # YAML reads 2e6 as a float
         return int(raw)

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 
+import bookpages
 import pairs as pairing
 import pytest
 import yaml
@@ -64,6 +65,35 @@ def test_every_run_and_every_exercise_is_on_its_page(built_book: Built):
     sources = [path.read_text(encoding="utf8") for path in (ROOT / "book").glob("*.py")]
     count = sum(len(re.findall(r"^# ```\{admonition\} Exercise", source, re.M)) for source in sources)
     assert count > 40 and folded.count('<p class="admonition-title">Exercise') == count
+
+
+def test_every_published_table_and_every_chapters_length_is_on_its_page(built_book: Built):
+    from depthlib import tables
+
+    page, lengths = (built_book.pages[f"book/{name}"] for name in ("tables", "teaching"))
+    for name in tables.table_names():
+        table = tables.load_table(name)
+        assert f'href="#table-{name}"' in page and f'id="table-{name}"' in page, name
+        printed = {str(number) for row in table.rows for number in row.published if number is not None}
+        cells = set(re.findall(r"<p>([^<]*)</p></td>", page)) | set(re.findall(r"<td[^>]*>([^<]*)</td>", page))
+        cells = {cell.strip() for cell in cells}
+        assert printed <= cells, (name, printed - cells)
+        assert all(recipe in page for recipe in table.recipes())
+    for path in (ROOT / "book").glob("*.py"):
+        row = re.search(rf'href="{path.stem}\.html".*?</tr>', lengths, re.S)
+        assert row, path.stem
+        minutes = int(re.findall(r"(\d+)", re.sub(r"<[^>]*>", " ", row[0].split("</a>", 1)[1]))[0])
+        assert 10 <= minutes <= 60, (path.stem, minutes)
+
+
+def test_the_length_of_a_chapter_counts_what_one_reads():
+    text = (
+        "# %% [markdown]\n# # Title of it\n#\n# Two words {cite}`who2020` and $x + y$ more.\n#\n# | a table | here |\n"
+        "#\n# ```{admonition} Exercise 1 (open)\n# asked here\n# ```\n#\n# ```{admonition} Discussion 1\n# folded away\n# ```\n"
+        "\n# %%\ncode = 1\n"
+    )
+    counted = "Title of it Two words and more admonition Exercise open asked here"
+    assert bookpages.words(text) == len(counted.split())
 
 
 def test_the_reference_names_what_the_library_offers(built_book: Built):

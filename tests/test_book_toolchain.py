@@ -340,7 +340,7 @@ def test_a_pair_is_plain_markdown_with_the_numbers_in_it(small: Small):
 def test_the_first_cell_installs_on_colab_only_and_leaves_its_torch_alone(small: Small):
     notebook = pairing.pair(small.source / "book" / "figures.py", small.source)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert '"google.colab" in sys.modules' in code[0].source and "Runtime" in code[0].source
+    assert '"google.colab" in sys.modules' in code[0].source and "runtime" in code[0].source
     assert "constraints" not in code[0].source and "--upgrade" not in code[0].source
     asked = re.search(r"\[([\w,-]+)\] @ git", code[0].source)
     offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

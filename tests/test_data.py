@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import Samples
+from made import Samples, make_pairs
 from PIL import Image
 
 from depthlib.data import open_dataset
@@ -351,3 +351,62 @@ def test_nothing_there_says_where_to_get_it(tmp_path):
         open_nyu(tmp_path)
     with pytest.raises(DepthError, match="prepare_nyu_labelled"):
         open_nyu(tmp_path / "absent")
+
+
+def test_a_wide_pair_is_cut_to_the_size_asked_for_as_a_network_sees_it(tmp_path):
+    """Squeezed, a 16:9 camera's pictures would be learned from in another shape than they are asked about."""
+    from depthlib.prediction import View
+
+    for part, content in (("rgb", np.zeros((90, 160, 3), np.uint8)), ("depth", np.full((90, 160), 2000, np.uint16))):
+        (tmp_path / part).mkdir()
+        if part == "rgb":
+            content[:, 20:140] = 200  # what a 4:3 picture shows of it
+        Image.fromarray(content).save(tmp_path / part / "a.png")
+    K = [[100.0, 0, 79.5], [0, 100, 44.5], [0, 0, 1]]
+    sample = open_dataset("folder", root=tmp_path, size=(48, 64), K=K)[0]
+    assert (sample["rgb"] > 0.7).all() and sample["depth"].shape == (1, 48, 64)
+    assert sample["K"][0, 0].item() == pytest.approx(100 * 48 / 90) == pytest.approx(sample["K"][1, 1].item())
+    assert sample["K"][:2, 2].tolist() == pytest.approx([31.5, 23.5])
+    seen = []
+    wide = torch.from_numpy(np.array(Image.open(tmp_path / "rgb/a.png"))).permute(2, 0, 1)[None] / 255
+    View((48, 64), (48, 64), (0, 0, 48, 64)).look(wide, lambda rgb: (seen.append(rgb), rgb[:, :1])[1])
+    assert (seen[0][..., 2:-2] > 0.7).all()  # it resizes first: at the cut a dark pixel shines through
+
+
+def test_names_that_no_pair_has_are_said_to_be_such(tmp_path):
+    root = make_pairs(tmp_path, 2)
+    with pytest.raises(
+        DepthError, match=r"no pair 'nope' \(1 such names\). Names are those of files without their ending"
+    ):
+        open_dataset("folder", root=root, names=["nope"])
+
+
+@pytest.mark.parametrize("entry", [None, "3", {}])
+def test_a_camera_in_an_index_that_is_no_number_is_refused(tmp_path, entry):
+    folder = write_store(Folder(make_pairs(tmp_path / "pairs", 2)), tmp_path / "store", progress=False).folder
+    index = json.loads((folder / "index.json").read_text())
+    index[0]["K"][0][0] = entry
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(DepthError, match="Prepare it again"):
+        open_dataset("store", root=folder)
+
+
+def test_a_damaged_header_of_an_array_is_one_line(tmp_path):
+    folder = write_store(Folder(make_pairs(tmp_path / "pairs", 2)), tmp_path / "store", progress=False).folder
+    path = folder / "depth.npy"
+    whole = path.read_bytes()
+    for place in range(6, 80, 3):
+        for byte in (1, 0x27, 0x5B):
+            path.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+            try:
+                open_dataset("store", root=folder)
+            except DepthError as error:
+                assert len(str(error)) < 700 and "\n" not in str(error)
+
+
+def test_a_home_that_nobody_has(monkeypatch):
+    with pytest.raises(DepthError, match="option root is '~nosuchuser/x': there is no such user"):
+        open_dataset("folder", root="~nosuchuser/x")
+    monkeypatch.setenv("DEPTHLIB_DATA", "~nosuchuser/x")
+    with pytest.raises(DepthError, match="DEPTHLIB_DATA is '~nosuchuser/x'"):
+        open_dataset("nyu")

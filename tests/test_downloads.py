@@ -9,6 +9,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from filelock import FileLock
 from made import script
 from scipy.io import savemat
 
@@ -41,7 +42,10 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"<html>log in</html>")
             return
-        body = {"wrong": CONTENT[::-1], "long": CONTENT * 2, "page": b"<html>log in</html>"}.get(name, CONTENT)
+        body = {
+            "wrong": CONTENT[::-1], "long": CONTENT * 2, "page": b"<html>log in</html>", "empty": b"",
+            "untyped-page": b"\n <!DOCTYPE html><html>log in</html>",
+        }.get(name, CONTENT)  # fmt: skip
         if name == "garbage":
             self.wfile.write(b"nothing like HTTP\r\n\r\n")
             return
@@ -153,8 +157,7 @@ def unmeasured(server, *names) -> Source:
 
 
 def test_without_a_published_size_a_part_is_gone_on_with_only_where_the_server_vouches_for_it(server, tmp_path):
-    partial = tmp_path / "data.bin.partial"
-    with pytest.raises(DepthError, match=r"cut off after 1000000 of 3000000"):
+    with pytest.raises(DepthError, match=r"cut off after 1000000 of 3000000.* 1\.0 MB are kept"):
         fetch(unmeasured(server, "tagged-cut"), tmp_path)
     Server.cut = False
     assert fetch(unmeasured(server, "tagged-cut"), tmp_path).read_bytes() == CONTENT
@@ -164,11 +167,43 @@ def test_without_a_published_size_a_part_is_gone_on_with_only_where_the_server_v
     for first, then in (("tagged-cut", "good"), ("cut", "cut"), ("cut", "tagged-cut")):
         Server.cut = True
         forget(tmp_path / "data.bin")
-        with pytest.raises(DepthError, match="cut off"):
+        with pytest.raises(DepthError, match="are kept" if first == "tagged-cut" else "is thrown away"):
             fetch(unmeasured(server, first), tmp_path)
         Server.cut = False
-        assert partial.is_file() and fetch(unmeasured(server, then), tmp_path).read_bytes() == CONTENT
+        assert fetch(unmeasured(server, then), tmp_path).read_bytes() == CONTENT
         assert Server.requests[-1] == (then, None)
+
+
+def test_each_address_goes_on_with_its_own_part_and_a_dead_one_costs_nothing(server, tmp_path):
+    """Without a checksum, two addresses whose transfers are cut again and again still come to an end."""
+    two = unmeasured(server, "tagged-cut", "tagged-cut/other")
+    with pytest.raises(DepthError, match=r"1\.0 MB are kept"):
+        fetch(two, tmp_path)
+    assert [wanted for _, wanted in Server.requests] == [None, None]
+    with pytest.raises(DepthError, match=r"Connection refused.*404.* 1\.0 MB are kept"):
+        fetch(unmeasured(server, "none"), tmp_path, mirrors=["http://127.0.0.1:9/x"], timeout_s=2)
+    Server.cut = False
+    assert fetch(two, tmp_path).read_bytes() == CONTENT and Server.requests[-1] == ("tagged-cut", "bytes=1000000-")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.bin", "data.bin.sha256"]
+
+
+def test_one_process_at_a_time_fetches_a_file(server, tmp_path):
+    with FileLock(tmp_path / ".data.bin.fetching.lock"):
+        with pytest.raises(DepthError, match="another process is fetching it"):
+            fetch(source(server, "good"), tmp_path)
+        assert not Server.requests
+        (tmp_path / "data.bin").write_bytes(CONTENT)
+        assert fetch(source(server, "good"), tmp_path).read_bytes() == CONTENT  # what is here needs no lock
+    (tmp_path / "data.bin").unlink()
+    assert fetch(source(server, "good"), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("name", "words"), [("empty", "an empty file"), ("untyped-page", "a web page")])
+def test_an_answer_that_cannot_be_data_is_none(server, tmp_path, name, words):
+    with pytest.raises(DepthError, match=f"sends {words}"):
+        fetch(unmeasured(server, name), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert fetch(unmeasured(server, name, "good"), tmp_path).read_bytes() == CONTENT
 
 
 def test_a_file_that_changed_at_its_publisher_is_fetched_anew(server, tmp_path):
@@ -179,14 +214,15 @@ def test_a_file_that_changed_at_its_publisher_is_fetched_anew(server, tmp_path):
 
 
 def test_a_part_that_was_whole_already_and_one_that_is_too_long(server, tmp_path):
-    partial, tag = tmp_path / "data.bin.partial", tmp_path / "data.bin.partial.etag"
-    tag.write_text(f'{server}/tagged-cut\n"1"')
+    address = hashlib.sha256(f"{server}/tagged-cut".encode()).hexdigest()[:8]
+    partial, tag = (tmp_path / f"data.bin.{address}.partial{end}" for end in ("", ".etag"))
+    tag.write_text('"1"')
     partial.write_bytes(CONTENT)  # stopped between the last byte and the name
     Server.cut = False
     assert fetch(unmeasured(server, "tagged-cut"), tmp_path).read_bytes() == CONTENT
     assert Server.requests[-1] == ("tagged-cut", "bytes=3000000-")
     forget(tmp_path / "data.bin")
-    tag.write_text(f'{server}/tagged-cut\n"1"')
+    tag.write_text('"1"')
     partial.write_bytes(CONTENT + b"more")
     assert fetch(unmeasured(server, "tagged-cut"), tmp_path).read_bytes() == CONTENT
     assert not partial.exists() and not tag.exists()
@@ -300,6 +336,45 @@ def test_a_damaged_archive_is_fetched_again_and_one_put_by_hand_is_kept(mirror, 
     (place / ".set.zip.unpacked").rename(place / "gone")
     shutil.copy(folder / "set.zip", place)
     assert main(["data", "fetch", "sintel"]) == 0 and (place / "set.zip").is_file()
+
+
+def test_a_full_disk_while_unpacking_costs_no_archive(mirror, monkeypatch, tmp_path):
+    folder, address = mirror
+    place = small_set(monkeypatch, tmp_path, "set.zip")
+    with zipfile.ZipFile(folder / "set.zip", "w") as file:
+        file.writestr("scene/1.txt", "one")
+
+    def full(*_):
+        raise DepthError("set: cannot be written (No space left on device). Choose another folder.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "unpack", full)
+        with pytest.raises(DepthError, match="No space left"):
+            sources.fetch_set("sintel", place, [address])
+    assert (place / "set.zip").is_file()
+    (folder / "set.zip").unlink()  # it is not asked for again
+    sources.fetch_set("sintel", place, [address])
+    assert sorted(path.name for path in place.iterdir()) == [".set.zip.unpacked", "scene"]
+
+
+def test_an_archive_that_stays_packed_is_looked_into_before_it_counts(mirror, monkeypatch, tmp_path, capsys):
+    """Else every reader says `Fetch it again`, and fetching says that all is here."""
+    folder, address = mirror
+    place = small_set(monkeypatch, tmp_path, "set.zip")
+    monkeypatch.setitem(sources.SOURCES, "sintel", (sources.Item(sources.Source("set.zip", ())),))
+    (folder / "set.zip").write_bytes(b"PK\x03\x04 and nothing more")
+    for _ in range(2):
+        assert main(["data", "fetch", "sintel", "--mirror", address]) == 2
+        assert "It is removed; the same command fetches it anew" in capsys.readouterr().err
+        assert not list(place.glob("set.zip*"))
+    shutil.copy(folder / "set.zip", place)
+    assert main(["data", "fetch", "sintel", "--mirror", address]) == 2
+    assert "Move it away" in capsys.readouterr().err and (place / "set.zip").is_file()
+    (place / "set.zip").unlink()
+    with zipfile.ZipFile(folder / "set.zip", "w") as file:
+        file.writestr("scene/1.txt", "one")
+    assert main(["data", "fetch", "sintel", "--mirror", address]) == 0 and (place / "set.zip").is_file()
+    assert main(["data", "fetch", "sintel", "--mirror", address]) == 0 and "nothing new" in capsys.readouterr().out
 
 
 def test_an_unpacking_that_was_cut_short_lets_go_of_what_it_fetched(mirror, monkeypatch, tmp_path):

@@ -621,3 +621,37 @@ def test_every_report_says_what_was_drawn():
     assert "  intervals over 30 scenes\n" in as_text({"x": score})
     assert json.loads(as_json({"x": score}))["x"]["intervals_over"] == {"scenes": 30}
     assert "60 (30 scenes)" in as_markdown({"x": score}) and "60 (30 scenes)" in as_latex({"x": score})
+
+
+def test_a_module_of_ones_own_is_asked_in_eval_mode_and_left_as_it_was():
+    """Else batch normalisation would make a picture's answer hang on the others in its batch, and learn from the test set."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 1, 1), torch.nn.Softplus())
+    dataset = truth_maps([torch.rand(40, 48) + 1 for _ in range(6)])
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    one, all_ = (evaluate(network, dataset, "full", batch=batch) for batch in (1, 6))
+    assert one.metrics == pytest.approx(all_.metrics, rel=1e-5)
+    assert network.training and all(value.equal(before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_ratio_of_exactly_the_threshold_is_not_within_it_however_the_maps_were_rounded():
+    """Whole millimetres in float32: 1.25 comes out as 1.24999998 for half of them."""
+    truth = torch.arange(400, 8000, 4, dtype=torch.float64)
+    for factor, column in ((1.25, "delta1"), (1.25**2, "delta2")):
+        p, g = ((mm / 1000).float().reshape(1, 1, 1, -1) for mm in (truth * factor, truth))
+        for pair in ((p, g), (g, p)):
+            assert error_sums(*pair, torch.ones_like(g, dtype=torch.bool))[0, metrics.SUMS.index(column)] == 0
+        just = (p * (1 - 1e-6), g, torch.ones_like(g, dtype=torch.bool))
+        assert error_sums(*just)[0, metrics.SUMS.index(column)] == len(truth)
+
+
+def test_half_precision_answers_are_resampled_in_single():
+    torch.manual_seed(0)
+    dataset = truth_maps([torch.rand(60, 80) * 8 + 1 for _ in range(3)])
+    small = torch.rand(1, 1, 30, 40) * 8 + 1
+    answer = small.half()
+    exact, half = (
+        evaluate(lambda rgb, a=a: a.expand(len(rgb), 1, 30, 40), dataset, "full").metrics
+        for a in (answer.float(), answer)
+    )
+    assert exact == half

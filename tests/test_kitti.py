@@ -1,6 +1,7 @@
 """KITTI's raw drives, on a small tree in their layout made of genuine bytes, with values worked out from those bytes."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -181,9 +182,9 @@ def test_annotated_truth_is_read_and_frames_without_it_are_counted(drives, genui
         (("eigen_test_files.txt", "hello world\n"), {"split": "test"}, "line 1: 'hello world' is no frame"),
         (("eigen_test_files.txt", ""), {"split": "test"}, "no frame for test"),
         ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\n"), {}, "calibration: T is missing"),
-        ((f"{DAY}/calib_cam_to_cam.txt", "R_rect_00: 1 0 0 0 1 0 0 0 1\n"), {}, "P2 is missing"),
+        ((f"{DAY}/calib_cam_to_cam.txt", "R_rect_00: 1 0 0 0 1 0 0 0 1\n"), {}, "no P_rect_02 in it"),
         ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 1\nT: 1 2\n"), {}, r"T is \(2,\); expected \(3,\)"),
-        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 nan\nT: 1 2 3\n"), {}, "all numbers finite"),
+        ((f"{DAY}/calib_velo_to_cam.txt", "R: 1 0 0 0 1 0 0 0 nan\nT: 1 2 3\n"), {}, "not finite"),
         (
             ("eigen_test_files.txt", f"{DAY}/{TEST} 0000000099 l\n"),
             {"split": "test"},
@@ -207,12 +208,41 @@ def test_trees_that_are_not_kitti(drives, damage, options, words):
         open_dataset("kitti", split, root=drives, **options)[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: re.sub(r"(P_rect_02: )\S+", r"\g<1>0.0", text), "P2 has focal lengths of 0 and"),
+        (
+            lambda text: text + "S_rect_02: 1.0e+02 2.0e+02\n",
+            "is for pictures of 200x100. Use the pictures as they come",
+        ),
+    ],
+)
+def test_a_calibration_that_is_not_the_pictures(drives, change, words):
+    path = drives / DAY / "calib_cam_to_cam.txt"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DepthError, match=words):
+        open_dataset("kitti", "train", root=drives)[0]
+
+
+def test_the_pictures_own_size_in_the_calibration_is_right(drives, genuine_frame):
+    width, height = Image.open(genuine_frame["picture"]).size
+    with open(drives / DAY / "calib_cam_to_cam.txt", "a") as file:
+        file.write(f"S_rect_02: {width:e} {height:e}\n")
+    assert open_dataset("kitti", "train", root=drives)[0]["depth"].shape == (1, height, width)
+
+
+def test_annotated_maps_that_are_not_unpacked_are_named(drives):
+    with pytest.raises(DepthError, match="annotated: not there. Unpack KITTI's data_depth_annotated"):
+        open_dataset("kitti", "train", root=drives, truth="annotated")
+
+
 def test_no_drive_at_all(tmp_path):
     with pytest.raises(DepthError, match="no raw drive there"):
         open_dataset("kitti", root=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["eigen-kitti", "densedepth-kitti"])
+@pytest.mark.parametrize("name", ["eigen-kitti", "eigen-kitti-paper", "densedepth-kitti"])
 def test_the_kitti_recipes_run_from_the_tree_to_the_scores(drives, tmp_path, monkeypatch, name):
     monkeypatch.setenv("DEPTHLIB_DATA", str(drives.parent))
     recipe = load_recipe(name, "smoke", **{"phases.0.samples": 4, "phases.0.batch": 2})
@@ -223,6 +253,7 @@ def test_the_kitti_recipes_run_from_the_tree_to_the_scores(drives, tmp_path, mon
         json.loads((tmp_path / "run" / "results.json").read_text())["data"]["images"]
         == {
             "eigen-kitti": 4,  # of both cameras
+            "eigen-kitti-paper": 4,
             "densedepth-kitti": 2,
         }[name]
     )

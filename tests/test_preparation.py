@@ -109,7 +109,7 @@ def test_a_run_that_ended_while_it_left_damaged_frames_out_begins_again(tmp_path
 
 def test_a_map_that_would_be_empty_in_the_store_is_damaged(tmp_path):
     data = frames(3)
-    data.samples[1] = {**data.samples[1], "depth": torch.full((1, 8, 10), 80.0)}  # beyond 16 bits of millimetres
+    data.samples[1] = {**data.samples[1], "depth": torch.full((1, 8, 10), 0.0004)}  # less than half a millimetre
     with pytest.raises(DepthError, match="f001, as it would be stored: every depth is 0"):
         write_store(data, tmp_path / "store", progress=False)
     assert write_store(data, tmp_path / "store", progress=False, drop_damaged=True).kept == 2
@@ -135,8 +135,12 @@ def test_far_depths_in_half_precision(tmp_path):
     for kept, true in zip(store.__getitems__(range(3)), far.samples, strict=True):
         assert kept["depth"].max() > 65.6  # millimetres in 16 bits would have lost it
         torch.testing.assert_close(kept["depth"], true["depth"], rtol=2**-11, atol=0)
-    cut = Store(write_store(far, tmp_path / "cut", progress=False).folder)[0]["depth"]
-    assert (cut[far[0]["depth"] > 65.535] == 0).all() and cut.max() <= 65.535
+    for drop in (False, True):  # nothing is damaged, and nothing is left out
+        with pytest.raises(
+            DepthError, match=r"f000: reaches .* m, and 16 bits of millimetres end at 65.535 m. .*float16"
+        ):
+            write_store(far, tmp_path / "cut", drop_damaged=drop, progress=False)
+    assert not (tmp_path / "cut").exists()
     with pytest.raises(DepthError, match="depth is 'float32'"):
         write_store(near, tmp_path / "x", depth="float32", progress=False)
     (tmp_path / "roads/depth.npy").unlink()

@@ -178,6 +178,7 @@ def test_matterport_quarters_of_a_millimetre_and_rows_counted_from_below(house):
         ("scan abc_d1_0.png", "scan ../../../../secret.png", "line 9: .*leads out of its folder"),
         ("color_directory undistorted_color_images", "color_directory ..", "line 4: .*leads out of its folder"),
         ("scan abc_d1_0.png abc_i1_0.jpg", "scan", "lost|line 9|not there"),
+        ("n_images 2", "n_images 3", "lists 2 scans, and says n_images 3: cut short"),
     ],
 )
 def test_matterport_lists_that_lie(house, old, new, words):
@@ -185,6 +186,22 @@ def test_matterport_lists_that_lie(house, old, new, words):
     conf.write_text(conf.read_text().replace(old, new))
     with pytest.raises(DepthError, match=words):
         open_dataset("matterport", root=root)
+
+
+def test_houses_and_scenes_behind_links_are_found(house, tmp_path):
+    root, _ = house
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "1pXnuDYAj8r").symlink_to(root / "v1/scans/1pXnuDYAj8r")
+    (linked / "loop").symlink_to(linked)
+    assert open_dataset("matterport", root=linked).names() == open_dataset("matterport", root=root).names()
+    place = tmp_path / "h5/train/attic_0002"
+    place.mkdir(parents=True)
+    (place / "00001.h5").write_bytes(h5_bytes((1 + RAMP / 100).astype(np.float32)))
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(place / "00001.h5", tmp_path / "elsewhere/00002.h5")
+    (tmp_path / "h5/train/bath_0001").symlink_to(tmp_path / "elsewhere")
+    assert open_dataset("nyu_h5", "train", root=tmp_path / "h5").names() == ["attic_0002-00001", "bath_0001-00002"]
 
 
 def grown(root):
@@ -400,6 +417,9 @@ def test_kittis_own_selection(tmp_path):
     (folder / "intrinsics" / f"{stem.format('image')}.txt").write_text("721.5 0 596.5")
     with pytest.raises(DepthError, match="cannot be read as nine numbers"):
         data[0]
+    grey16(folder / "groundtruth_depth" / f"{stem.format('groundtruth_depth')}x.png", RAMP * 10)
+    with pytest.raises(DepthError, match="1 maps have no picture"):
+        open_dataset("kitti_selection", root=tmp_path)
     with pytest.raises(DepthError, match="no val_selection_cropped/image"):
         open_dataset("kitti_selection", root=tmp_path / "intrinsics")
 

@@ -41,9 +41,18 @@ def test_profiles_change_sizes_and_nothing_else():
 
 @pytest.mark.parametrize(("name", "coarse", "fine"), [("eigen-nyu-raw", 2_000_000, 1_500_000),
     ("eigen-nyu-raw-paper", 2_000_000, 1_500_000), ("eigen-nyu-paper", 2_000_000, 1_500_000),
-    ("eigen-kitti", 1_500_000, 1_000_000), ("eigen-nyu-report", 4 * 795, 4 * 795)])  # fmt: skip
+    ("eigen-kitti", 1_500_000, 1_000_000), ("eigen-kitti-paper", 1_500_000, 1_000_000), ("eigen-nyu-report", 4 * 795, 4 * 795)])  # fmt: skip
 def test_what_trains_as_long_as_in_the_paper_does_so_on_a_gpu(name, coarse, fine):
     assert [phase.samples for phase in load_recipe(name, "gpu").phases] == [coarse, fine]
+
+
+@pytest.mark.parametrize("name", ["eigen-nyu-raw-paper", "eigen-kitti-paper"])
+def test_as_near_to_the_paper_as_this_library_comes(name):
+    recipe, small = load_recipe(name, "gpu"), load_recipe("eigen-nyu-paper", "gpu")
+    assert recipe.model.options["identity_start"] is False and recipe.loss == small.loss
+    for ours, theirs in zip(recipe.phases, small.phases, strict=True):
+        assert (ours.rates, ours.weight_decay, ours.momentum) == (theirs.rates, theirs.weight_decay, 0.9)
+        assert (ours.optimiser, ours.schedule, ours.precision, ours.batch) == ("sgd", "constant", "fp32", 32)
 
 
 def test_densedepth_on_its_own_frames_trains_twenty_epochs_of_them():
@@ -169,9 +178,22 @@ def test_a_folder_is_not_scored_on_what_it_taught(tmp_path):
     }
     with pytest.raises(DepthError, match=r"evaluate\.0\.data: folder has no part 'test'"):
         preflight(load_recipe("eigen-rooms", "smoke", **changes))
-    some = {**folder, "options": {"root": str(pairs), "names": ["0000"]}}
-    changes["evaluate"][0]["data"] = {**some, "split": "test"}
-    preflight(load_recipe("eigen-rooms", "smoke", **changes))
+    names = sorted(path.stem for path in (pairs / "rgb").iterdir())
+    (tmp_path / "link").symlink_to(pairs)
+    for learned, scored, shared in (
+        (None, names[:1], True), (names[:3], names[2:], True), (names[:3], names[3:], False), (names[1:], None, True),
+    ):  # fmt: skip
+        for root in (pairs, tmp_path / "link", tmp_path / "pairs" / ".." / pairs.name):
+            parts = [
+                {**folder, "options": {"root": str(where), **({"names": some} if some else {})}}
+                for where, some in ((pairs, learned), (root, scored))
+            ]
+            changes["data"], changes["evaluate"][0]["data"] = parts[0], {**parts[1], "split": "test"}
+            if shared:
+                with pytest.raises(DepthError, match="has no part 'test'"):
+                    preflight(load_recipe("eigen-rooms", "smoke", **changes))
+            else:
+                preflight(load_recipe("eigen-rooms", "smoke", **changes))
 
 
 def test_a_file_that_is_not_there_is_no_unknown_recipe(tmp_path):

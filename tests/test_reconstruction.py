@@ -179,6 +179,15 @@ def test_an_enlarged_map_follows_its_unit_and_its_zero(factor, guided):
     torch.testing.assert_close(enlarge(model, 40 * small + 7, rgb), 40 * large + 7, rtol=1e-4, atol=1e-3)
 
 
+def test_an_enlarged_disparity_is_never_below_what_was_shown():
+    from depthlib.checkpoints import load_model
+
+    small = torch.rand(1, 20, 20, generator=torch.Generator().manual_seed(0)) * 30 + 5
+    small[0, :3] = 0
+    large = enlarge(load_model("box/superres-x8"), small, zero_is_missing=False)
+    assert large.min() == 0 and (large[:, :12] < 10).any()
+
+
 @pytest.mark.parametrize("factor", [4, 8, 16])
 def test_an_enlarged_map_is_what_was_shown_when_it_is_made_small_again(factor):
     small, model = plane(12, 16), stirred("upsampler", factor=factor, width=8, blocks=1)

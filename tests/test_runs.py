@@ -253,7 +253,7 @@ def test_a_failing_notebook_leaves_its_cells_and_no_result(tmp_path):
     "number, status, words", [(signal.SIGTERM, 75, "SIGTERM came"), (signal.SIGINT, 130, "interrupted")]
 )
 def test_what_ends_a_run_reaches_its_notebook(recipe_file, tmp_path, number, status, words):
-    """Asked to stop, the training in the notebook saves its step; either way no kernel is left behind."""
+    """Asked to stop, by either signal, the training in the notebook saves its step, and no kernel is left behind."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "depthlib", "run", str(recipe_file), "--out", str(out), "--profile", "cpu",
                "-p", "phases.0.samples=80000", "-p", "phases.0.checkpoint_every=1000000"]  # fmt: skip
@@ -269,8 +269,7 @@ def test_what_ends_a_run_reaches_its_notebook(recipe_file, tmp_path, number, sta
     assert process.returncode == status and words in said, said
     assert kernels and not any(kernel.is_running() for kernel in kernels)
     assert not list(out.glob("run*.ipynb"))
-    if number == signal.SIGTERM:
-        assert json.loads((latest_checkpoint(out) / "state.json").read_text())["total_steps"] > 3
+    assert json.loads((latest_checkpoint(out) / "state.json").read_text())["total_steps"] > 3
 
 
 def test_papermill_parameters_are_checked_before_anything_runs(tmp_path):
@@ -404,6 +403,13 @@ def test_a_map_of_ones_own_is_completed_and_enlarged(tmp_path, capsys, ending):
     assert whole.shape == plane.shape and (whole - plane).abs().mean() < 0.02
     assert "48x64, 20.0% of the pixels known" in capsys.readouterr().out
     assert main(["complete", str(tmp_path / f"few{ending}")]) == 2 and "is there already" in capsys.readouterr().err
+    other = ".npy" if ending == ".png" else ".png"  # a format of its own unit
+    assert main(["complete", str(tmp_path / f"few{ending}"), "--out", str(tmp_path / f"other{other}")]) == 0
+    there = read_map(tmp_path / f"other{other}", 1000.0 if other == ".png" else None)
+    torch.testing.assert_close(there, whole, rtol=0, atol=2e-3)
+    assert "note:" not in capsys.readouterr().out
+    write_map(tmp_path / f"fewer{ending}", sparsify(plane, "uniform", 0.02), scale)
+    assert main(["complete", str(tmp_path / f"fewer{ending}")]) == 0 and "fill_linear" in capsys.readouterr().out
     small = torch.nn.functional.avg_pool2d(plane, 4)
     write_map(tmp_path / f"small{ending}", small, scale)
     out = ["--checkpoint", "box/superres-x4", "--out", str(tmp_path / "deep" / f"large{ending}")]

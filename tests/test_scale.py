@@ -225,11 +225,17 @@ def test_a_size_is_the_same_as_a_tuple_and_as_a_list(tiny_recipe, tmp_path):
     assert train(recipe, tmp_path, progress=False).history == run.history
 
 
-def test_a_finished_run_is_read_by_many(tiny_recipe, tmp_path):
+def test_a_finished_run_is_read_by_many_who_may_not_write(tiny_recipe, tmp_path, monkeypatch):
+    """As a class does that shares one folder of runs."""
     recipe = only_coarse(tiny_recipe, samples=16)
     run = train(recipe, tmp_path, progress=False)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with FileLock(tmp_path / ".training.lock"):
         assert train(recipe, tmp_path, progress=False).history == run.history
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.suffix != ".lock"} == before
+    with pytest.raises(DepthError, match="cannot be written"):
+        train(recipe, tmp_path / "new", progress=False)
 
 
 @pytest.mark.parametrize(

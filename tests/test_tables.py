@@ -68,6 +68,58 @@ def test_the_printed_sizes_are_those_of_the_networks():
     assert printed["input"] == model.input_size
 
 
+def printed(cites: set[str]) -> set[str]:
+    """The numbers of the tables that quote one of these, as printed or rounded, without a leading zero."""
+    found = set()
+    for name in tables.table_names():
+        table = tables.load_table(name)
+        for row in table.rows:
+            if {table.cite, row.cite} & cites:
+                for number in filter(None, row.published):
+                    found |= {str(number).lstrip("0"), *(f"{number:.{digits}f}".lstrip("0") for digits in range(5))}
+    return found
+
+
+@pytest.mark.parametrize("chapter", sorted(path.name for path in (ROOT / "book").glob("*.py")))
+def test_what_a_chapter_repeats_of_a_published_table_is_what_stands_there(chapter):
+    """Cells of rows or columns that say published or printed; ``largest / smallest`` is worked out."""
+    header: list[str] = []
+    for number, line in enumerate((ROOT / "book" / chapter).read_text().splitlines(), 1):
+        if not line.startswith("# |"):
+            header = []
+            continue
+        cells = [cell.strip() for cell in line[2:].strip().strip("|").split("|")]
+        if not header:
+            header = cells
+            continue
+        for above, cell in zip(header, cells, strict=False):  # a formula may hold a bar
+            said = f"{above} {cells[0]} {header[0]}"
+            if re.search("published|printed", said) and above != "largest / smallest":
+                cites = set(re.findall(r"\{cite(?::\w)?\}`(\w+)`", said)) or {"eigen2014"}
+                plain = re.sub(r"\{[\w:]+\}`[^`]*`", "", cell)
+                numbers = {text.lstrip("0") for text in re.findall(r"(?<![\w.])\d*\.\d+(?![\w.])", plain)}
+                assert numbers <= printed(cites), (number, above, cells[0], numbers - printed(cites))
+
+
+def test_a_published_number_keeps_the_digits_in_which_it_is_printed(results):
+    text = tables.as_markdown("001-1", results)
+    assert "| Karsch et al. | published |  |  |  | 0.350 |  | 1.2 |  |  |" in text
+    assert "| input | published | 304 | 228 |" in tables.as_markdown("000-1", results)
+    assert "0.0170 | 0.0448 | 0.7246 | 2.3185" in tables.as_markdown("003-1", results)
+    assert json.loads(tables.as_json("000-2", results))["rows"][0]["published"] == [1.46618, 0.14727]
+
+
+@pytest.mark.parametrize("name", tables.table_names())
+def test_what_ours_does_otherwise_is_said_whether_or_not_it_was_run(name, tmp_path):
+    for folder in (ROOT / "results", tmp_path):
+        text = tables.as_markdown(name, folder)
+        for row in tables.load_table(name).rows:
+            for ours in row.ours:
+                assert not ours.why or any(
+                    f": {ours.why}." in line and row.name in line for line in text.splitlines() if line[:7] == "- Ours "
+                )
+
+
 def test_seeds_are_averaged_with_their_spread_and_a_smoke_run_is_no_result(results):
     table = tables.load_table("000-2")
     found = tables.find(table.rows[0].ours[0], table, results)
@@ -80,14 +132,17 @@ def test_seeds_are_averaged_with_their_spread_and_a_smoke_run_is_no_result(resul
 def test_what_was_not_run_says_how(results):
     shutil.rmtree(results)
     text = tables.as_markdown("001-1", results)
-    assert text.count("not run yet: `depthlib train eigen-nyu --results results`") == 1 and "nan" not in text
+    assert "- To be run for Mean: `depthlib train eigen-nyu --results results` (an hour)." in text and "nan" not in text
     for profile in ("gpu", "cpu"):  # a row may be of one profile
-        assert text.count(f"not run yet: `depthlib train eigen-nyu --profile {profile} --results results`") == 2
+        command = f"`depthlib train eigen-nyu --profile {profile} --results results`"
+        assert text.count(f"- To be run for Coarse; Coarse + Fine: {command}") == 1
     for name in tables.table_names():  # and how long it will take
         text = tables.as_markdown(name, results)
-        missing = [line for line in text.splitlines() if "not run yet: `" in line or "measured by: `" in line]
-        assert all(re.search(r"` \([^)]+\) \|", line) for line in missing), name
-        assert len(missing) == sum(len(row.ours) for row in tables.load_table(name).rows)
+        asked = [line for line in text.splitlines() if line.startswith("- To be run for ")]
+        assert all(re.search(r": `depthlib [^`]+` \([^)]+\)\.$", line) for line in asked), name
+        rows = tables.load_table(name).rows
+        assert {tables.command(ours) for row in rows for ours in row.ours} == {line.split("`")[1] for line in asked}
+        assert len(re.findall(r"\| not (?:run yet|measured): ", text)) == sum(len(row.ours) for row in rows)
     rows = json.loads(tables.as_json("001-1", results))["rows"]
     assert all(run["missing"].startswith("depthlib train") for row in rows for run in row["ours"])
 

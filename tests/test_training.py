@@ -17,7 +17,14 @@ from made import make_pairs
 from safetensors.torch import load_file
 
 from depthlib.batches import positions
-from depthlib.checkpoints import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint
+from depthlib.checkpoints import (
+    latest_checkpoint,
+    load_model,
+    load_optimizer,
+    load_weights,
+    read_state,
+    save_checkpoint,
+)
 from depthlib.errors import DepthError, Unfinished, enough_memory
 from depthlib.evaluation import evaluate
 from depthlib.losses import make_loss
@@ -484,7 +491,7 @@ class Own:
         ({"rgb": 255 * torch.rand(3, 240, 320)}, r"expected RGB in \[0, 1\]. Divide 8-bit colours by 255"),
         (
             {"rgb": torch.zeros(3, 240, 320, dtype=torch.uint8)},
-            r"rgb is torch.uint8 .*expected a tensor of floats, \[3, H, W\]",
+            r"rgb is torch.uint8 .*expected a float32 tensor, \[3, H, W\]",
         ),
         ({"depth": torch.rand(1, 240, 320) * 1000 + 500}, "looks like millimetres"),
         ({"depth": torch.zeros(1, 240, 320)}, "every depth is 0"),
@@ -564,5 +571,25 @@ def test_an_answer_of_another_shape_is_not_stretched_by_a_loss_of_ones_own(tiny_
     assert math.isfinite(train(recipe, tmp_path / "right", progress=False).history[-1]["loss"])
     answer = Eigen.forward
     monkeypatch.setattr(Eigen, "forward", lambda model, rgb: answer(model, rgb)[:, 0])
-    with pytest.raises(DepthError, match=r"prediction \(8, 55, 74\), target \(8, 1, 55, 74\)"):
+    with pytest.raises(DepthError, match=r"prediction \(1, 55, 74\), target \(1, 1, 55, 74\)"):
         train(recipe, tmp_path / "wrong", progress=False)
+
+
+def test_a_network_in_the_box_can_be_gone_on_with_and_its_encoder_is_not_fetched(tmp_path, pairs, monkeypatch):
+    recipe = load_recipe("densedepth-mobilenet-nyu", "cpu", **{
+        "data": {"name": "folder", "size": [192, 256], "options": {"root": str(pairs)}}, "model.weights": "box/depth",
+        "phases.0.samples": 8, "phases.0.warmup": 0, "phases.0.rates": {"": 1e-12}, "phases.0.weight_decay": {"": 0.0}, "evaluate": [],
+    })  # fmt: skip
+    assert recipe.model.options["weights"] == "IMAGENET1K_V1"
+    monkeypatch.delenv("DEPTHLIB_WEIGHTS", raising=False)
+    run = train(recipe, tmp_path / "run", progress=False)
+    boxed = load_model("box/depth").state_dict()
+    assert all(
+        torch.allclose(value.float(), boxed[key].float(), atol=1e-5) for key, value in run.model.state_dict().items()
+    )
+    with pytest.raises(DepthError, match=r"no checkpoint in .* itself; there is one in .*run"):
+        train(
+            dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=str(tmp_path))),
+            tmp_path / "x",
+            progress=False,
+        )

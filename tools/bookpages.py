@@ -1,4 +1,4 @@
-"""Pages of the book that are made of the others: which number came from which run, and all exercises on one page."""
+"""Pages of the book that are made of other files: which number came from which run, the papers' tables, all exercises, how long each chapter is."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from sphinx.util.docutils import SphinxDirective
 NUMBER = re.compile(r"\{result\}`([^`:]+)::")
 BOX = re.compile(r"^```\{admonition\} (?:Exercise|Solution|Discussion)\b.*?^```$", re.M | re.S)
 COMMENT = re.compile(r"^# ?", re.M)
+KIND = re.compile(r"\{admonition\} Exercise \d+ \(([^)]*)\)")
+WORDS_A_MINUTE = 100  # of a text with formulas and figures, read with care
 
 
 def chapters(app: Sphinx) -> list[Path]:
@@ -89,8 +91,16 @@ def exercises(source: str) -> Iterator[str]:
         yield box[0]
 
 
+def words(source: str) -> int:
+    """How many words of prose a chapter has: no code, no tables, no folded solutions."""
+    prose = re.sub(r"^(?!#).*$|^# (?:\||%%).*$", "", source, flags=re.M)
+    prose = BOX.sub(lambda box: box[0] if "} Exercise" in box[0] else "", COMMENT.sub("", prose))
+    prose = re.sub(r"\$\$.*?\$\$|\$[^$]+?\$|\{\w+(?::\w)?\}`[^`]*`", "", prose, flags=re.S)
+    return len(re.findall(r"[^\W\d_]{2,}", prose))
+
+
 class FromOthers(SphinxDirective, ABC):
-    """A directive whose MyST is made of the chapters' sources."""
+    """A directive whose MyST is made of other files, the chapters' sources among them."""
 
     def run(self) -> list[nodes.Node]:
         sources = {}
@@ -134,6 +144,26 @@ class Provenance(FromOthers):
         return ["## Trainings", "", *trainings, "## Benchmarks and sweeps", "", *reports]
 
 
+class PaperTables(FromOthers):
+    """``{papertables}``: every published table, ours beside it, as ``depthlib table all`` prints them."""
+
+    def lines(self, sources: dict[Path, str]) -> list[str]:
+        from depthlib import tables
+
+        results = Path(self.env.srcdir, "results")
+        note_files(self.env, results, "**/*.json")
+        known = {name: tables.load_table(name) for name in tables.table_names()}
+        out = [*(f"- [{name}: {table.title}](table-{name})" for name, table in known.items()), ""]
+        for name, table in known.items():
+            self.env.note_dependency(str(tables.FOLDER / f"{name}.yaml"))
+            for recipe in table.recipes():
+                for path in results.glob(f"{recipe}/*.json"):
+                    self.env.note_dependency(str(path))
+            heading, *rest = tables.as_markdown(name, results).splitlines()
+            out += [f"(table-{name})=", heading.removeprefix("#"), *rest, ""]
+        return out
+
+
 class Exercises(FromOthers):
     """``{exercises}``: all of them, chapter by chapter, with their solutions folded."""
 
@@ -150,7 +180,23 @@ class Exercises(FromOthers):
         return out
 
 
+class Lengths(FromOthers):
+    """``{lengths}``: a table of the chapters, how long one reads, and how many exercises of which kind there are."""
+
+    def lines(self, sources: dict[Path, str]) -> list[str]:
+        out = ["| | reading, minutes | exercises by hand | in code | open |", "|---|---|---|---|---|"]
+        for path, source in sources.items():
+            kinds = KIND.findall(source)
+            by_hand, code = kinds.count("by hand"), sum("code" in kind for kind in kinds)
+            minutes = 5 * max(1, round(words(source) / WORDS_A_MINUTE / 5))
+            counts = " | ".join(str(n or "–") for n in (by_hand, code, len(kinds) - by_hand - code))
+            out.append(f"| [{title(source, path)}]({path.stem}) | {minutes} | {counts} |")
+        return out
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("provenance", Provenance)
+    app.add_directive("papertables", PaperTables)
     app.add_directive("exercises", Exercises)
+    app.add_directive("lengths", Lengths)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

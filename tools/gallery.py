@@ -5,6 +5,8 @@ python tools/gallery.py runs     also figures and pictures; needs NYU Depth v2 a
                                  What belongs to a run that is not in the folder stays as it is.
 python tools/gallery.py --larger "features=runs/sweeps/…" "critic=…"
                                  only what these runs of super-resolution make of two maps; needs Middlebury's Cones.
+python tools/gallery.py --roads runs/eigen-roads/cpu-0
+                                 only what this run makes of rendered roads.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from depthlib.baselines import Enlargement, constant, mean_depth_image, median_d
 from depthlib.checkpoints import latest_checkpoint, load_model
 from depthlib.data import open_dataset
 from depthlib.evaluation import Score, evaluate
-from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, SORTED, encode
+from depthlib.gallery import CURVES, FIGURES, KEPT, LAM, LARGER, NINE, REPORTS, ROADS, SORTED, encode
 from depthlib.metrics import PIXEL_METRICS
 from depthlib.observations import SmallDepth
+from depthlib.prediction import predict
 from depthlib.predictors import Informed, Predictor, Shown, from_model
 from depthlib.results import read_results, results_path
 from depthlib.sample import RGBD, collate
@@ -62,6 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="?", help="the folder of runs (default: pack the reports only)")
     parser.add_argument("--larger", nargs="+", metavar="NAME=RUN", help="runs of super-resolution")
+    parser.add_argument("--roads", metavar="RUN", help="a run of eigen-roads")
     parser.add_argument("--profile", default="cpu")
     args = parser.parse_args()
     reports = {name: json.loads(Path(f"results/{name}.json").read_text()) for name in REPORTED}
@@ -74,6 +78,8 @@ def main() -> None:
     CURVES.write_text(json.dumps(curves, indent=0) + "\n")
     if args.larger:
         keep_larger(dict(pair.split("=", 1) for pair in args.larger))
+    if args.roads:
+        keep_roads(args.roads)
     if args.runs is None:
         return
 
@@ -107,9 +113,6 @@ def main() -> None:
         if set(names) <= set(predictors):
             keep(path, test, indices, {name: predictors[name] for name in names}, made)
 
-    def evenly(values: np.ndarray, count: int) -> list[int]:
-        return values.argsort()[np.linspace(0, len(test) - 1, count).round().astype(int)].tolist()
-
     errors = {name: found[KEPT.index("scale_invariant_rmse")] for name, found in figures.items()}
     keep_if(NINE, ON_NINE, np.random.default_rng(0).choice(len(test), 9, replace=False).tolist())
     keep_if(SORTED, ON_SORTED, evenly(errors["eigen-nyu/fine"], 7))
@@ -121,6 +124,11 @@ def main() -> None:
         print(f"{file}: {size / 1000:.0f} kB")
         if size > LIMIT:
             raise SystemExit(f"{file}: more than {LIMIT / 1000:.0f} kB; it goes into every installation. Take less.")
+
+
+def evenly(values: np.ndarray, count: int) -> list[int]:
+    """Where values lie at even ranks, from the smallest to the largest."""
+    return values.argsort()[np.linspace(0, len(values) - 1, count).round().astype(int)].tolist()
 
 
 def figures_of(score: Score) -> np.ndarray:
@@ -183,6 +191,31 @@ def keep_larger(runs: dict[str, str]) -> None:
         print(f"{LARGER[scene]}: {size / 1000:.0f} kB")
         if size > LIMIT:
             raise SystemExit(f"{LARGER[scene]}: more than {LIMIT / 1000:.0f} kB. Take a smaller excerpt.")
+
+
+def keep_roads(run: str) -> None:
+    """Answers of Eigen's networks to five roads, and the coarse one's longest templates."""
+    roads = open_dataset("roads", "test", (184, 612), count=100)
+    stages = {stage: load_model(run, stage) for stage in ("coarse", "fine")}
+    scored = evaluate(from_model(stages["fine"]), roads, "eigen14_kitti")
+    errors = figures_of(scored)[KEPT.index("scale_invariant_rmse")]
+    indices = evenly(errors, 5)
+    rgb = torch.stack([roads[i]["rgb"] for i in indices])
+    stored = {
+        stage: predict(model, rgb).depth[:, 0].cpu().numpy().astype(np.float16) for stage, model in stages.items()
+    }
+    weight = stages["fine"].coarse.full7.weight.detach().T.numpy()
+    longest = weight[np.argsort(-np.linalg.norm(weight, axis=1))[:12]].reshape(12, *stored["fine"].shape[1:])
+    reach = np.abs(longest).max(axis=(1, 2), keepdims=True)
+    about = {"indices": indices, "run": _run(run), "source": "rendered roads, test split"}
+    np.savez_compressed(
+        ROADS, about=np.array(json.dumps(about)), errors=errors[indices].astype(np.float32), **stored,
+        templates=(longest / reach * 127).round().astype(np.int8),
+    )  # fmt: skip
+    size = ROADS.stat().st_size
+    print(f"{ROADS}: {size / 1000:.0f} kB")
+    if size > LIMIT:
+        raise SystemExit(f"{ROADS}: more than {LIMIT / 1000:.0f} kB. Take fewer roads.")
 
 
 def _kept(path: Path) -> str:

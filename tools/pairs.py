@@ -371,7 +371,7 @@ def install_cell(root: Path = ROOT) -> NotebookNode:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
     address = f"git+{project['urls']['Repository']}@v{project['version']}"
     source = (
-        "# On Colab: Runtime → Change runtime type → GPU, then run this cell (about a minute). Elsewhere it does nothing.\n"
+        "# On Colab this installs the library (about a minute); a runtime without GPU is enough, one with is quicker. Elsewhere it does nothing.\n"
         "import sys\n\n"
         'if "google.colab" in sys.modules:\n'
         f'    %pip install -q "{project["name"]}[plots,notebooks,scikit-image,onnx] @ {address}"'
@@ -403,7 +403,7 @@ def pair(chapter: Path, root: Path = ROOT) -> NotebookNode:
             source = plain.convert(cell.source)
             if source.strip():
                 cells.append(nbformat.v4.new_markdown_cell(source))
-        elif INSTALL_TAG not in tags:  # a chapter's own installation is replaced by the one below
+        else:
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata=copy.deepcopy(cell.metadata)))
             caption = ((cell.metadata.get("mystnb") or {}).get("figure") or {}).get("caption")
             if caption:

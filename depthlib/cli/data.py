@@ -53,7 +53,7 @@ def info(args: argparse.Namespace) -> int:
         if value:
             print(f"{key:9}{value}")
     if opened is None:
-        print(f"here     say where: --option root={known.example}")
+        print(f"here     say where: depthlib data preview {args.name} --option root={known.example}")
     elif isinstance(opened, DepthError):
         print(f"here     no: {opened}")
     else:
@@ -112,6 +112,7 @@ def prepare(args: argparse.Namespace) -> int:
     from depthlib.data import prepared_store, what_is_read
     from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
+    from depthlib.data.store import DEPTHS
 
     known = entry(args.name)
     if args.jobs < 1:
@@ -122,7 +123,9 @@ def prepare(args: argparse.Namespace) -> int:
     target = Path(args.to) if args.to else prepared_store(args.name, split, size)
     for why, count in getattr(data, "dropped", {}).items():
         print(f"left out: {count} {why}")
-    depth = args.depth or ("float16" if known.far else "uint16")
+    meta = getattr(data, "meta", {})  # of a store that is prepared from a store
+    in_metres = known.far or meta.get("units", {}).get("depth") == DEPTHS["float16"].unit
+    depth = args.depth or ("float16" if in_metres else "uint16")
     options = what_is_read(args.name, parse_options(args.option))
     with workers_of(args.cluster):
         print(write_store(data, target, known.terms, depth, args.jobs, args.drop_damaged, options=options))
@@ -210,7 +213,7 @@ def add_data(add: Add) -> None:
         else:
             command.add_argument("--to", metavar="FOLDER", help="default: $DEPTHLIB_DATA/stores/NAME-SPLIT-HxW")
             command.add_argument("--depth", choices=("uint16", "float16"),
-                                 help="millimetres up to 65 m, or half precision (default: what the set needs)")  # fmt: skip
+                                 help="millimetres up to 65.5 m, or metres in half precision (default: millimetres, metres for sets of roads)")  # fmt: skip
             command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                                  help="processes (default: one a core; with --cluster its workers)")  # fmt: skip
             command.add_argument("--cluster", metavar="ADDRESS",

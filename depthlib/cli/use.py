@@ -100,6 +100,9 @@ def reconstruct(args: argparse.Namespace) -> int:
         raise DepthError(f"--scale {scale:g}: expected file units in a metre, such as 1000 or 256.")
     out = Path(args.out) if args.out else given.with_name(f"{given.stem}-{args.command}d{given.suffix}")
     _free([out], args.force)
+    written = scale  # the unit of the map that came, unless the format is another, which has its own
+    if out.suffix.lower() != given.suffix.lower():
+        written = 1000.0 if out.suffix.lower() == ".png" else None
     depth = read_map(given, scale)
     if args.command == "enlarge" and args.fill:
         depth = fill_nearest(depth[0])[None]
@@ -112,11 +115,18 @@ def reconstruct(args: argparse.Namespace) -> int:
     else:
         answer = reconstruction.enlarge(model, depth, rgb)
     writable_folder(out.parent, "Choose another file with --out.")
-    write_map(out, answer, scale)
+    write_map(out, answer, written)
     known = (depth > 0).float().mean()
     before, after = ("{}x{}".format(*maps.shape[-2:]) for maps in (depth, answer))
     print(f"{given}: {before}, {known:.1%} of the pixels known")
-    print(f"{out}: {after}, {answer.min():.4g} to {answer.max():.4g} in the map's unit")
+    unit = "in the unit of the map" if scale is None else "m"
+    stored = "" if written in (None, 1.0) else f", stored in 1/{written:g} {'m' if scale is not None else 'of it'}"
+    print(f"{out}: {after}, {answer.min():.4g} to {answer.max():.4g} {unit}{stored}")
+    if args.command == "complete" and not args.checkpoint and known < FEW:
+        print(
+            "note: this network learned from maps of which a tenth is known, spread over the picture. With fewer, or with the lines of "
+            "a laser, plain interpolation may be as good: depthlib.filling.fill_linear."
+        )
     return 0
 
 
@@ -143,10 +153,14 @@ def export(args: argparse.Namespace) -> int:
         )
         return 0
     print(f"rgb float32 [B, 3, {rows}, {columns}] in [0, 1] -> depth float32 [B, 1, ., .] in metres")
-    print(f"The metres hold for pictures resized to {rows}x{columns}, as it was trained{free}.")
+    print(
+        f"The metres hold for pictures brought to {rows}x{columns} as it was trained: keep their shape, cut what sticks out{free}."
+    )
     return 0
 
 
+#: Of how many known pixels on ``complete`` says nothing: below, plain interpolation came close to the network in the box, or beat it.
+FEW = 0.08
 #: The networks that come with the library for these.
 DEFAULTS = {"complete": "box/sparse", "enlarge": "box/superres-x8"}
 
@@ -165,10 +179,10 @@ def add_use(add: Add) -> None:
                      help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
 
     for name, text, examples in (
-        ("complete", "Every pixel's depth from a few: a map with 0 where nothing was measured becomes a whole one.",
+        ("complete", "Every pixel's depth from a few, about a tenth: a map with 0 where nothing was measured becomes a whole one.",
          "  depthlib complete lidar.png --scale 256\n"
          "  depthlib complete sparse.npy --checkpoint runs/sparse-nyu-guided/gpu-0 --rgb photo.jpg --out whole.npy\n"),
-        ("enlarge", "A large map from a small one, depth or disparity.",
+        ("enlarge", "A large map from a small one whose pixels are means of their cells; depth or disparity.",
          "  depthlib enlarge small.png --fill\n"
          "  depthlib enlarge disparity.pfm --checkpoint box/superres-x4\n"),
     ):  # fmt: skip
@@ -176,7 +190,11 @@ def add_use(add: Add) -> None:
         command.add_argument("map", help="a .npy, a .pfm or a 16-bit .png")
         command.add_argument("--checkpoint", help=f"a run's folder or a checkpoint folder (default: {DEFAULTS[name]})")
         command.add_argument("--rgb", metavar="PHOTO", help="the picture, for a network that sees it as well")
-        command.add_argument("--scale", type=float, help="file units in a metre (default: 1000 for png, else 1)")
+        command.add_argument(
+            "--scale",
+            type=float,
+            help="file units in a metre, of an --out with another ending not (default: 1000 for png, else 1)",
+        )
         command.add_argument(
             "--out", metavar="FILE", help=f"the map to write (default: NAME-{name}d, beside it, in its format)"
         )

@@ -43,7 +43,15 @@ NAMES = ("rooms", "roads", *FILES, "motorcycle")
 def data_root() -> Path:
     """Where data sets are looked for: ``$DEPTHLIB_DATA``, else ``~/.cache/depthlib/data``."""
     named = os.environ.get("DEPTHLIB_DATA")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "depthlib" / "data"
+    return _at_home(named, "DEPTHLIB_DATA") if named else Path.home() / ".cache" / "depthlib" / "data"
+
+
+def _at_home(path: str | os.PathLike[str], what: str) -> Path:
+    """The path, with ``~`` carried out."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DepthError(f"{what} is {str(path)!r}: there is no such user. Write the folder's whole path.") from error
 
 
 def prepared_store(name: str, split: str, size: tuple[int, int]) -> Path:
@@ -117,7 +125,7 @@ def _root(name: str, options: dict[str, Any], folder: str | None) -> Path | str:
         raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
     if name == "shards" and "://" in str(root):
         return str(root)
-    return Path(root).expanduser()
+    return _at_home(root, f"data {name!r}: option root")
 
 
 def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:

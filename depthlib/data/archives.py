@@ -20,6 +20,10 @@ LARGEST = 1 << 26  # bytes of a member: a picture and its map are far smaller, a
 _opened: dict[tuple[object, ...], zipfile.ZipFile] = {}  # one a process: a fork must not share a file's position
 
 
+class Damaged(DepthError):
+    """An archive that is of no use as it is: cut short, damaged, or not to be trusted."""
+
+
 @dataclass(frozen=True)
 class Member:
     """A file within a zip or tar, with the part of :class:`~pathlib.Path` that readers use."""
@@ -46,10 +50,10 @@ class Member:
         """Its content.
 
         Raises:
-            DepthError: larger than any picture, or damaged.
+            Damaged: larger than any picture, or damaged.
         """
         if self.size > LARGEST:
-            raise DepthError(
+            raise Damaged(
                 f"{self}: {self.size / 1e6:.0f} MB; no picture or map is so large. Do not trust this archive."
             )
         try:
@@ -61,9 +65,9 @@ class Member:
                     file.seek(self.offset)
                     content = file.read(self.size)
         except Exception as error:  # zipfile and zlib have a dozen kinds for damaged, encrypted or unknown packing
-            raise DepthError(f"{self}: cannot be read ({error}). Fetch the archive again.") from error
+            raise Damaged(f"{self}: cannot be read ({error}). Fetch the archive again.") from error
         if len(content) != self.size:
-            raise DepthError(f"{self}: {len(content)} bytes, its archive says {self.size}. Fetch the archive again.")
+            raise Damaged(f"{self}: {len(content)} bytes, its archive says {self.size}. Fetch the archive again.")
         return content
 
 
@@ -71,7 +75,7 @@ def members(archive: Path) -> dict[str, Member]:
     """The plain files of a zip or an uncompressed tar by path; links and devices are left out.
 
     Raises:
-        DepthError: missing, or neither.
+        Damaged: missing, or neither.
     """
     try:
         if archive.suffix == ".zip":
@@ -82,7 +86,7 @@ def members(archive: Path) -> dict[str, Member]:
             with tarfile.open(archive, "r:") as file:
                 listed = {i.name: Member(archive, i.name, i.size, i.offset_data) for i in _plain(file)}
     except Exception as error:  # tarfile and zipfile have a dozen kinds for damaged lists, down to MemoryError
-        raise DepthError(
+        raise Damaged(
             f"{archive}: cannot be read as {'a zip' if archive.suffix == '.zip' else 'an uncompressed tar'} ({error}). "
             "Fetch it again."
         ) from error
@@ -98,8 +102,8 @@ def unpack(archive: Path, folder: Path, strip: int = 0) -> int:
         strip: how many folders to take off the front of every path; files that lie in fewer are left out.
 
     Raises:
-        DepthError: a path that leads out of the folder, or two that become one (nothing is written), a damaged member, no
-            space.
+        Damaged: a path that leads out of the folder, or two that become one (nothing is written), or a damaged member.
+        DepthError: no space, or a folder that cannot be written into.
     """
     targets: dict[Path, Member] = {}
     try:
@@ -107,10 +111,10 @@ def unpack(archive: Path, folder: Path, strip: int = 0) -> int:
             inside = PurePosixPath(path)
             parts = inside.parts[strip:]
             if inside.is_absolute() or ".." in inside.parts or "\\" in path:
-                raise DepthError(f"{member}: leads out of the folder. Do not trust this archive.")
+                raise Damaged(f"{member}: leads out of the folder. Do not trust this archive.")
             target = folder.joinpath(*parts)
             if target in targets:
-                raise DepthError(f"{member}: would be written over {targets[target]}. Do not trust this archive.")
+                raise Damaged(f"{member}: would be written over {targets[target]}. Do not trust this archive.")
             if parts:
                 targets[target] = member
         for target, member in tqdm(targets.items(), desc=f"unpacking {archive.name}", unit="file"):

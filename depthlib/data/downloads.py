@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import http.client
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from depthlib.errors import DepthError
-from depthlib.files import writable_folder, write_whole
+from depthlib.files import one_at_a_time, writable_folder, write_whole
 
 CHUNK = 1 << 20
 
@@ -31,9 +32,9 @@ class Source:
         name: of the file.
         urls: its addresses, in the order to try.
         size: bytes; None where its publisher names none: then what the server says holds, if it says anything.
-        sha256: None where nobody published one: then the file's own checksums have to do, a part is gone on with only
-            where the server vouches that it is of the same file (its ETag), and what was fetched first is noted in
-            ``NAME.sha256``.
+        sha256: None where nobody published one: then the file's own checksums have to do, each address has a part of its own, which is
+            gone on with only where the server vouches that it is of the same file (its ETag), and what was fetched first is
+            noted in ``NAME.sha256``.
     """
 
     name: str
@@ -51,8 +52,8 @@ def fetch(
 ) -> Path:
     """Download a file, or go on where an earlier try was cut off.
 
-    The bytes gather in ``NAME.partial``; the file gets its name only when size and checksum are right, so an
-    existing good file is never overwritten.
+    The bytes gather in ``NAME.partial`` (``NAME.ADDRESS.partial`` without a checksum); the file gets its name only when size and
+    checksum are right, so an existing good file is never overwritten. One process at a time fetches a file.
 
     Args:
         source: what to fetch.
@@ -63,10 +64,21 @@ def fetch(
 
     Raises:
         DepthError: every address failed (says what each answered and where to put the file by hand), the
-            checksum is wrong, or the disk is too small.
+            checksum is wrong, another process is fetching the file, or the disk is too small.
     """
     folder = Path(folder)
-    target, partial = folder / source.name, folder / f"{source.name}.partial"
+    target = folder / source.name
+    if (there := _fetched(source, target)) is not None:
+        return there
+    writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
+    busy = f"{target}: another process is fetching it. Wait until it has, or stop it."
+    with one_at_a_time(folder / f".{source.name}.fetching.lock", busy):
+        there = _fetched(source, target)  # by whoever was first, meanwhile
+        return there or _fetch(source, target, (*mirrors, *source.urls), timeout_s, progress)
+
+
+def _fetched(source: Source, target: Path) -> Path | None:
+    """The file if it is here and what is expected; None where it is not here."""
     expected = source.sha256 or _noted(target)
     if target.exists():
         if source.size in (None, target.stat().st_size) and expected in (None, found := sha256(target)):
@@ -82,10 +94,18 @@ def fetch(
             + (f", and should have the SHA-256 {expected}" if expected else "")
             + ". Move it away and run again."
         )
-    writable_folder(folder, "Set DEPTHLIB_DATA to another folder.")
-    _room(folder, source.name, (source.size or 0) - (partial.stat().st_size if partial.exists() else 0))
+    return None
+
+
+def _fetch(source: Source, target: Path, urls: Iterable[str], timeout_s: float, progress: bool) -> Path:
+    """The file, from the first address that gives it."""
+    folder, expected = target.parent, source.sha256 or _noted(target)
+    _room(folder, source.name, (source.size or 0) - max((p.stat().st_size for p in _parts(target)), default=0))
     answers = []
-    for url in (*mirrors, *source.urls):
+    for url in urls:
+        # without a checksum nothing would notice two files joined into one
+        mark = "" if source.sha256 else f".{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+        partial = target.with_name(f"{target.name}{mark}.partial")
         resumed = partial.exists()
         try:
             _download(url, partial, source, timeout_s, progress)
@@ -99,6 +119,8 @@ def fetch(
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:
             answers.append(f"{url}: {' '.join(f'{error}'.split()) or type(error).__name__}")
+            if not partial.exists():
+                _tag(partial).unlink(missing_ok=True)
             continue
         if expected not in (None, found):
             partial.unlink()
@@ -113,12 +135,20 @@ def fetch(
             line = f"{found}  {source.name}\n"  # as sha256sum writes it
             write_whole(_note(target), functools.partial(Path.write_text, data=line))
         os.replace(partial, target)
+        for other in _parts(target):  # what other addresses left
+            other.unlink()
+            _tag(other).unlink(missing_ok=True)
         return target
-    kept = (
-        f" {partial.stat().st_size / 1e6:.1f} MB are kept; the same command goes on from there."
-        if partial.exists()
-        else ""
-    )
+    kept = ""
+    for part in sorted(_parts(target), key=lambda part: part.stat().st_size):
+        if source.sha256 or _tag(part).is_file():
+            kept = f" {part.stat().st_size / 1e6:.1f} MB are kept; the same command goes on from there."
+        else:
+            part.unlink()
+            kept = (
+                kept
+                or " What came could not be gone on with, since the server names no version of the file, and is thrown away."
+            )
     checksum = f" (SHA-256 {expected})" if expected else ""
     raise DepthError(
         f"{source.name} could not be fetched: {'; '.join(answers)}.{kept} Or put the file{checksum} into {folder} by hand."
@@ -129,6 +159,20 @@ def forget(target: Path) -> None:
     """Remove a file that was fetched, and what is noted of it."""
     target.unlink()
     _note(target).unlink(missing_ok=True)
+
+
+def _parts(target: Path) -> list[Path]:
+    """What is here of a file that is not whole."""
+    return [
+        p
+        for p in target.parent.glob(f"{glob.escape(target.name)}*.partial")
+        if len(p.name) - len(target.name) in (8, 17)
+    ]
+
+
+def _tag(partial: Path) -> Path:
+    """Where the server's name for the version of a part is noted, so that it can be gone on with."""
+    return partial.with_name(f"{partial.name}.etag")
 
 
 def _note(target: Path) -> Path:
@@ -162,14 +206,12 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float, progres
             return  # the checksum decides
         partial.unlink()
         have = 0
-    tag = partial.with_name(f"{partial.name}.etag")
+    tag = _tag(partial)
     headers = {"Range": f"bytes={have}-"} if have else {}
-    if have and source.sha256 is None:  # nothing would notice two files joined into one
-        address, _, etag = tag.read_text().partition("\n") if tag.is_file() else ("", "", "")
-        if address == url and etag:
-            headers["If-Range"] = etag
-        else:
-            partial.unlink()
+    if have and source.sha256 is None:
+        if tag.is_file():
+            headers["If-Range"] = tag.read_text()
+        else:  # the server may have another version by now
             headers, have = {}, 0
     request = urllib.request.Request(url, headers=headers)
     try:
@@ -183,13 +225,15 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float, progres
             _download(url, partial, source, timeout_s, progress)
         tag.unlink(missing_ok=True)
         return
-    if source.sha256 is None:
-        etag = answer.headers.get("ETag", "")
-        tag.write_text(f"{url}\n{'' if etag.startswith('W/') else etag}")
     with answer:
         resumed = answer.status == 206
         size = _offered(answer.headers, have if resumed else 0, resumed, source.size)
         _room(partial.parent, source.name, (size or 0) - (have if resumed else 0))
+        if source.sha256 is None:
+            etag = answer.headers.get("ETag", "")
+            tag.unlink(missing_ok=True)  # of a version that will be gone
+            if etag and not etag.startswith("W/"):
+                tag.write_text(etag)
         with (
             open(partial, "ab" if resumed else "wb") as file,
             tqdm(
@@ -201,7 +245,7 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float, progres
                 disable=not progress,
             ) as bar,  # fmt: skip
         ):
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read1(CHUNK):  # what has come: a server that falls silent costs nothing
                 if size is not None and file.tell() + len(chunk) > size:
                     file.close()
                     partial.unlink()
@@ -211,7 +255,19 @@ def _download(url: str, partial: Path, source: Source, timeout_s: float, progres
     got = partial.stat().st_size
     if size is not None and got < size:
         raise ValueError(f"cut off after {got} of {size} bytes")
+    if source.sha256 is None and (wrong := _no_data(partial)):
+        partial.unlink()
+        raise ValueError(f"sends {wrong}")
     tag.unlink(missing_ok=True)
+
+
+def _no_data(partial: Path) -> str:
+    """What a whole answer is that cannot be data, or nothing."""
+    with open(partial, "rb") as file:
+        begins = file.read(256).lstrip().lower()
+    if not begins:
+        return "an empty file"
+    return "a web page: a login, or the file has moved" if begins.startswith((b"<!doctype html", b"<html")) else ""
 
 
 def _offered(headers: Message, have: int, resumed: bool, size: int | None) -> int | None:

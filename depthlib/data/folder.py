@@ -22,7 +22,8 @@ class Folder(Pairs):
 
     Args:
         root: holds ``rgb/`` and ``depth/`` (the names can be changed).
-        size: rows and columns to resize to; by default as on disk.
+        size: rows and columns to resize to, keeping the shape and cutting what sticks out evenly, as networks of this library see
+            a picture; by default as on disk.
         depth_scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
         K: intrinsics [3, 3] of the images on disk in pixels, or what gives them for a pair and its rows and columns; by
             default a camera of 60° across.
@@ -34,6 +35,7 @@ class Folder(Pairs):
         DepthError: a folder is missing or empty, a file has no partner, scenes for other than all pairs, and on reading whatever is wrong with
             a file: damaged, 8 bit, another size than its partner, not metres.
 
+    A turn that a picture only notes (EXIF) is carried out, and a depth map has no such note: save turned pictures upright.
     Shapes and units: :class:`depthlib.sample.Sample`.
     """
 
@@ -77,6 +79,11 @@ class Folder(Pairs):
             lonely = sorted(set(colour) ^ set(depths))
         if lonely:
             stem = lonely[0]
+            if stem not in colour and stem not in depths:
+                raise DepthError(
+                    f"{root}: no pair {stem!r} ({len(lonely)} such names). Names are those of files without their ending, as text, such "
+                    "as ['0001', '0002']."
+                )
             have, lack = (rgb, depth) if stem in colour else (depth, rgb)
             raise DepthError(
                 f"{root / have}/{stem}: no file of that name in {root / lack} ({len(lonely)} without a "
@@ -88,7 +95,9 @@ class Folder(Pairs):
             [Pair(stem, colour[stem], depths[stem], scene) for stem, scene in zip(wanted, named, strict=True)],
             two_files(lambda path: read_depth_png(path, depth_scale)),
             size,
-            *seen,
+            K=seen[0],
+            how=seen[1],
+            cut=True,
         )
 
 

@@ -245,7 +245,7 @@ def read_pfm(path: str | os.PathLike[str]) -> NDArray[np.float32]:
         DepthError: missing, not a grey PFM, or cut short.
     """
     content = _read_bytes(path)
-    header = re.match(rb"Pf\s+(\d{1,6})\s+(\d{1,6})\s+(-?\d+(?:\.\d*)?)\s", content)
+    header = re.match(rb"Pf\s+(\d{1,6})\s+(\d{1,6})\s+(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s", content)
     if header is None:
         raise DepthError(
             f"{path}: not a grey PFM; expected 'Pf', width, height and a scale whose sign is the byte order."
@@ -429,6 +429,8 @@ def _whole(values: Any) -> NDArray[np.int64]:
 def _open_image(path: Readable) -> Image.Image:
     try:
         plain = _plain(path)
+        if not plain.stat().st_size:
+            raise DepthError(f"{path}: is empty. Copy it again.")
         source = plain if isinstance(plain, Path) else io.BytesIO(_read_bytes(plain))
         image = Image.open(source)
         if image.format == "PNG":  # reading alone does not look at the checksums: a flipped bit would be other metres
@@ -439,6 +441,8 @@ def _open_image(path: Readable) -> Image.Image:
         raise
     except FileNotFoundError as error:
         raise DepthError(f"{path}: not found. Check its name.") from error
+    except PermissionError as error:
+        raise DepthError(f"{path}: may not be read by you ({error.strerror}).") from error
     except Image.DecompressionBombError as error:
         raise DepthError(f"{path}: {error}. Make the picture smaller first.") from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, DecompressionBombError, … on damaged bytes

@@ -92,10 +92,16 @@ def camera_from_scanner(
         DepthError: a matrix is missing or of another shape, by name.
     """
     _need(calibration, {f"P{camera}": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}, source)
+    projection = calibration[f"P{camera}"]
+    if min(projection[0, 0], projection[1, 1]) <= 0:
+        raise DepthError(
+            f"{source}: calibration: P{camera} has focal lengths of {projection[0, 0]:g} and {projection[1, 1]:g}; expected both "
+            "above 0. Copy the file again."
+        )
     rectify, move = np.eye(4), np.eye(4)
     rectify[:3, :3] = calibration["R0_rect"]
     move[:3] = calibration["Tr_velo_to_cam"]
-    return calibration[f"P{camera}"] @ rectify @ move
+    return projection @ rectify @ move
 
 
 def _check_conflicts(rule: str) -> None:
@@ -151,12 +157,15 @@ def project_scan(
 def _need(calibration: dict[str, NDArray[np.float64]], shapes: dict[str, tuple[int, ...]], source: str) -> None:
     for name, shape in shapes.items():
         if name not in calibration:
-            raise DepthError(f"{source}: calibration: {name} is missing; there are {', '.join(calibration)}.")
-        if calibration[name].shape != shape or not np.isfinite(calibration[name]).all():
             raise DepthError(
-                f"{source}: calibration: {name} is {calibration[name].shape}; expected {shape}, all numbers finite. "
-                "Copy the file again."
+                f"{source}: calibration: {name} is missing; there are {', '.join(calibration)}. Copy the file again."
             )
+        if calibration[name].shape != shape:
+            raise DepthError(
+                f"{source}: calibration: {name} is {calibration[name].shape}; expected {shape}. Copy the file again."
+            )
+        if not np.isfinite(calibration[name]).all():
+            raise DepthError(f"{source}: calibration: {name} holds numbers that are not finite. Copy the file again.")
 
 
 def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
@@ -168,7 +177,8 @@ def raw_calibration(day: Path) -> dict[str, NDArray[np.float64]]:
     cameras, scanner = (read_calibration(day / name) for name in CALIBRATION)
     _need(scanner, {"R": (3, 3), "T": (3,)}, str(day / "calib_velo_to_cam.txt"))
     _need(cameras, {"R_rect_00": (3, 3)}, str(day / "calib_cam_to_cam.txt"))
-    found = {f"P{i}": cameras[f"P_rect_0{i}"] for i in (2, 3) if f"P_rect_0{i}" in cameras}
+    found = {f"{new}{i}": cameras[f"{name}_rect_0{i}"] for name, new in (("P", "P"), ("S", "size")) for i in (2, 3)
+             if f"{name}_rect_0{i}" in cameras}  # fmt: skip
     found["R0_rect"] = cameras["R_rect_00"]
     found["Tr_velo_to_cam"] = np.concatenate((scanner["R"], scanner["T"].reshape(3, 1)), axis=1)
     return found
@@ -257,6 +267,10 @@ class KittiDrives:
             raise DepthError(f"KITTI: split is {split!r}; expected train or test.")
         if truth == "annotated":
             known = [frame for frame in self.frames if self._annotation(frame).is_file()]
+            if self.frames and not known and not (self.root / "annotated").is_dir():
+                raise DepthError(
+                    f"{self.root / 'annotated'}: not there. Unpack KITTI's data_depth_annotated archive into it, or take truth scan."
+                )
             lost, self.frames = len(self.frames) - len(known), known
             self.dropped["frames without an annotated map"] = lost
             if split == "test" and lost > 45:
@@ -286,7 +300,18 @@ class KittiDrives:
         height, width = rgb.shape[-2:]
         rows, columns = self.size or (height, width)
         calibration = raw_calibration(frame.drive.parent)
-        matrix = camera_from_scanner(calibration, frame.camera, str(frame.drive.parent))
+        cameras = frame.drive.parent / CALIBRATION[0]
+        if f"P{frame.camera}" not in calibration:
+            raise DepthError(
+                f"{cameras}: no P_rect_0{frame.camera} in it, the matrix of that camera. Copy the file again."
+            )
+        told = calibration.get(f"size{frame.camera}")
+        if told is not None and told.tolist() != [width, height]:
+            raise DepthError(
+                f"{path}: {height}x{width}, but {cameras} is for pictures of {told[1]:g}x{told[0]:g}. Use the pictures as they come; "
+                "option size makes them smaller."
+            )
+        matrix = camera_from_scanner(calibration, frame.camera, str(cameras))
         K = torch.tensor(calibration[f"P{frame.camera}"][:, :3], dtype=torch.float32)
         K[:2, 2] -= 1  # the kit counts pixels from 1, we from 0
         sample = Sample(
@@ -354,6 +379,11 @@ def open_kitti_selection(root: str | os.PathLike[str], size: tuple[int, int] | N
         drive = path.name.split("_sync_")[0] + "_sync"
         intrinsics = folder / "intrinsics" / f"{path.stem}.txt"
         pairs.append(Pair(path.stem, path, folder / "groundtruth_depth" / truth, drive, intrinsics))
+    truths = {path.name for path in (folder / "groundtruth_depth").glob("*.png")}
+    if without := sorted(truths - {pair.depth.name for pair in pairs}):
+        raise DepthError(
+            f"{folder}: {len(without)} maps have no picture, such as {without[0]}. Unpack the archive again."
+        )
 
     def given(path: Source) -> Tensor:
         try:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.data.formats import read_depth_png
-from depthlib.data.pairs import Pair, Pairs, two_files, whole
+from depthlib.data.pairs import Pair, Pairs, below, two_files, whole
 from depthlib.errors import DepthError
 
 UNITS = 4000.0  # in a metre
@@ -35,7 +35,7 @@ def open_matterport(root: str | os.PathLike[str], size: tuple[int, int] | None =
     """
     root = Path(root)
     pairs, cameras = [], {}
-    for conf in sorted(root.rglob("undistorted_camera_parameters/*.conf")):
+    for conf in (path for path in below(root, ".conf") if path.parent.name == "undistorted_camera_parameters"):
         for pair, K in _frames(conf):
             if pair.name in cameras:
                 raise DepthError(f"{conf}: frame {pair.name} is listed twice below {root}. Keep one copy of the house.")
@@ -65,7 +65,7 @@ def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:
         raise DepthError(f"{conf}: cannot be read ({error}). Unpack it again.") from error
     house = conf.parent.parent
     folders = {"depth_directory": "undistorted_depth_images", "color_directory": "undistorted_color_images"}
-    K, frames = None, []
+    K, frames, told = None, [], None
     for count, line in enumerate(lines, 1):
         words = line.split()
         if not words:
@@ -80,6 +80,8 @@ def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:
                 if not (torch.isfinite(torch.tensor([fx, fy, cx, cy])).all() and fx > 0 and fy > 0):
                     raise ValueError("focal lengths must be above 0")
                 K = fx, fy, cx, cy
+            elif words[0] == "n_images":
+                told = int(words[1])
             elif words[0] == "scan":
                 if K is None:
                     raise ValueError("a scan before any intrinsics_matrix")
@@ -91,6 +93,8 @@ def _frames(conf: Path) -> list[tuple[Pair, tuple[float, float, float, float]]]:
                 frames.append((pair, K))
         except (ValueError, IndexError) as error:
             raise DepthError(f"{conf}, line {count}: {line.strip()[:80]!r} cannot be understood ({error}).") from error
+    if told not in (None, len(frames)):
+        raise DepthError(f"{conf}: lists {len(frames)} scans, and says n_images {told}: cut short? Unpack it again.")
     return frames
 
 

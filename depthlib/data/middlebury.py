@@ -63,12 +63,14 @@ def read_stereo_calibration(path: str | os.PathLike[str]) -> StereoCalibration:
         raise DepthError(
             f"{path}: cannot be read ({error}). Without a calibration there are disparities only."
         ) from error
-    number = r"(-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)"
+    number = r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     matrix = re.search(rf"cam0\s*=\s*\[\s*{number}\s+0\s+{number}\s*;\s*0\s+{number}\s+{number}\s*;", text)
-    offset, baseline = (re.search(rf"(?m)^{name}\s*=\s*{number}", text) for name in ("doffs", "baseline"))
+    offset, baseline = (re.search(rf"(?m)^{name}\s*=\s*{number}\s*$", text) for name in ("doffs", "baseline"))
     for name, found in (("cam0", matrix), ("doffs", offset), ("baseline", baseline)):
         if found is None:
-            raise DepthError(f"{path}: no {name} in it; expected cam0=[f 0 cx; 0 f cy; 0 0 1], doffs= and baseline=.")
+            raise DepthError(
+                f"{path}: no {name} in it, or no number after it; expected cam0=[f 0 cx; 0 f cy; 0 0 1], doffs= and baseline=."
+            )
     assert matrix is not None and offset is not None and baseline is not None
     focal, cx, _, cy = (float(part) for part in matrix.groups())
     if focal <= 0 or float(baseline[1]) <= 0:

@@ -24,7 +24,7 @@ from pathlib import Path
 from depthlib.data.archives import Member, members
 from depthlib.data.formats import Source, read_depth8_png, read_depth_png, read_h5_frame
 from depthlib.data.nyu import nyu_camera, scenes_of_runs
-from depthlib.data.pairs import Pair, Pairs, two_files, whole
+from depthlib.data.pairs import Pair, Pairs, below, two_files, whole
 from depthlib.errors import DepthError
 
 SPLITS = ("train", "test")
@@ -118,7 +118,7 @@ def open_nyu_h5(root: str | os.PathLike[str], split: str = "train", size: tuple[
     _check_split("nyu_h5", split)
     part = "train" if split == "train" else "val"
     files: dict[str, Source] = {
-        path.relative_to(root / part).as_posix(): path for path in (root / part).rglob("*.h5") if path.is_file()
+        path.relative_to(root / part).as_posix(): path for path in below(root / part, ".h5") if path.is_file()
     }
     for archive in sorted(root.glob(f"{part}-*.tar")):
         files |= {path: member for path, member in members(archive).items() if path.endswith(".h5")}

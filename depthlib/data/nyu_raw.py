@@ -207,8 +207,13 @@ class NyuRaw(Pairs):
         super().__init__("nyu-raw-frames", root, pairs, _read, size, nyu_camera, how="straightened")
 
     def _pairs(self, scene: Path) -> list[Pair]:
-        found = {kind: sorted((frame_time(p.name), p) for p in scene.glob(f"{kind}-*.p?m")) for kind in "rd"}
-        pictures, depths = found["r"], found["d"]
+        found: dict[str, list[tuple[float, Path]]] = {"r": [], "d": []}
+        for path in scene.glob("[rd]-*.p?m"):
+            try:
+                found[path.name[0]].append((frame_time(path.name), path))
+            except DepthError:  # a copy, d-… (1).pgm, or what else came into the folder
+                self.dropped["files without a time in their names"] += 1
+        pictures, depths = sorted(found["r"]), sorted(found["d"])
         matched = match_times([time for time, _ in depths], [time for time, _ in pictures])
         pairs = []
         for (_, depth), index in zip(depths, matched, strict=True):

@@ -6,6 +6,7 @@ A reader lists its pairs and says how a map becomes metres; reading, checking an
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,20 @@ Camera = Callable[[Pair, int, int], Tensor]
 Read = Callable[[Pair], tuple[NDArray[np.uint8], NDArray[np.float32]]]
 
 
+def below(root: Path, ending: str) -> list[Path]:
+    """The files below a folder that end so, sorted; links to folders are followed, each folder once."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, inside, files in os.walk(root, followlinks=True):
+        place = os.path.realpath(folder)
+        if place in seen:
+            inside.clear()
+            continue
+        seen.add(place)
+        found += [Path(folder, name) for name in files if name.endswith(ending)]
+    return sorted(found)
+
+
 def two_files(metres: Callable[[Source], NDArray[np.float32]]) -> Read:
     """How to read a picture, and beside it a map that ``metres`` understands."""
     return lambda pair: (read_rgb(pair.rgb), metres(pair.depth))
@@ -63,6 +78,24 @@ def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
     K = camera.resize(sample["K"], size[0] / height, size[1] / width)
     kept = {key: value for key, value in sample.items() if key not in MAPS}
     return cast(Sample, {**kept, "rgb": rgb.clamp(0, 1), "depth": depth, "K": K})
+
+
+def cut_to_shape(sample: Sample, size: tuple[int, int]) -> Sample:
+    """The largest middle part of a sample that has the shape of a size; K along with it, other maps are left out.
+
+    >>> wide = {"rgb": torch.zeros(3, 90, 160), "depth": torch.ones(1, 90, 160), "K": torch.eye(3), "name": "", "dataset": "", "index": 0}
+    >>> cut_to_shape(wide, (12, 16))["depth"].shape
+    torch.Size([1, 90, 120])
+    """
+    height, width = sample["depth"].shape[-2:]
+    rows, columns = min(height, round(width * size[0] / size[1])), min(width, round(height * size[1] / size[0]))
+    if (rows, columns) == (height, width):
+        return sample
+    top, left = (height - rows) // 2, (width - columns) // 2
+    part = (..., slice(top, top + rows), slice(left, left + columns))
+    kept = {key: value for key, value in sample.items() if key not in MAPS}
+    K = camera.crop(sample["K"], top, left)
+    return cast(Sample, {**kept, "rgb": sample["rgb"][part], "depth": sample["depth"][part], "K": K})
 
 
 class Resized:
@@ -122,6 +155,7 @@ class Pairs:
         size: rows and columns to resize to; by default as on disk.
         K: the intrinsics of each picture.
         how: options that change what is read; they become part of the fingerprint.
+        cut: keep a picture's shape at another size, and cut what sticks out evenly; else it is squeezed, and K says so.
 
     Raises:
         DepthError: no pairs; on reading, whatever is wrong with a file: damaged, another size than its partner, not metres.
@@ -138,12 +172,13 @@ class Pairs:
         size: tuple[int, int] | None = None,
         K: Camera = sixty_degrees,
         how: object = None,
+        cut: bool = False,
     ) -> None:
         if not pairs:
             raise DepthError(f"{root}: no pairs of a picture and a depth map in it.")
         self.name, self.root, self.pairs = name, root, list(pairs)
         self.size = None if size is None else check_size(size, str(root))
-        self._read, self._K, self._how = read, K, how
+        self._read, self._K, self._how, self._cut = read, K, how, cut
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -156,7 +191,8 @@ class Pairs:
         if rgb.shape[-2:] == depth.shape[-2:][::-1] and rgb.shape[-1] != rgb.shape[-2]:
             raise DepthError(
                 f"{pair.depth}: depth is {depth.shape[-2]}x{depth.shape[-1]} where the image is "
-                f"{rgb.shape[-2]}x{rgb.shape[-1]} (height x width): it is transposed. Save it rows first."
+                f"{rgb.shape[-2]}x{rgb.shape[-1]} (height x width): it is transposed. Save it rows first; or, if the picture only notes "
+                "that it is turned (EXIF), save that upright."
             )
         K = self._K(pair, *rgb.shape[-2:])
         if not torch.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
@@ -166,7 +202,7 @@ class Pairs:
             sample["scene"] = pair.scene
         sample = check(sample, str(pair.depth))
         if self.size is not None:
-            sample = resize_sample(sample, self.size)
+            sample = resize_sample(cut_to_shape(sample, self.size) if self._cut else sample, self.size)
             check_depth(sample["depth"], f"{pair.depth} at {self.size[0]}x{self.size[1]}")  # sparse maps may lose all
         return sample
 

@@ -15,12 +15,16 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from depthlib.data.store import DEPTHS, SCHEMA, content_hash, decode, encode
+from depthlib.data.store import DEPTHS, FARTHEST, SCHEMA, content_hash, decode, encode
 from depthlib.errors import DepthError
 from depthlib.files import one_at_a_time, writable_folder
 from depthlib.sample import RGBD, check_depth
 
 BATCH = 64  # samples that are read, written and noted as done together: worth sending a data set to a process for
+
+
+class _TooFar(DepthError):
+    """A frame that is as it should be, and a store that is not made for it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def write_store(
         dataset: any data set of this library, all samples of one size.
         folder: where the store will be; must not exist.
         licence: the terms under which the data may be used, kept in ``meta.json``.
-        depth: ``uint16`` millimetres (up to 65.5 m, what lies beyond is missing) or ``float16`` metres (roads).
+        depth: ``uint16`` millimetres, up to 65.5 m, or ``float16`` metres (roads).
         jobs: processes that read at the same time; within ``joblib.parallel_config("dask")`` they are a cluster's.
         drop_damaged: leave out samples that cannot be read, instead of stopping at the first.
         options: of the data set, kept in ``meta.json``, so that the store is not taken for one of others.
@@ -67,7 +71,7 @@ def write_store(
 
     Raises:
         DepthError: the folder exists or cannot be written, another process is writing it, samples differ in size, one
-            cannot be read (without ``drop_damaged``), or none can.
+            cannot be read (without ``drop_damaged``), or none can; or one reaches farther than 16 bits of millimetres.
     """
     target = Path(folder)
     if depth not in DEPTHS:
@@ -199,6 +203,13 @@ def _read(
     for i in indices:
         try:
             sample = dataset[i]
+            if (
+                depth == "uint16" and (farthest := float(sample["depth"].max())) > FARTHEST
+            ):  # it would be lost without a word
+                raise _TooFar(
+                    f"{sample['name']}: reaches {farthest:.1f} m, and 16 bits of millimetres end at {FARTHEST:g} m. Keep metres: "
+                    "depth float16 (--depth float16)."
+                )
             encoded = encode(sample, depth)
             check_depth(decode(*encoded)[1], f"{sample['name']}, as it would be stored")
             if sample["depth"].shape[-2:] != size:
@@ -208,7 +219,7 @@ def _read(
                 )
         except DepthError as error:
             # what was listed and is gone is no damaged frame: the folder is not here, as on a cluster's worker
-            if not drop_damaged or isinstance(error.__cause__, FileNotFoundError):
+            if not drop_damaged or isinstance(error, _TooFar) or isinstance(error.__cause__, FileNotFoundError):
                 raise
             entries.append({"name": dataset.names()[i], "dropped": str(error)})
             continue

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from depthlib.data import FILES, data_root
-from depthlib.data.archives import unpack
+from depthlib.data.archives import Damaged, members, unpack
 from depthlib.data.downloads import Source, fetch, forget
 from depthlib.data.kitti import DRIVES
 from depthlib.data.nyu import MAT
@@ -163,9 +163,10 @@ def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = 
         the names of the files that were not here before.
 
     An archive that readers want unpacked is removed once it is, if it was downloaded here, and ``.NAME.unpacked`` remembers it.
+    A damaged one is removed, too, so that the next run fetches it again; one that was put there by hand never is.
 
     Raises:
-        DepthError: nothing to fetch (says why), or what :func:`fetch` and :func:`unpack` raise.
+        DepthError: nothing to fetch (says why), a damaged archive, or what :func:`fetch` and :func:`unpack` raise.
     """
     items = [item for item in SOURCES.get(name, ()) if fnmatch(item.source.name, only)]
     if not items:
@@ -184,17 +185,21 @@ def fetch_set(name: str, folder: Path, mirrors: Iterable[str] = (), only: str = 
         path = fetch(item.source, place, [f"{mirror.rstrip('/')}/{inside}" for mirror in mirrors])
         if not by_hand or item.unpacked:
             fetched.append(item.source.name)
-        if not item.unpacked:
-            continue
-        if not by_hand:
+        if not by_hand and item.unpacked:
             ours.touch()
         try:
-            unpack(path, place, item.strip)
-        except DepthError:
-            if not by_hand:  # so that the next run fetches it again
-                forget(path)
-                ours.unlink(missing_ok=True)
-            raise
+            if item.unpacked:
+                unpack(path, place, item.strip)
+            elif path.suffix in (".zip", ".tar"):  # readers look into it; a server may have sent anything
+                members(path)
+        except Damaged as error:
+            if by_hand:
+                raise DepthError(f"{error} Move it away, and the same command fetches it.") from error
+            forget(path)
+            ours.unlink(missing_ok=True)
+            raise DepthError(f"{error} It is removed; the same command fetches it anew.") from error
+        if not item.unpacked:
+            continue
         unpacked.touch()
         if not by_hand:
             forget(path)

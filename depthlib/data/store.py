@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
+FARTHEST = 65.535  # metres, where 16 bits of millimetres end
 
 
 class DepthEncoding(NamedTuple):
@@ -40,7 +41,7 @@ DEPTHS = {
 
 
 def encode(sample: Sample, depth: str = "uint16") -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Colour as uint8 [H, W, 3]; depth [H, W] as uint16 millimetres, beyond 65.535 m missing, or as float16 metres."""
+    """Colour as uint8 [H, W, 3]; depth [H, W] as uint16 millimetres, beyond :data:`FARTHEST` missing, or as float16 metres."""
     rgb = (sample["rgb"].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     metres = sample["depth"][0].cpu()
     if depth == "float16":
@@ -158,14 +159,20 @@ class Store:
             self._index = json.loads((self.folder / "index.json").read_text())
             self._rgb = np.load(self.folder / "rgb.npy", mmap_mode="r")
             self._depth = np.load(self.folder / "depth.npy", mmap_mode="r")
-        except (OSError, ValueError, EOFError, RecursionError) as error:
-            raise DepthError(f"{self.folder}: cannot be opened as a store ({error}). Prepare it again.") from error
+        except PermissionError as error:
+            raise DepthError(f"{error.filename}: may not be read by you ({error.strerror}).") from error
+        except Exception as error:  # NumPy raises many kinds on a damaged header, down to TokenError
+            raise DepthError(
+                f"{self.folder}: cannot be opened as a store ({in_short(error)}). Prepare it again."
+            ) from error
         found = self.meta.get("schema") if isinstance(self.meta, dict) else self.meta
         if found != SCHEMA:
             raise DepthError(f"{self.folder}: store schema {found!r}, expected {SCHEMA}. Prepare it again.")
         try:
             shape = (self.meta["count"], *self.meta["size"])
-            whole = all(len(e["name"]) > 0 and np.shape(e["K"]) == (3, 3) and "scene" in e for e in self._index)
+            whole = all(len(e["name"]) > 0 and "scene" in e for e in self._index)
+            cameras = np.array([e["K"] for e in self._index])  # of other things than numbers it is no array of numbers
+            whole = whole and cameras.shape[1:] == (3, 3) and cameras.dtype.kind in "if"
             self.name, units, _ = self.meta["name"], self.meta["units"], self.meta["fingerprint"]
         except (KeyError, TypeError, ValueError) as error:
             raise DepthError(
@@ -297,7 +304,7 @@ class InMemory:
         if new:
             for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):
                 rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
-                far = sample["depth"].max() > 65.535  # metres, where 16 bits of millimetres end
+                far = sample["depth"].max() > FARTHEST
                 self._kept[i] = (*encode(sample, "float16" if far else "uint16"), rest)
         return [self._kept[i] for i in indices]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from depthlib import camera
 from depthlib.data.formats import Source, read_grey_rgb16_png
-from depthlib.data.pairs import Pair, Pairs, two_files, whole
+from depthlib.data.pairs import Pair, Pairs, below, two_files, whole
 from depthlib.errors import DepthError
 
 #: Of the 760x1280 frames of the sequences.
@@ -27,7 +27,7 @@ FOCAL, CENTRE, FRAME = 532.740352, (640.0, 380.0), (760, 1280)
 def open_synthia(
     root: str | os.PathLike[str],
     size: tuple[int, int] | None = None,
-    view: str = "Stereo_Left/Omni_F",
+    view: str | None = "Stereo_Left/Omni_F",
     farthest: float = 80.0,
 ) -> Pairs:
     """All sequences below ``root``, or the one that it is.
@@ -47,14 +47,14 @@ def open_synthia(
     colour = [root / "RGB"] if (root / "RGB").is_dir() else sorted(root.glob("*/RGB"))
     pairs = []
     for folder in colour:
-        for path in sorted((folder / view).rglob("*.png")):
+        for path in below(folder / (view or ""), ".png"):
             inside = path.relative_to(folder)
             scene = folder.parent.name
             name = "-".join((scene, *inside.with_suffix("").parts))
             pairs.append(Pair(name, path, folder.parent / "Depth" / inside, scene))
     if not pairs:
         raise DepthError(
-            f"{root}: no RGB/{view}/*.png in it or one folder below. Unpack a sequence there, or give another view."
+            f"{root}: no RGB/{view or '…'}/*.png in it or one folder below. Unpack a sequence there, or give another view."
         )
 
     def metres(path: Source) -> NDArray[np.float32]:

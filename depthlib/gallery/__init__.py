@@ -22,6 +22,7 @@ CURVES, FIGURES = FOLDER / "curves.json", FOLDER / "nyu_figures.npz"
 NINE, SORTED, LAM = (FOLDER / f"nyu_{name}.npz" for name in ("nine", "sorted", "lam"))
 REPORTS = FOLDER / "reports.json"
 LARGER = {"cones": FOLDER / "larger_cones.npz", "room": FOLDER / "larger_room.npz"}
+ROADS = FOLDER / "roads.npz"
 FRONT = ("1249", "0774", "0285", "0445")
 #: What is kept of each of the 654 test photographs.
 KEPT = ("delta1", "abs_rel", "rmse", "rmse_log", "scale_invariant_rmse")
@@ -172,6 +173,38 @@ def enlarged(scene: str) -> Enlarged:
         rgb = np.array(Image.open(io.BytesIO(stored["rgb"].tobytes())).convert("RGB"))
         answers = {name: steps(name) for name in about["networks"]}
         return Enlarged(rgb, steps("truth"), answers, (about["corner"][0], about["corner"][1]), about)
+
+
+@dataclass(frozen=True)
+class RoadAnswers:
+    """What Eigen's networks, trained on rendered roads, say of some that they have not seen, on their own grid of 27x142.
+
+    Attributes:
+        indices: of the roads in ``open_dataset("roads", "test", (184, 612))``, from the best answer of the fine network to the worst, at even
+            ranks by the scale-invariant error.
+        errors: that error, float32 [N].
+        coarse, fine: metres, float32 [N, 27, 142].
+        templates: the longest of the coarse network's last layer, longest first, each on its own scale: float32 [12, 27, 142].
+    """
+
+    indices: list[int]
+    errors: NDArray[np.float32]
+    coarse: NDArray[np.float32]
+    fine: NDArray[np.float32]
+    templates: NDArray[np.float32]
+
+
+def road_answers() -> RoadAnswers:
+    """Of the run ``eigen-roads``, for the book's section on KITTI.
+
+    >>> road_answers().fine.shape
+    (5, 27, 142)
+    """
+    with np.load(ROADS) as stored:
+        indices = json.loads(str(stored["about"]))["indices"]
+        return RoadAnswers(
+            indices, *(stored[name].astype(np.float32) for name in ("errors", "coarse", "fine", "templates"))
+        )
 
 
 def per_image(network: str) -> dict[str, NDArray[np.float32]]:

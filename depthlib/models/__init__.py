@@ -42,4 +42,13 @@ def build_model(name: str, **options: Any) -> DepthModel:
     for size in ("frame_size", "input_size", "region"):
         if not hasattr(model, size):
             raise DepthError(f"model {name!r}: has no {size}; a DepthModel says frame_size, input_size and region.")
+    for size, count in (("frame_size", 2), ("input_size", 2), ("region", 4)):
+        value = getattr(model, size)
+        if not isinstance(value, tuple | list) or len(value) != count or not all(type(n) is int for n in value):
+            raise DepthError(f"model {name!r}: {size} is {value!r}; expected {count} whole numbers.")
+    (rows, columns), (top, left, bottom, right) = model.input_size, model.region
+    if not (0 <= top < bottom <= rows and 0 <= left < right <= columns):
+        raise DepthError(
+            f"model {name!r}: region is {tuple(model.region)}; expected (top, left, bottom, right) within its input of {rows}x{columns}."
+        )
     return model

@@ -21,6 +21,24 @@ from depthlib.typed import build, nearest, read_yaml
 FOLDER = Path(__file__).parent
 
 
+class Printed(float):
+    """A number with the digits in which a paper prints it: a zero at the end says how exact it claims to be.
+
+    >>> str(Printed("0.430")), Printed("0.430") == 0.43
+    ('0.430', True)
+    """
+
+    def __new__(cls, text: str) -> Printed:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True)
 class Ours:
     """A run of ours that belongs to a row, or a command that measures it.
@@ -50,6 +68,7 @@ class Row:
     """One line of a published table; a figure that it does not print is None.
 
     Args:
+        published: a :class:`Printed` each.
         year, cite: where rows come from papers of their own.
     """
 
@@ -129,7 +148,7 @@ def load_table(name: str) -> Table:
         raise DepthError(
             f"table {name!r} is unknown{nearest(name, table_names())}. There are: {', '.join(table_names())}."
         )
-    return build(Table, read_yaml(path.read_text(encoding="utf-8"), str(path)), str(path))
+    return build(Table, read_yaml(path.read_text(encoding="utf-8"), str(path), Printed), str(path))
 
 
 def find(ours: Ours, table: Table, results: Path) -> Found | None:
@@ -185,40 +204,51 @@ def as_json(name: str, results: Path) -> str:
 
 
 def as_markdown(name: str, results: Path) -> str:
-    """A table with ours and the difference under each published row."""
+    """A table with ours and the difference under each published row, and below it what differs and which command fills what is missing."""
     from depthlib.reporting import TITLES
 
     table = load_table(name)
     where = table.where.replace("{column}", "SCENE")
     lines: list[list[str]] = []
-    remarks = []
+    remarks: list[str] = []
+    differs: dict[str, list[str]] = {}  # what ours does otherwise → the rows beside which it stands
+    missing: dict[str, list[str]] = {}  # a command → the rows that it fills
     for row in table.rows:
         title = f"{row.name} ({row.year})" if row.year else row.name
-        lines.append([title, "published", *map(_number, row.published)])
+        if any(number is not None for number in row.published):
+            printed = ("" if number is None else str(number) for number in row.published)
+            lines.append([title, "published", *printed])
+            title = ""
         if row.note:
             remarks.append(f"- {row.name}: {row.note}.")
         for ours in row.ours:
             found = find(ours, table, results)
-            label = f"{ours.recipe}, {ours.predictor}"
+            profile = found.profile if found else ours.profile
+            label = f"{ours.recipe}, {ours.predictor}" if ours.recipe else command(ours).split()[2]
+            if ours.why:
+                run = f"{label} ({profile})" if ours.recipe and profile else label if ours.recipe else "by a command"
+                differs.setdefault(f"{run}: {ours.why}.", []).append(row.name)
             if found is None:
                 time = expected(ours.recipe, ours.profile, ours.command)
-                how = "measured by" if ours.command else "not run yet"
-                lines.append(["", f"{how}: `{command(ours)}` ({time})", *("" for _ in table.columns)])
-                continue
-            seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
-            cells = [
-                _number(m) + (f" ± {s:.3f}" if s is not None else "")
-                for m, s in zip(found.mean, found.spread, strict=True)
-            ]
-            lines.append(["", f"ours: {label} ({found.profile}, {seeds})", *cells])
-            gaps = [
-                f"{m - p:+.3f}" if m is not None and p is not None else ""
-                for m, p in zip(found.mean, row.published, strict=True)
-            ]
-            if any(gaps):
-                lines.append(["", "difference", *gaps])
-            if ours.why:
-                remarks.append(f"- {row.name}, {label} ({found.profile}): {ours.why}.")
+                missing.setdefault(f"`{command(ours)}` ({time})", []).append(row.name)
+                how = "not run yet" if ours.recipe else "not measured"
+                lines.append([title, f"{how}: {label}", *("" for _ in table.columns)])
+            else:
+                seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+                cells = [
+                    _number(m) + (f" ± {s:.3f}" if s is not None else "")
+                    for m, s in zip(found.mean, found.spread, strict=True)
+                ]
+                lines.append([title, f"ours: {label} ({profile}, {seeds})", *cells])
+                gaps = [
+                    f"{m - p:+.3f}" if m is not None and p is not None else ""
+                    for m, p in zip(found.mean, row.published, strict=True)
+                ]
+                if any(gaps):
+                    lines.append(["", "difference", *gaps])
+            title = ""
+    remarks += [f"- Ours beside {'; '.join(rows)}, {text}" for text, rows in differs.items()]
+    remarks += [f"- To be run for {'; '.join(rows)}: {text}." for text, rows in missing.items()]
     parts = [
         f"### {name}: {table.title}",
         f"{table.source}." + (f" Ours: {where}." if where else ""),

@@ -10,6 +10,7 @@ TRAININGS = {
     "densedepth-mobilenet-nyu-from-rooms": "a quarter of an hour, after densedepth-mobilenet-rooms",
     "densedepth-mobilenet-random": "half an hour",
     "eigen-kitti": "not measured; 2.5 M samples, for a GPU",
+    "eigen-kitti-paper": "not measured; 2.5 M samples, for a GPU",
     "eigen-nyu": "an hour",
     "eigen-nyu/gpu": "ten minutes on a data-centre GPU",
     "eigen-nyu-from-rooms": "half an hour, after eigen-rooms-wide",
