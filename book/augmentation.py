@@ -447,11 +447,12 @@ for s, height, width in ((1.5, HEIGHT, WIDTH), (1.2, 100, 300)):
     asked = torch.as_tensor(enlarged_K(K.clone(), s, height, width)).float()
     lens, middle = s * K.diagonal()[:2], s * (K[:2, 2] + 0.5) - 0.5
     middle = middle - torch.tensor([width, height]) * (s - 1) / 2
-    assert torch.allclose(asked.diagonal()[:2], lens), (
-        f"the lens grows, both ways: {lens.tolist()}, not {asked.diagonal()[:2].tolist()}"
+    focal, point = asked.diagonal()[:2], asked[:2, 2]
+    assert torch.allclose(focal, lens), (
+        f"the lens grows, both ways: {lens.tolist()}, not {focal.tolist()}"
     )
-    assert torch.allclose(asked[:2, 2], middle), (
-        f"resize, then cut: {middle.tolist()}, not {asked[:2, 2].tolist()}"
+    assert torch.allclose(point, middle), (
+        f"resize, then cut: {middle.tolist()}, not {point.tolist()}"
     )
     assert torch.allclose(asked[2], K[2]), "the last row stays"
 

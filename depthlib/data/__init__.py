@@ -125,7 +125,7 @@ def _root(name: str, options: dict[str, Any], folder: str | None) -> Path | str:
         raise DepthError(f"data {name!r}: option root is {root!r}; expected the folder to open, such as root=my_pairs.")
     if name == "shards" and "://" in str(root):
         return str(root)
-    return _at_home(root, f"data {name!r}: option root")
+    return _at_home(root, f"data {name!r}: option root").absolute()  # processes that read may stand elsewhere
 
 
 def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
