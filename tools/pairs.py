@@ -123,7 +123,7 @@ def _read_result(text: str, path: Path, folder: Path) -> Any:
     where = path.relative_to(folder)
     if not path.is_file():
         raise ResultError(f"result {text!r}: there is no file results/{where}")
-    if where.parts[0] == "benchmarks":
+    if where.parts[0] in ("benchmarks", "sweeps"):
         return json.loads(path.read_text(encoding="utf8"))
     try:
         value = _read_once(path, path.stat().st_mtime_ns)
