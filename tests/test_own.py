@@ -14,7 +14,7 @@ from depthlib.cli import main
 from depthlib.results import read_results
 
 EXAMPLES = ROOT / "book" / "examples"
-PAGE = (ROOT / "book" / "own.md").read_text()
+PAGE = (ROOT / "book" / "own.md").read_text().replace("\\\n", " ")
 
 
 def test_the_network_in_the_box_is_trained_further_on_pairs(tmp_path, monkeypatch, capsys):
@@ -35,9 +35,7 @@ def test_the_network_in_the_box_is_trained_further_on_pairs(tmp_path, monkeypatc
 
     plots.curves(log)
     capsys.readouterr()
-    command = (
-        re.search(r"^depthlib (evaluate runs/my-pairs.*?)\n```", PAGE, re.M | re.S)[1].replace("\\\n", " ").split()
-    )
+    command = re.search(r"^depthlib (evaluate runs/my-pairs.*)$", PAGE, re.M)[1].split()
     assert main(command) == 0
     assert "abs_rel" in capsys.readouterr().out.lower().replace("absrel", "abs_rel")
     looked = re.search(r"^depthlib (data prepare folder.*)$", PAGE, re.M)[1].split()
@@ -48,7 +46,7 @@ def test_a_network_and_a_loss_of_ones_own_are_trained_from_their_folder(tmp_path
     for name in ("mine.py", "mine.yaml"):
         shutil.copy(EXAMPLES / name, tmp_path)
     command = (
-        re.search(r"^DEPTHLIB_IMPORT=mine python (-m depthlib train .*?)\s+#", PAGE, re.M)[1]
+        re.search(r"^DEPTHLIB_IMPORT=mine python (-m depthlib train .*)$", PAGE, re.M)[1]
         .replace("cpu", "smoke")
         .split()
     )
