@@ -296,8 +296,9 @@ for column, i in zip(axes.T, (0, 2, 4), strict=True):
     road = roads[answers.indices[i]]
     truth = road["depth"][part][0]
     limits = {"vmin": np.log(4), "vmax": np.log(80), "cmap": "viridis_r"}
-    column[0].imshow(road["rgb"][part].permute(1, 2, 0))
-    column[1].imshow(np.where(truth > 0, np.log(truth.clamp_min(1)), np.nan), **limits)
+    column[0].imshow(road["rgb"][part].permute(1, 2, 0).numpy())
+    known = torch.where(truth > 0, truth.clamp_min(1).log(), torch.nan)
+    column[1].imshow(known.numpy(), **limits)
     column[2].imshow(np.log(answers.coarse[i]), **limits)
     column[3].imshow(np.log(answers.fine[i]), **limits)
     plots.badge(column[3], f"{answers.errors[i]:.2f}")

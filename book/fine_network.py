@@ -113,7 +113,7 @@ took = min(times[1:])
 print(f"{1000 * took:.0f} ms a picture, {1 / took:.0f} pictures a second")
 
 # %% [markdown]
-# Fast enough for a film, then, even on a processor of today, and it needs its weights and nothing else; a rival of the time that looks up similar pictures ([Karsch et al.](eigen_experiments)) needs its whole data set at hand.
+# A film has 24 a second: not far away, then, even on a processor, and it needs its weights and nothing else; a rival of the time that looks up similar pictures ([Karsch et al.](eigen_experiments)) needs its whole data set at hand.
 #
 # ## How far it sees: the receptive field
 #
