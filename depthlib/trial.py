@@ -9,7 +9,7 @@ from depthlib.errors import DepthError
 from depthlib.losses import Loss, one_shape
 from depthlib.models.base import DepthModel
 from depthlib.prediction import Prediction
-from depthlib.sample import Batch
+from depthlib.sample import Batch, a_tensor
 
 
 def trial(model: DepthModel, loss: Loss, crop: Batch) -> None:
@@ -29,20 +29,14 @@ def trial(model: DepthModel, loss: Loss, crop: Batch) -> None:
     try:
         with torch.no_grad():
             target, mask = _target(model, crop["depth"])
-            output = _tensor(model(*model.inputs(crop)), f"{type(model).__name__}: forward")
+            output = a_tensor(model(*model.inputs(crop)), f"{type(model).__name__}: forward returns")
             one_shape(output, target, mask)
-            depth = _tensor(model.to_depth(output), f"{type(model).__name__}: to_depth")
+            depth = a_tensor(model.to_depth(output), f"{type(model).__name__}: to_depth returns")
             _depth(model, depth, output)
         _loss(loss, output.detach().float().requires_grad_(), target, mask)
     finally:
         model.train(training[0])
         loss.train(training[1])
-
-
-def _tensor(value: object, what: str) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise DepthError(f"{what} returns {type(value).__name__}; expected a tensor, [B, 1, h, w].")
-    return value
 
 
 def _target(model: DepthModel, depth: Tensor) -> tuple[Tensor, Tensor]:

@@ -314,6 +314,12 @@ def test_an_unpacked_archive_is_let_go_of(tmp_path, monkeypatch):
     assert opened and all(file in closed for file in opened)
 
 
+def one_file(archive):
+    """A good archive."""
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("scene/1.txt", "one")
+
+
 def small_set(monkeypatch, tmp_path, *names):
     """A set of one archive, looked for below tmp_path/data."""
     monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path / "data"))
@@ -328,8 +334,7 @@ def test_a_damaged_archive_is_fetched_again_and_one_put_by_hand_is_kept(mirror, 
     (folder / "set.zip").write_bytes(b"PK\x03\x04 and nothing more")
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 2
     assert "Fetch it again" in capsys.readouterr().err and not list(place.glob("set.zip*"))
-    with zipfile.ZipFile(folder / "set.zip", "w") as file:
-        file.writestr("scene/1.txt", "one")
+    one_file(folder / "set.zip")
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 0
     assert sorted(path.name for path in place.iterdir()) == [".set.zip.unpacked", "scene"]
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 0 and "nothing new" in capsys.readouterr().out
@@ -341,8 +346,7 @@ def test_a_damaged_archive_is_fetched_again_and_one_put_by_hand_is_kept(mirror, 
 def test_a_full_disk_while_unpacking_costs_no_archive(mirror, monkeypatch, tmp_path):
     folder, address = mirror
     place = small_set(monkeypatch, tmp_path, "set.zip")
-    with zipfile.ZipFile(folder / "set.zip", "w") as file:
-        file.writestr("scene/1.txt", "one")
+    one_file(folder / "set.zip")
 
     def full(*_):
         raise DepthError("set: cannot be written (No space left on device). Choose another folder.")
@@ -371,8 +375,7 @@ def test_an_archive_that_stays_packed_is_looked_into_before_it_counts(mirror, mo
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 2
     assert "Move it away" in capsys.readouterr().err and (place / "set.zip").is_file()
     (place / "set.zip").unlink()
-    with zipfile.ZipFile(folder / "set.zip", "w") as file:
-        file.writestr("scene/1.txt", "one")
+    one_file(folder / "set.zip")
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 0 and (place / "set.zip").is_file()
     assert main(["data", "fetch", "sintel", "--mirror", address]) == 0 and "nothing new" in capsys.readouterr().out
 
@@ -380,8 +383,7 @@ def test_an_archive_that_stays_packed_is_looked_into_before_it_counts(mirror, mo
 def test_an_unpacking_that_was_cut_short_lets_go_of_what_it_fetched(mirror, monkeypatch, tmp_path):
     folder, address = mirror
     place = small_set(monkeypatch, tmp_path, "set.zip")
-    with zipfile.ZipFile(folder / "set.zip", "w") as file:
-        file.writestr("scene/1.txt", "one")
+    one_file(folder / "set.zip")
 
     def cut(*_):
         raise KeyboardInterrupt

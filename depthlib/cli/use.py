@@ -193,7 +193,7 @@ def add_use(add: Add) -> None:
         command.add_argument(
             "--scale",
             type=float,
-            help="file units in a metre, of an --out with another ending not (default: 1000 for png, else 1)",
+            help="file units in a metre (default: 1000 for png, else 1); an --out of another ending has its own default",
         )
         command.add_argument(
             "--out", metavar="FILE", help=f"the map to write (default: NAME-{name}d, beside it, in its format)"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.files import one_at_a_time, writable_folder, write_whole
 
 CHUNK = 1 << 20
@@ -118,7 +118,7 @@ def _fetch(source: Source, target: Path, urls: Iterable[str], timeout_s: float, 
         except DepthError:  # no room: another address would not help
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:
-            answers.append(f"{url}: {' '.join(f'{error}'.split()) or type(error).__name__}")
+            answers.append(f"{url}: {in_short(error)}")
             if not partial.exists():
                 _tag(partial).unlink(missing_ok=True)
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image, ImageOps
 
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.files import write_whole
 
 #: SHA-256 of the official split's 795 training and 654 test numbers (1-based, each part sorted, little-endian int32).
@@ -185,7 +185,7 @@ def read_h5_frame(path: Readable) -> tuple[NDArray[np.uint8], NDArray[np.float32
         raise
     except Exception as error:  # h5py raises many kinds on damaged bytes, down to OverflowError
         raise DepthError(
-            f"{path}: cannot be read as HDF5 with rgb and depth ({' '.join(str(error).split())}). Copy it again."
+            f"{path}: cannot be read as HDF5 with rgb and depth ({in_short(error)}). Copy it again."
         ) from error
 
 

@@ -26,7 +26,7 @@ from depthlib.data.folder import Folder
 from depthlib.data.formats import read_splits
 from depthlib.data.pairs import Pair, Resized, resize_sample
 from depthlib.data.store import Store
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.sample import RGBD, Sample, check, check_size, checked_scenes
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class NyuMat:
         except (OSError, KeyError, AttributeError, IndexError, RuntimeError) as error:
             raise DepthError(
                 f"{path}: cannot be read as the labelled NYU Depth v2 file, MATLAB v7.3 with images and {array} "
-                f"({' '.join(str(error).split())}). Perhaps the download was cut short: fetch it again."
+                f"({in_short(error)}). Perhaps the download was cut short: fetch it again."
             ) from error
         if kinds != (np.uint8, np.float32) or count < 1:
             raise DepthError(

@@ -26,7 +26,7 @@ from depthlib import camera
 from depthlib.data.formats import read_kinect_pgm, read_rgb, read_splits
 from depthlib.data.nyu import MAT, nyu_camera, split_indices
 from depthlib.data.pairs import Pair, Pairs
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 
 SIZE = (480, 640)
 #: Of ``camera_params.m``, which counts pixels from 1: fx, fy, cx, cy and the lens k1, k2, p1, p2, k3.
@@ -160,7 +160,7 @@ def training_scenes(mat: str | os.PathLike[str], splits: dict[str, NDArray[np.in
         return {names[i] for i in split_indices(splits, "train")}
     except (OSError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise DepthError(
-            f"{mat}: the scenes of the training frames cannot be read ({' '.join(str(error).split())}). The official file "
+            f"{mat}: the scenes of the training frames cannot be read ({in_short(error)}). The official file "
             f"{MAT} has them; an excerpt does not. Or name the scenes yourself: option scenes."
         ) from error
 
