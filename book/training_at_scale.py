@@ -136,7 +136,7 @@ print(f"backward takes {ratio:.3f} times the work of forward")
 # twentieths of its weights in two fully connected layers.)
 
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Where a step's time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Stacked horizontal bars, one for each phase of each recipe: the share of a step's time spent on data, augmentation, forward, backward, optimiser and the rest. Backward is the longest part where the whole network learns, forward in the fine phases; data is hardly visible."}, "figure": {"name": "fig-parts", "caption": "Backward and forward take most of a step, reading next to nothing. Where its time goes, for the recipes of depth from one picture whose data fit on a laptop, profile `cpu`, on two cores without a GPU. From `results/benchmarks/recipes.json`, three steps each; recipes with the same settings as one shown are left out. Right: milliseconds for one image."}}
 def parts_of(report):
     """(label, images a second, {part: share}) of each phase; depth from a picture."""
     rows = []
@@ -211,9 +211,11 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# - **The optimiser** shows most in the step of the coarse network at full width, which has 70 million weights to move. It takes nothing in the fine network, and a few per cent in the encoder–decoders, where two more things are counted with it: *clipping*, which shortens a gradient that is too long, and the running *average of the weights*, which is what is scored in the end. Moving a
-#   weight costs the same however often it was used in the step, and computing costs once for each use. On average a weight of DenseNet-169 is used at some 460 places of a picture of 192 × 256 (that of a convolution at each place of its map), a weight of the coarse network at 21 (most sit in its fully connected layers and are used once). With 8 pictures in a batch for the one and 32 for the other
-#   that is 3,700 uses a step against 670.
+# - **The optimiser** shows most in the coarse network at full width. Moving a weight costs the same however often it was used in the step, and
+#   computing costs once for each use. A convolution's weight is used at every place of its map, one of a fully connected layer once: on average
+#   some 460 uses a picture in DenseNet-169 at 192 × 256, and 21 in the coarse network, of whose 70 million weights most sit in two fully connected layers.
+#   (In the encoder–decoders two more things are counted with it: *clipping*, which shortens a gradient that is too long, and the running
+#   *average of the weights*, which is what is scored in the end.)
 # - **Backward** is about twice forward, as counted, in the large networks. MobileNet takes more, the narrow coarse networks hardly more than once:
 #   work is not yet time. The *fine* phases are the other way round: the coarse network under them is frozen, so it takes part in forward and not in backward.
 # - **Augmentation** is hardly seen beside a large network and takes a good part of the step of a small one (`eigen-rooms` and `eigen-roads` have a quarter of
@@ -243,7 +245,7 @@ figure
 # **Predict first.** Two networks: Eigen's, with 70 million weights and little work for each, and an encoder–decoder with few weights
 # and much work. For which will `fused` matter?
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "How many times faster each switch makes a step, all others as the recipe has them (`compile` off); a bar left of the line is a loss. `all`: what the recipe has on against every switch off. `resident` and `cuda_graphs`, for GPUs, are not in it. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels of horizontal bars, how many times faster a step is with each switch, for Eigen's two phases and for the encoder–decoder."}, "figure": {"name": "fig-switches", "caption": "bf16 gains for every network, `fused` where weights are many, `channels_last` where maps are large, and `compile` is no gain on this processor. Bars say how many times faster a step is with each switch, all others as the recipe has them (`compile` off); one left of the line is a loss. `all`: what the recipe has on against every switch off. `resident` and `cuda_graphs`, for GPUs, are not in it. Two cores, profile `cpu`, `results/benchmarks/switches-….json`."}}
 reports = [
     gallery.report(f"benchmarks/switches-{name}")
     for name in ("eigen-nyu", "densedepth-mobilenet-nyu")
@@ -310,11 +312,19 @@ figure
 # A gain within a few hundredths of one is noise. The machine is a virtual one, and its neighbours work, too; this is why the report of Eigen's network was
 # measured {result}`benchmarks/switches-eigen-nyu::rounds::d` times in turn, that of the encoder–decoder {result}`benchmarks/switches-densedepth-mobilenet-nyu::rounds::d` times.
 #
-# **Another processor, other gains.** These figures were first taken on another machine, whose processor calls itself by the same name. Its bf16 product ran at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.bf16::,d` GFLOP/s, more than twice as
-# fast, its float32 product at {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.fp32::,d`. Twice the arithmetic did not halve the step: the coarse network made {result}`benchmarks/switches-eigen-nyu-another::phases.coarse.images_per_second::.0f` images a second there and makes {result}`benchmarks/switches-eigen-nyu::phases.coarse.images_per_second::.0f` here. And bf16 gained *less* there,
-# {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` instead of {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` times, for float32 had more in it than its large product shows: there convolutions ran *faster* than the product, at {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of its speed. So bf16 had less to gain than the two products promise. `compile` was worth
-# {result}`benchmarks/switches-eigen-nyu-another::switches.compile.phases.coarse.gain::.2f` for the coarse network. So carry no switch from one machine to another by belief: `depthlib bench` takes minutes.
-# (That report is older, and its augmentation slower; it knows only the processor's name, which is why reports now say family and model.)
+# **Another processor, other gains.** The coarse network was measured before on another machine, whose processor calls itself by the same name:
+#
+# | | there | here |
+# |---|---|---|
+# | a large product in bf16, GFLOP/s | {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.bf16::,d` | {result}`benchmarks/switches-eigen-nyu::peak_gflops.bf16::,d` |
+# | the same in float32 | {result}`benchmarks/switches-eigen-nyu-another::peak_gflops.fp32::,d` | {result}`benchmarks/switches-eigen-nyu::peak_gflops.fp32::,d` |
+# | images a second | {result}`benchmarks/switches-eigen-nyu-another::phases.coarse.images_per_second::.0f` | {result}`benchmarks/switches-eigen-nyu::phases.coarse.images_per_second::.0f` |
+# | gain by bf16 | {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.gain::.2f` | {result}`benchmarks/switches-eigen-nyu::switches.bf16.phases.coarse.gain::.2f` |
+# | gain by `compile` | {result}`benchmarks/switches-eigen-nyu-another::switches.compile.phases.coarse.gain::.2f` | {result}`benchmarks/switches-eigen-nyu::switches.compile.phases.coarse.gain::.2f` |
+#
+# Twice the arithmetic did not halve the step, and bf16 gained *less* there than the two products promise: in float32 the convolutions
+# of that machine ran faster than its large product, at {result}`benchmarks/switches-eigen-nyu-another::switches.bf16.phases.coarse.share_of_peak::.0%` of its speed. So carry no switch from one machine to another by belief:
+# `depthlib bench` takes minutes. (That report is older, and its augmentation slower; it knows only the processor's name, which is why reports now say family and model.)
 #
 # ## Sixteen bits, and why the loss keeps thirty-two
 #

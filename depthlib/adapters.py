@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from depthlib.errors import DepthError
+from depthlib.errors import DepthError, in_short
 from depthlib.export import LEAST, METADATA, MULTIPLE, read_view
 from depthlib.observations import Observation, SmallDepth
 from depthlib.predictors import Informed, Predictor
@@ -175,9 +175,8 @@ def from_huggingface(name: str) -> Predictor:
     try:
         pipe: Any = pipeline("depth-estimation", model=name)
     except Exception as error:  # no network, no such name, another task's model: a kind for each
-        reason = " ".join(str(error).split())[:200]
         raise DepthError(
-            f"{name}: not a depth-estimation model on this disk, nor could one be had from the Hugging Face hub ({reason}). "
+            f"{name}: not a depth-estimation model on this disk, nor could one be had from the Hugging Face hub ({in_short(error)}). "
             f"Give a local folder, or fetch it where there is a network: `hf download {name}`."
         ) from error
 

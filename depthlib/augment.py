@@ -22,8 +22,8 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.errors import DepthError
 from depthlib.randomness import keys, uniform
+from depthlib.registry import chosen
 from depthlib.sample import MAPS, Batch, valid
-from depthlib.typed import nearest
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Augmentation:
             flat in space is flat in disparity, and bent in depth.
         overlay: probability that a near part of the mirrored scene stands before the scene, for more outlines.
         levels: probability that depth comes in few steps, as the disparities do that a matcher counts in whole pixels.
+
+    What no range says (blur, noise, a patch cut out) is a subclass whose :meth:`change` does it.
+
+    Raises:
+        DepthError: a range that holds nothing, or no probability.
     """
 
     scale: tuple[float, float] = (1.0, 1.5)
@@ -52,6 +57,27 @@ class Augmentation:
     inverse: float = 0.0
     overlay: float = 0.0
     levels: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("scale", 1e-3), ("colour", 0.0)):
+            low, high = getattr(self, name)
+            if not least <= low <= high < math.inf:
+                raise DepthError(f"augmentation: {name} is {(low, high)}; expected a range, the smaller factor first.")
+        if not 0 <= self.rotation <= 180:
+            raise DepthError(f"augmentation: rotation is {self.rotation}; expected degrees, 0 to 180.")
+        for name in ("flip", "swap", "inverse", "overlay", "levels"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise DepthError(f"augmentation: {name} is {getattr(self, name)}; expected a probability, 0 to 1.")
+
+    def change(self, batch: Batch, size: tuple[int, int], seed: int, epochs: int | Sequence[int]) -> Batch:
+        """The batch changed and cut to ``size``, as :func:`augment` says, which calls this.
+
+        A kind of your own calls this one for the geometry, before or after what it does itself. Its draws are the same after an
+        interruption, and on any number of processes, if they come from ``uniform(keys(seed, epochs, batch["index"], "my blur"), n)``
+        of :mod:`depthlib.randomness`.
+        """
+        frame = (batch["rgb"].shape[-2], batch["rgb"].shape[-1])
+        return apply(batch, draw(self, frame, size, seed, epochs, batch["index"], batch["rgb"].device), size)
 
 
 #: The paper's settings (§3.4 and footnote 2), and none at all: the centre crop used at test time.
@@ -80,19 +106,15 @@ NAMED = {
 
 
 def get_augmentation(name: str) -> Augmentation:
-    """An augmentation by the name that recipes call it.
+    """An augmentation by the name that recipes call it: of :data:`NAMED`, or ``module:NAME`` for one of your own.
 
     Raises:
-        DepthError: an unknown name.
+        DepthError: as :func:`depthlib.registry.chosen`.
 
     >>> get_augmentation("nyu") == NYU
     True
     """
-    if name not in NAMED:
-        raise DepthError(
-            f"augmentation {name!r} is unknown{nearest(name, list(NAMED))}; expected one of {', '.join(NAMED)}."
-        )
-    return NAMED[name]
+    return chosen("augmentation", name, NAMED, Augmentation)
 
 
 @dataclass(frozen=True)
@@ -196,8 +218,9 @@ def source_matrix(t: Transform, K: Tensor, width: int) -> Tensor:
     x0 = (torch.where(t.flip, width - 1.0, 0.0) + t.left + 0.5) / t.scale - 0.5 - cx
     y0 = (t.top + 0.5) / t.scale - 0.5 - cy
     ax, ay = mirror / t.scale, 1 / t.scale
-    row_x = torch.stack((c * ax, s * ay, c * x0 + s * y0 + cx), dim=-1)
-    row_y = torch.stack((-s * ax, c * ay, -s * x0 + c * y0 + cy), dim=-1)
+    wide = K[:, 0, 0] / K[:, 1, 1]  # pixels need not be square: what turns is the view, and K stays what it is
+    row_x = torch.stack((c * ax, wide * s * ay, c * x0 + wide * s * y0 + cx), dim=-1)
+    row_y = torch.stack((-s / wide * ax, c * ay, -s / wide * x0 + c * y0 + cy), dim=-1)
     return torch.stack((row_x, row_y), dim=1)
 
 
@@ -269,7 +292,7 @@ def augment(
         A batch of the same keys, ``[B, ·, *size]``, without a data set's other maps (:data:`depthlib.sample.MAPS`), which would not fit.
 
     Raises:
-        DepthError: images smaller than ``size``.
+        DepthError: images smaller than ``size``, or an augmentation of your own that returns something else.
 
     Source: Eigen, Puhrsch, Fergus 2014, §3.4.
 
@@ -280,6 +303,13 @@ def augment(
     >>> out["rgb"].allclose(batch["rgb"][..., 6:234, 8:312], atol=1e-4), out["depth"].unique().item()
     (True, 3.0)
     """
-    frame = (batch["rgb"].shape[-2], batch["rgb"].shape[-1])
-    t = draw(augmentation, frame, size, seed, epoch, batch["index"], batch["rgb"].device)
-    return apply(batch, t, size)
+    count = len(batch["index"])  # before: a kind of one's own may change the batch itself
+    changed = augmentation.change(batch, size, seed, epoch)
+    for key, channels in (("rgb", 3), ("depth", 1)):
+        found = changed.get(key) if isinstance(changed, dict) else None
+        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        if shape != [count, channels, *size]:
+            raise DepthError(
+                f"augmentation {type(augmentation).__name__}: {key} comes out as {shape}; expected {[count, channels, *size]}."
+            )
+    return changed

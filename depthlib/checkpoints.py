@@ -183,6 +183,11 @@ def load_model(folder: str | os.PathLike[str] | None = None, stage: str | None =
     (192, 256)
     """
     place = BOX if folder is None else BOXES.get(str(folder), folder)
+    if str(place).endswith(".onnx"):
+        raise DepthError(
+            f"{place}: an ONNX file, which runs without this library (onnxruntime); here it is scored, by `depthlib evaluate`. Give the "
+            "folder of the run that it was exported from."
+        )
     found = latest_checkpoint(place)
     if found is None:
         raise DepthError(

@@ -197,7 +197,7 @@ def _scored(
             answers = _answers(predictor, samples, mirror)
             sources = samples["name"]
             if isinstance(predictor, StoredPredictions):
-                sources = [str(predictor.paths[name]) for name in sources]
+                sources = [str(predictor.place(name)) for name in sources]
             for name, scoring in list(open_.items()):
                 try:
                     scoring.add(samples, *answers, sources)

@@ -19,6 +19,7 @@ from depthlib.data.sampling import PATTERNS, sample_count, sparsify
 from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
 from depthlib.randomness import keys, uniform
+from depthlib.registry import named
 from depthlib.sample import Batch, valid
 from depthlib.transfers import sent
 from depthlib.typed import nearest
@@ -150,11 +151,16 @@ def _whole(depth: Tensor) -> Tensor:
     return depth if bool(valid(depth).all()) else fill_nearest(depth.cpu()).to(depth.device)
 
 
-OBSERVATIONS: dict[str, type[Observation]] = {"sparse": SparseDepth, "small": SmallDepth}
+#: name → module and class
+OBSERVATIONS = {"sparse": (__name__, "SparseDepth"), "small": (__name__, "SmallDepth")}
 
 
 def make_observation(name: str, **options: Any) -> Observation:
     """An observation by name, as recipes make it; lists become tuples.
+
+    Args:
+        name: one of :data:`OBSERVATIONS`, or ``module:Class`` for an :class:`Observation` of your own.
+        options: of its ``__init__``.
 
     Raises:
         DepthError: an unknown name or option, or a value out of range.
@@ -162,9 +168,9 @@ def make_observation(name: str, **options: Any) -> Observation:
     >>> make_observation("sparse", patterns=["grid"], fractions=[0.001]).label
     'grid-0_1pc'
     """
-    if name not in OBSERVATIONS:
-        raise DepthError(f"observation {name!r} is unknown; expected one of {', '.join(OBSERVATIONS)}.")
+    kind = named("observation", name, OBSERVATIONS, Observation)
     try:
-        return OBSERVATIONS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        made: Observation = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        return made
     except (TypeError, ValueError) as error:
         raise DepthError(f"observation {name!r}: options {options} do not fit ({error}).") from error

@@ -69,10 +69,18 @@ def preflight(recipe: Recipe) -> None:
 
 def _another_part(recipe: Recipe, number: int, scored: DataSpec) -> None:
     """A folder has no parts: whoever asks for its test part would get the pictures that were learned from."""
-    if scored.name not in FILES or FILES[scored.name].parts:
+    own = ":" in scored.name
+    if not own and (scored.name not in FILES or FILES[scored.name].parts):
         return
     for learned in (recipe.data, *(phase.data for phase in recipe.phases if phase.data is not None)):
-        if learned.name == scored.name and learned.split != scored.split and _share(learned, scored):
+        if learned.name != scored.name or learned.split == scored.split:
+            continue
+        if own and open_spec(learned).fingerprint() == open_spec(scored).fingerprint():
+            raise DepthError(
+                f"evaluate.{number}.data: {scored.name} gives for split {scored.split!r} what it gives for {learned.split!r}, which is "
+                "learned from: both have one fingerprint. Give it parts, or let its fingerprint say which samples it has."
+            )
+        if not own and _share(learned, scored):
             raise DepthError(
                 f"evaluate.{number}.data: {scored.name} has no part {scored.split!r}: these are the pictures that are learned from. "
                 "Name another root, or other pictures in data.options.names."

@@ -19,6 +19,7 @@ from torch import Tensor
 from depthlib.alignment import align
 from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, TABLE_1, Pooling
+from depthlib.registry import chosen
 from depthlib.sample import valid
 from depthlib.structure import MAP_METRICS, MapMetric, map_metrics
 from depthlib.typed import build
@@ -426,11 +427,15 @@ def fitting(size: tuple[int, int]) -> list[str]:
 
 
 def get_protocol(name: str) -> Protocol:
-    """A protocol by name.
+    """A protocol by name: of the library, or ``module:NAME`` for one of your own (see :mod:`depthlib.registry`).
 
     Raises:
-        DepthError: an unknown name, with the known ones.
+        DepthError: an unknown name, with the known ones; or other rules under a name of the library.
     """
-    if name not in PROTOCOLS:
-        raise DepthError(f"protocol {name!r} is unknown; expected one of {', '.join(PROTOCOLS)}.")
-    return PROTOCOLS[name]
+    protocol = chosen("protocol", name, PROTOCOLS, Protocol)
+    if protocol.name in PROTOCOLS and protocol != PROTOCOLS[protocol.name]:
+        raise DepthError(
+            f"protocol {name!r}: is called {protocol.name!r}, as one of the library with other rules. Give it another name: its "
+            "scores are filed under it."
+        )
+    return protocol

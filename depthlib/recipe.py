@@ -20,13 +20,29 @@ from typing import Any, Literal
 from depthlib.errors import DepthError
 from depthlib.typed import build, nearest, read_yaml
 
+#: What others call a setting → a hint at how it is said here.
+ELSEWHERE = {
+    **dict.fromkeys(("lr", "learning_rate"), ": rates are said by part of the network, such as -p 'phases.0.rates={\"\": 0.001}'"),
+    **dict.fromkeys(("epochs", "num_epochs", "steps", "iterations", "max_steps"),
+                    ": how long is said in samples, such as -p phases.0.samples=20000 (an epoch is as many as there are images)"),
+    **dict.fromkeys(("optimizer", "optim"), " (it is 'optimiser')"),
+    **dict.fromkeys(("lambda", "lambd"), " (it is 'lam')"),
+    "scheduler": " (it is 'schedule')",
+    **dict.fromkeys(("amp", "fp16", "bf16", "dtype", "mixed_precision"), ": say -p phases.0.precision=bf16"),
+    **dict.fromkeys(("workers", "num_workers"), " (it is 'readers')"),
+    "gpu": ": what is there is used; CUDA_VISIBLE_DEVICES says which",
+    "device": ": a GPU is used if there is one; CUDA_VISIBLE_DEVICES says which",
+}  # fmt: skip
 RECIPES = Path(__file__).parent / "recipes"
 PROFILES = ("smoke", "cpu", "gpu")
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """A data set by name: see :func:`depthlib.data.open_dataset`."""
+    """A data set by name: see :func:`depthlib.data.open_dataset`.
+
+    Here and wherever a recipe takes a name, ``module:NAME`` is one of your own: see :mod:`depthlib.registry`.
+    """
 
     name: str
     split: str = "train"
@@ -369,7 +385,8 @@ def _override(raw: dict[str, Any], key: str, value: Any, source: Path) -> None:
         parent = [path for path in paths if path == head]
         if not (head.endswith("options") and parent):  # options are open: their owner checks them
             tails = sorted({".".join(path.split(".")[i:]) for path in paths for i in range(path.count(".") + 1)})
-            raise DepthError(f"{source.stem}: no parameter {key!r}{nearest(key, tails)}.")
+            hint = ELSEWHERE.get(leaf.lower()) or nearest(key, tails)
+            raise DepthError(f"{source.stem}: no parameter {key!r}{hint}.")
         matches = [key]
     if len(matches) > 1:
         raise DepthError(f"{source.stem}: parameter {key!r} is ambiguous; say one of {', '.join(matches)}.")

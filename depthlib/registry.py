@@ -1,18 +1,19 @@
-"""Classes by the names that recipes give them: the library's own, and anyone's."""
+"""Classes and objects by the names that recipes give them: the library's own, and anyone's."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from depthlib.errors import DepthError
 from depthlib.typed import nearest
 
 #: Modules of one's own, separated by commas, that recipes and checkpoints may name.
 ALLOWED = "DEPTHLIB_IMPORT"
+T = TypeVar("T")
 
 
 def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type[Any]) -> type[Any]:
@@ -20,14 +21,12 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
 
     Args:
         what: it is, for messages.
-        name: one of ``known``, or ``module:Class`` for one of somebody's own, in a module that is imported already or that the
-            environment variable ``DEPTHLIB_IMPORT`` lists. A checkpoint says which model it is of: without this, whoever made it
-            could have anything imported where it is loaded.
+        name: one of ``known``, or ``module:Class`` for one of somebody's own: see :func:`imported`.
         known: name → module and class.
         kind: what it must be a subclass of.
 
     Raises:
-        DepthError: an unknown name, a module that is not allowed or cannot be imported, or no such class in it.
+        DepthError: an unknown name, as :func:`imported`, or no such class.
 
     >>> from depthlib.models import MODELS
     >>> from depthlib.models.base import DepthModel
@@ -35,24 +34,62 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
     >>> named("model", "eigen", MODELS, DepthModel) is named("model", "depthlib.models.eigen:Eigen", MODELS, DepthModel) is Eigen
     True
     """
+    found = _attribute(what, name, *known[name]) if name in known else imported(what, name, known)
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        module, _, attribute = name.partition(":")
+        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
+    return found
+
+
+def chosen(what: str, name: str, known: Mapping[str, T], kind: type[T]) -> T:
+    """The object that a recipe names: one of ``known``, or ``module:NAME`` for one of somebody's own, of this kind.
+
+    Raises:
+        DepthError: an unknown name, as :func:`imported`, or an object of another kind.
+
+    >>> from depthlib.augment import NAMED, Augmentation
+    >>> chosen("augmentation", "mild", NAMED, Augmentation) is chosen("augmentation", "depthlib.augment:MILD", NAMED, Augmentation)
+    True
+    """
     if name in known:
-        module, attribute = known[name]
-    elif ":" in name:
-        module, attribute = name.split(":", 1)
-        if module not in sys.modules and module not in [
-            word.strip() for word in os.environ.get(ALLOWED, "").split(",")
-        ]:
-            raise DepthError(
-                f"{what} {name!r}: {module} is not imported. In Python, import it first; on the command line, say that you trust it: "
-                f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in."
-            )
-    else:
+        return known[name]
+    found = imported(what, name, known)
+    if not isinstance(found, kind):
+        module, _, attribute = name.partition(":")
+        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
+    return found
+
+
+def imported(what: str, name: str, known: Iterable[str]) -> Any:
+    """What ``module:NAME`` stands for; None if there is no such name in the module.
+
+    The module is imported already, or the environment variable ``DEPTHLIB_IMPORT`` lists it. A checkpoint says which model it is
+    of: without this, whoever made it could have anything imported where it is loaded.
+
+    Args:
+        what: it is, for messages, like the names that are ``known``.
+
+    Raises:
+        DepthError: a name without a colon, or a module that is not allowed or cannot be imported.
+    """
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        names = list(known)
         raise DepthError(
-            f"{what} {name!r} is unknown{nearest(name, list(known))}; expected one of {', '.join(known)}, or module:Class for one of "
+            f"{what} {name!r} is unknown{nearest(name, names)}; expected one of {', '.join(names)}, or module:NAME for one of "
             "your own."
         )
+    if module not in sys.modules and module not in [word.strip() for word in os.environ.get(ALLOWED, "").split(",")]:
+        raise DepthError(
+            f"{what} {name!r}: {module} is not imported. In Python, import it first; on the command line, say that you trust it: "
+            f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in."
+        )
+    return _attribute(what, name, module, attribute)
+
+
+def _attribute(what: str, name: str, module: str, attribute: str) -> Any:
     try:
-        found = importlib.import_module(module)
+        return getattr(importlib.import_module(module), attribute, None)
     except Exception as error:  # whatever somebody's module does
         where = ""
         if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
@@ -60,7 +97,3 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
         raise DepthError(
             f"{what} {name!r}: {module} cannot be imported ({type(error).__name__}: {error}).{where}"
         ) from error
-    cls = getattr(found, attribute, None)
-    if not (isinstance(cls, type) and issubclass(cls, kind)):
-        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
-    return cls

@@ -248,10 +248,14 @@ def checked(samples: Sequence[Sample], source: str) -> Batch:
         source: the data set's name.
 
     Raises:
-        DepthError: as :func:`check_maps` and :func:`collate`.
+        DepthError: as :func:`check_maps` and :func:`collate`; or depth that is no metres with 0 = missing. (A map that says nothing at
+            all is not refused here: nothing is learned from it, and scores count it as left out.)
     """
     for sample in samples:
-        check_maps(sample, f"{source}, {sample.get('name', 'a sample without name')}")
+        named = f"{source}, {sample.get('name', 'a sample without name')}"
+        check_maps(sample, named)
+        if sample["depth"].device.type == "cpu":  # as colours
+            check_metres(sample["depth"], named)
     return collate(samples)
 
 
@@ -273,7 +277,14 @@ def check_size(size: Any, source: str) -> tuple[int, int]:
 
 
 def check_depth(depth: Tensor, source: str) -> Tensor:
-    """Return a depth map if it can be metres with 0 = missing; see :func:`check`."""
+    """Return a depth map if it can be metres with 0 = missing, and says something; see :func:`check`."""
+    if check_metres(depth, source) == 0:
+        raise DepthError(f"{source}: every depth is 0 (missing); expected some metres. Wrong file or channel?")
+    return depth
+
+
+def check_metres(depth: Tensor, source: str) -> float:
+    """The largest depth of a map, if it can be metres with 0 = missing; see :func:`check`."""
     if depth.numel() == 0:
         raise DepthError(f"{source}: an empty map, {tuple(depth.shape)}.")
     low, high = (end.item() for end in depth.aminmax())  # one pass; NaN comes through
@@ -285,11 +296,9 @@ def check_depth(depth: Tensor, source: str) -> Tensor:
             f"{source}: smallest depth is {low:.4g} m; depth is distance along the axis, 0 = missing. "
             "Negative values are often disparity, or points behind the camera: convert or set them to 0."
         )
-    if high == 0:
-        raise DepthError(f"{source}: every depth is 0 (missing); expected some metres. Wrong file or channel?")
     if high > METRES_MEDIAN_LIMIT and (median := depth[depth > 0].median().item()) > METRES_MEDIAN_LIMIT:
         raise DepthError(
             f"{source}: median depth is {median:.4g} m; expected under {METRES_MEDIAN_LIMIT:.0f} m. "
             "It looks like millimetres: for a folder of pairs give option depth_scale=1000, elsewhere divide by it first."
         )
-    return depth
+    return high

@@ -21,6 +21,7 @@ from depthlib.errors import DepthError
 from depthlib.evaluation import Score, evaluate
 from depthlib.observations import Observation, SmallDepth, SparseDepth, make_observation
 from depthlib.predictors import Shown, from_model, mirror_averaged
+from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, EvaluateSpec, Recipe
 from depthlib.sample import RGBD
 from depthlib.training import Run, open_once
@@ -55,7 +56,7 @@ def place(recipe: Recipe, spec: EvaluateSpec, dataset: RGBD) -> str:
     """Where the scores of an entry stand in results."""
     observation = observed(recipe, spec)
     shown = f"{observation.label}/" if observation else ""
-    return f"{dataset.name}-{spec.data.split}/{shown}{spec.protocol}"
+    return f"{dataset.name}-{spec.data.split}/{shown}{get_protocol(spec.protocol).name}"
 
 
 def observed(recipe: Recipe, spec: EvaluateSpec | None = None) -> Observation | None:

@@ -21,6 +21,8 @@ SUFFIXES = (".npy", ".pfm", ".png")
 class StoredPredictions:
     """Maps by name: ``NAME.npy`` (float), ``NAME.pfm`` or ``NAME.png`` (16 bit), at any resolution.
 
+    ``NAME-depth.png``, as ``depthlib predict`` writes it beside its photo, is the map of NAME, too.
+
     Args:
         root: the folder.
         scale: file units in a metre, for all formats: 1 for metres, 1000 for millimetres, 256 for KITTI's png.
@@ -61,22 +63,39 @@ class StoredPredictions:
         Raises:
             DepthError: with the count and the first that lack one.
         """
-        missing = [name for name in names if name not in self.paths]
+        missing = [name for name in names if not self.paths.keys() & self._forms(name)]
         if missing:
-            extra = sorted(set(self.paths) - set(names))
+            extra = sorted(set(self.paths) - {form for name in names for form in self._forms(name)})
             there = f"; there are {len(extra)} that pair with nothing, such as {extra[0]}" if extra else ""
             raise DepthError(
                 f"{self.root}: no map for {len(missing)} of {len(names)} images of {dataset}, such as {missing[0]}{there}. "
                 "A map has the name of its image."
             )
 
+    @staticmethod
+    def _forms(name: str) -> tuple[str, str]:
+        return name, f"{name}-depth"
+
+    def place(self, name: str) -> Path:
+        """The file of an image.
+
+        Raises:
+            DepthError: none, or two.
+        """
+        there = [self.paths[form] for form in self._forms(name) if form in self.paths]
+        if not there:
+            raise DepthError(f"{self.root}: no map for {name}. A map has the name of its image.")
+        if len(there) > 1:
+            raise DepthError(f"{there[1]}: is the map of {name}, and so is {there[0].name}. Keep one of them.")
+        return there[0]
+
     def read(self, name: str) -> Tensor:
         """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.
 
         Raises:
-            DepthError: a file that is no map of numbers in a known unit.
+            DepthError: no map of that name, or two, or a file that is no map of numbers in a known unit.
         """
-        return read_map(self.paths[name], self.scale)
+        return read_map(self.place(name), self.scale)
 
 
 def read_map(path: str | os.PathLike[str], scale: float | None = None) -> Tensor:

@@ -255,9 +255,10 @@ def _go_on(
     checkpoint = latest_checkpoint(folder)
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
-        if _trains(completed(state["recipe"], str(checkpoint))) != _trains(recipe.to_dict()):
+        there, asked = _trains(completed(state["recipe"], str(checkpoint))), _trains(recipe.to_dict())
+        if there != asked:
             raise DepthError(
-                f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings. "
+                f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings: {_differences(there, asked)}. "
                 "Choose another folder with --out, or remove this one."
             )
         at_phase, at_step = state["phase"], state["step"]
@@ -625,6 +626,22 @@ def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
     """The part of a recipe that decides the weights; a run may go on at another speed and be scored in another way."""
     plain = json.loads(json.dumps(recipe))  # a tuple is a list there
     return {key: value for key, value in plain.items() if key not in ("evaluate", "description", "speed")}
+
+
+def _differences(there: Any, asked: Any) -> str:
+    """The first settings in which two recipes differ, by dotted path."""
+    pairs, found = [("", there, asked)], []
+    while pairs:
+        path, old, new = pairs.pop(0)
+        if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+            old, new = dict(enumerate(old)), dict(enumerate(new))
+        if isinstance(old, dict) and isinstance(new, dict):
+            pairs += [
+                (f"{path}.{key}".strip("."), old.get(key, "nothing"), new.get(key, "nothing")) for key in {**old, **new}
+            ]
+        elif old != new:
+            found.append(f"{path} is {str(old)[:60]} there, and {str(new)[:60]} is asked for")
+    return "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _read_log(path: Path, steps: int) -> list[dict[str, Any]]:

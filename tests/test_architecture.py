@@ -74,8 +74,8 @@ def test_importing_the_library_is_cheap():
     heavy = ("torchvision", "torchmetrics", "accelerate", "scipy", "h5py", "matplotlib", "plotly", "papermill", "PIL")
     assert not [name for name in new if name.split(".")[0] in heavy]
     assert [name for name in new if name.startswith("depthlib")] == [
-        "depthlib", "depthlib.cli", "depthlib.cli.arguments", "depthlib.cli.data", "depthlib.cli.doctor", "depthlib.cli.scale",
-        "depthlib.cli.scores", "depthlib.cli.trainings", "depthlib.cli.use", "depthlib.errors",
+        "depthlib", "depthlib.cli", "depthlib.cli.arguments", "depthlib.cli.data", "depthlib.cli.doctor", "depthlib.cli.predict",
+        "depthlib.cli.scale", "depthlib.cli.scores", "depthlib.cli.trainings", "depthlib.cli.use", "depthlib.errors",
     ]  # fmt: skip
 
 

@@ -108,6 +108,7 @@ def test_holes_stay_holes_and_the_outside_is_missing(sample):
     assert (augment(collate([empty]), (228, 304))["depth"] == 0).all()
 
 
+@pytest.mark.parametrize("wide", [1.0, 1.4])
 @pytest.mark.parametrize(
     "change",
     [
@@ -115,8 +116,10 @@ def test_holes_stay_holes_and_the_outside_is_missing(sample):
         {"scale": 1.2, "angle": -0.05, "top": 20.0, "left": 9.0, "flip": True},
     ],
 )  # fmt: skip
-def test_new_intrinsics_send_a_point_to_the_pixel_it_moved_to(sample, change):
-    """Follow points of the original through the transform: pixel by the matrix, ray by K and the rotation."""
+def test_new_intrinsics_send_a_point_to_the_pixel_it_moved_to(sample, change, wide):
+    """Follow points of the original through the transform: pixel by the matrix, ray by K and the rotation; also where pixels are
+    not square."""
+    sample = {**sample, "K": sample["K"] * torch.tensor([[wide, 1, 1], [1, 1, 1], [1, 1, 1]])}
     batch, t = collate([sample]), transform(**change)
     matrix = source_matrix(t, batch["K"], 304)[0]
     K = apply(batch, t, (228, 304))["K"][0]

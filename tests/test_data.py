@@ -100,6 +100,23 @@ def test_16_bit_png_round_trip(tmp_path_factory, values):
     assert np.allclose(read_depth_png(path), metres, atol=1e-6)
 
 
+def test_files_without_a_partner_are_left_out_where_that_is_said(tmp_path):
+    root = make_pairs(tmp_path / "pairs", 4)
+    (root / "depth" / "0000.png").unlink()
+    (root / "depth" / "0002.png").rename(root / "depth" / "two.png")
+    with pytest.raises(DepthError, match=r"0000: no file .*3 without a partner.*unpaired=drop"):
+        Folder(root)
+    rest = Folder(root, unpaired="drop")
+    assert rest.names() == ["0001", "0003"] and rest.dropped == {"files without a partner": 3}
+    assert rest.fingerprint() == Folder(root, names=["0001", "0003"]).fingerprint()
+    with pytest.raises(DepthError, match="unpaired is 'yes'"):
+        Folder(root, unpaired="yes")
+    for name in ("0001", "0003"):
+        (root / "rgb" / f"{name}.png").unlink()
+    with pytest.raises(DepthError, match="no file in rgb has a partner in depth"):
+        Folder(root, unpaired="drop")
+
+
 def test_pairs_of_any_folder_become_samples(pairs):
     dataset = Folder(pairs)
     raw = np.asarray(Image.open(pairs / "depth" / "0003.png"))

@@ -718,6 +718,23 @@ def test_two_programs_are_compared_on_the_same_images(stored, pairs, tmp_path, c
     )  # a factor is forgiven
     for form in ("json", "latex"):
         assert main(["evaluate", str(stored), *scored, "--compare-with", str(other), "--format", form]) == 2
+    inverse = tmp_path / "inverse"  # in another unit and of another kind than the first
+    inverse.mkdir()
+    for path in other.iterdir():
+        np.save(inverse / path.name, 7000 / np.load(path))
+    aligned = ["--protocol", "midas_affine", "--compare-with", str(inverse), "--compare-kind", "disparity"]
+    said = []
+    for scale in ("1", "1000"):
+        capsys.readouterr()
+        assert main(["evaluate", str(stored), *scored[:-2], *aligned, "--compare-scale", scale]) == 0
+        said.append(capsys.readouterr().out)
+        assert "no certain difference" in said[-1]  # a factor of depth is one of disparity, and is fitted
+    assert main(["evaluate", str(stored), *scored, "--compare-with", str(inverse), "--compare-scale", "1000"]) == 0
+    assert "zero is outside" in capsys.readouterr().out
+    assert main(["evaluate", str(stored), *scored, "--compare-scale", "1000"]) == 2
+    assert "--compare-with names; it is not given" in capsys.readouterr().err
+    assert main(["evaluate", str(stored), *scored, "--compare-with", "box/depth", "--compare-scale", "1000"]) == 2
+    assert "box/depth: answers in metres" in capsys.readouterr().err
     np.save(other / "0000.npy", np.full((240, 320), np.nan))
     capsys.readouterr()
     assert main(["evaluate", str(stored), *scored, "--compare-with", str(other)]) == 2

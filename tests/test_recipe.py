@@ -70,7 +70,10 @@ def test_parameters_by_tail_or_path_and_their_types():
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"lambda": 1}, "did you mean 'lam'"),
+        ({"lambda": 1}, "it is 'lam'"),
+        ({"lamda": 1}, "did you mean 'lam'"),
+        ({"lr": 1}, "rates are said by part of the network"),
+        ({"epochs": 3}, "phases.0.samples=20000"),
         ({"samples": 10}, r"ambiguous.*phases\.0\.samples"),
         ({"seed": "many"}, "expected int"),
         ({"phases.0.schedule": "warm"}, "constant"),

@@ -30,7 +30,7 @@ from depthlib.evaluation import evaluate
 from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.optimisers import make_optimizer, rate_factor
-from depthlib.recipe import DataSpec, Phase, load_recipe
+from depthlib.recipe import DataSpec, LossSpec, Phase, load_recipe
 from depthlib.training import LATE, LOG, make_model, train, validation_loss
 
 
@@ -189,8 +189,13 @@ def test_data_that_break_off_save_what_was_trained_where_it_is_read_late(tiny_re
 
 def test_a_folder_with_another_run_is_refused(tiny_recipe, tmp_path):
     train(tiny_recipe, tmp_path / "run", progress=False)
-    with pytest.raises(DepthError, match="other settings"):
+    with pytest.raises(DepthError, match="other settings: seed is 0 there, and 1 is asked for. Choose"):
         train(dataclasses.replace(tiny_recipe, seed=1), tmp_path / "run", progress=False)
+    other = dataclasses.replace(with_phase(tiny_recipe, 1, batch=3), loss=LossSpec("metres"), seed=9)
+    with pytest.raises(
+        DepthError, match=r"seed is 0.*loss\.name is \w+ there, and metres.*lam is 0.5 there, and nothing .*and \d more"
+    ):
+        train(other, tmp_path / "run", progress=False)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tiny_recipe, tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 from depthlib import __version__
 from depthlib.cli.data import add_data
 from depthlib.cli.doctor import add_doctor
+from depthlib.cli.predict import add_predict
 from depthlib.cli.scale import add_scale
 from depthlib.cli.scores import add_scores
 from depthlib.cli.trainings import add_trainings
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(function=function)
         return sub
 
-    for group in (add_trainings, add_scale, add_scores, add_data, add_use, add_doctor):
+    for group in (add_trainings, add_scale, add_scores, add_data, add_predict, add_use, add_doctor):
         group(add)
     return parser
 

@@ -95,3 +95,12 @@ def parse_size(text: str) -> tuple[int, int]:
     if not all(n.isascii() and n.isdigit() and len(n) < 6 for n in (rows, columns)):
         raise DepthError(f"--size {text}: expected rows x columns, such as 480x640.")
     return int(rows), int(columns)
+
+
+def free(files: Sequence[Path], force: bool) -> None:
+    """Refuse to overwrite what is there, unless told to."""
+    there = [file for file in files if file.exists()]
+    if there and not force:
+        raise DepthError(
+            f"{there[0]}: is there already. Choose another place with --out, or overwrite it with --force."
+        )

@@ -11,14 +11,20 @@ from depthlib.cli.arguments import Add, parse_options, parse_size
 from depthlib.errors import DepthError
 
 
+def _known(name: str) -> Any:
+    """What the catalogue says, or nothing about a set of somebody's own."""
+    from depthlib.data.catalogue import Entry, entry
+
+    return Entry("a data set of your own", "", "") if ":" in name else entry(name)
+
+
 def _open(args: argparse.Namespace, size: tuple[int, int] | None) -> Any:
     from depthlib.data import open_dataset
-    from depthlib.data.catalogue import entry
 
-    known = entry(args.name)
+    known = _known(args.name)
     if not known.metres:
         raise DepthError(f"{args.name}: has disparities and no metres; `open_dataset({args.name!r})` gives them.")
-    if args.split and args.split not in known.splits:
+    if args.split and args.split not in known.splits and ":" not in args.name:
         raise DepthError(f"{args.name}: split is {args.split!r}; expected one of {', '.join(known.splits)}.")
     return open_dataset(args.name, args.split or known.splits[0], size, **parse_options(args.option))
 
@@ -110,11 +116,10 @@ def prepare(args: argparse.Namespace) -> int:
     """Write a data set as a store."""
     from depthlib.cluster import workers_of
     from depthlib.data import prepared_store, what_is_read
-    from depthlib.data.catalogue import entry
     from depthlib.data.preparation import write_store
     from depthlib.data.store import DEPTHS
 
-    known = entry(args.name)
+    known = _known(args.name)
     if args.jobs < 1:
         raise DepthError(f"--jobs {args.jobs}: expected at least 1.")
     split = args.split or known.splits[0]
@@ -193,7 +198,8 @@ def add_data(add: Add) -> None:
         command.set_defaults(function=function)
         if name == "list":
             continue
-        command.add_argument("name", help="a name of `depthlib data list`")
+        own = "" if name in ("info", "fetch") else ", or module:NAME of your own"
+        command.add_argument("name", help=f"a name of `depthlib data list`{own}")
         if name == "info":
             continue
         if name == "fetch":

@@ -38,8 +38,15 @@ def evaluate(args: argparse.Namespace) -> int:
     options = parse_options(args.option)
     if args.protocol != "all":  # mistakes in the command first, then the data
         get_protocol(args.protocol)
-    predictor, kind = _predictor(args.predictions, args)
-    rival = _predictor(args.compare_with, args) if args.compare_with else None
+    if not args.compare_with and (args.compare_scale, args.compare_kind) != (None, None):
+        raise DepthError("--compare-scale and --compare-kind: say what --compare-with names; it is not given.")
+    alone = not args.compare_with  # of two, each takes the options that fit it
+    predictor, kind = _predictor(args.predictions, args.stage, args.scale, args.kind, alone)
+    rival = None
+    if args.compare_with:
+        own = args.compare_scale is not None or args.compare_kind == "disparity"
+        scale = args.scale if args.compare_scale is None else args.compare_scale
+        rival = _predictor(args.compare_with, args.stage, scale, args.compare_kind or args.kind, own)
     size = parse_size(args.size) if args.size else None
     dataset = open_dataset(args.against, args.split, size, **options)
     if args.protocol == "all":
@@ -111,8 +118,12 @@ def _reconstruction(given: str) -> Any:
     raise DepthError(f"{given}: expected such as fill:linear:uniform:0.1 or enlarge:bicubic:8.")
 
 
-def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
-    """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk."""
+def _predictor(given: str, stage: str | None, scale: float | None, kind: str, strict: bool) -> tuple[Any, Any]:
+    """What `evaluate` is to score: a checkpoint, an ONNX file, a model of Hugging Face, a baseline, or maps on disk.
+
+    Args:
+        strict: whether an option that does not fit it is a mistake, or may be meant for another.
+    """
     from depthlib import adapters
     from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
     from depthlib.predictors import from_model
@@ -127,18 +138,17 @@ def _predictor(given: str, args: argparse.Namespace) -> tuple[Any, Any]:
     elif given.endswith(".onnx"):
         predictor = adapters.from_onnx(given)
     elif checkpoint := given in BOXES or latest_checkpoint(given) is not None:
-        predictor = from_model(load_model(given, args.stage))
+        predictor = from_model(load_model(given, stage))
     else:
-        maps, predictor = True, StoredPredictions(given, args.scale)
+        maps, predictor = True, StoredPredictions(given, scale)
     metres = checkpoint or given.startswith(RECONSTRUCTIONS) or getattr(predictor, "metres", False)
-    alone = not args.compare_with  # of two, each takes the options that fit it
-    if metres and alone and (args.scale is not None or args.kind != "depth"):
+    if metres and strict and (scale is not None or kind != "depth"):
         raise DepthError(f"{given}: answers in metres; --scale and --kind are for other models and maps.")
-    if args.stage and alone and not checkpoint:
-        raise DepthError(f"{given}: no checkpoint there, so it has no stage {args.stage!r}.")
-    if args.scale is not None and not maps and not metres:
-        predictor = adapters.scaled(predictor, args.scale)
-    return predictor, "depth" if metres else args.kind
+    if stage and strict and not checkpoint:
+        raise DepthError(f"{given}: no checkpoint there, so it has no stage {stage!r}.")
+    if scale is not None and not maps and not metres:
+        predictor = adapters.scaled(predictor, scale)
+    return predictor, "depth" if metres else kind
 
 
 def protocols(args: argparse.Namespace) -> int:
@@ -157,6 +167,8 @@ def add_scores(add: Add) -> None:
               "  depthlib evaluate their_maps --against nyu --scale 1000 --protocol all --format markdown\n"
               "  depthlib evaluate midas_out --against nyu --kind disparity --protocol midas_affine\n"
               "  depthlib evaluate runs/eigen-nyu/cpu-0 --against nyu --compare-with runs/eigen-nyu-log-rmse/cpu-0\n"
+              "  depthlib evaluate their_maps --against nyu --scale 1000 --compare-with midas_out --compare-kind disparity \\\n"
+              "      --protocol midas_affine\n"
               "  depthlib evaluate model.onnx --against nyu --protocol bts\n"
               "  depthlib evaluate huggingface:depth-anything/Depth-Anything-V2-Small-hf --kind disparity \\\n"
               "      --protocol midas_affine\n"
@@ -176,6 +188,8 @@ def add_scores(add: Add) -> None:
     )
     command.add_argument("--compare-with", metavar="OTHER",
                      help="a second one on the same images: which figures differ by more than chance (paired bootstrap)")  # fmt: skip
+    command.add_argument("--compare-scale", type=float, metavar="SCALE", help="--scale of OTHER (default: the same)")
+    command.add_argument("--compare-kind", choices=("depth", "disparity"), help="--kind of OTHER (default: the same)")
     command.add_argument("--split", default="test", help="which part of the data (default: test)")
     command.add_argument(
         "--size", metavar="HxW", help="rows and columns of the truth (default: as on disk; of nyu 240x320)"

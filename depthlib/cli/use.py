@@ -1,87 +1,13 @@
-"""``depthlib predict``, ``complete``, ``enlarge`` and ``export``: a trained network put to use."""
+"""``depthlib complete``, ``enlarge`` and ``export``: a trained network put to use."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from depthlib.cli.arguments import STAGE, Add
+from depthlib.cli.arguments import STAGE, Add, free
 from depthlib.errors import DepthError
-
-
-def predict(args: argparse.Namespace) -> int:
-    """Depth of a photo: 16-bit PNG, coloured PNG, point cloud, surface."""
-    import torch
-    from PIL import Image
-
-    from depthlib import camera
-    from depthlib.checkpoints import load_model
-    from depthlib.data.formats import read_rgb, write_depth_png, write_image
-    from depthlib.files import writable_folder
-    from depthlib.plots import colorize
-    from depthlib.pointcloud import colored_points, surface, write_ply
-    from depthlib.prediction import predict as answer
-    from depthlib.prediction import to_rgb
-    from depthlib.sample import valid
-
-    photo = Path(args.photo)
-    if args.field_of_view is not None and not 0 < args.field_of_view < 180:
-        raise DepthError(f"--field-of-view {args.field_of_view:g}: expected more than 0 and less than 180 degrees.")
-    rgb = to_rgb(read_rgb(photo))
-    out = Path(args.out or photo.parent)
-    stem = out / f"{photo.stem}-depth"
-    names = [f"{stem.name}{end}" for end in (".png", "-coloured.png", ".ply", "-surface.ply")]
-    _free([out / name for name in names], args.force)  # a usual name for a sensor's depth, too
-    model = load_model(args.checkpoint, args.stage)
-    depth = answer(model, rgb).full(mode="bilinear")[0]
-    depth = torch.where(valid(depth), depth, 0.0)
-    known = depth[depth > 0]
-    if not known.numel():
-        raise DepthError(
-            f"{photo}: {args.checkpoint or 'the network in the box'} answers with no depth at all; train it again, at a lower rate."
-        )
-    try:
-        coloured = Image.fromarray(colorize(depth))
-    except ImportError as error:
-        raise DepthError(f"the coloured picture needs {error.name}; `pip install {error.name}`.") from error
-
-    height, width = depth.shape[-2:]
-    angle, whose = args.field_of_view, "as --field-of-view says"
-    if angle is None:
-        focal = camera.focal_from_exif(photo)
-        angle = math.degrees(2 * math.atan(width / 2 / focal)) if focal else 60.0
-        whose = "as the photo says" if focal else "a guess: the photo does not say; give --field-of-view"
-    K = camera.from_field_of_view(height, width, angle)
-    # millimetres in 16 bits end at 65 m; roads are farther, and are stored as KITTI stores them
-    scale, unit = (1000, "millimetres") if known.max() <= 65.535 else (256, "1/256 m")
-    writable_folder(out, "Choose another folder with --out.")
-    with tempfile.TemporaryDirectory(dir=out) as scratch:  # all or none
-        made = Path(scratch) / stem.name
-        write_depth_png(f"{made}.png", depth[0].numpy(), scale)
-        write_image(f"{made}-coloured.png", coloured)
-        write_ply(f"{made}.ply", *colored_points(depth, K, rgb[0]))
-        write_ply(f"{made}-surface.ply", *surface(depth, K, rgb[0]))
-        for name in names:
-            os.replace(Path(scratch) / name, out / name)
-    print(f"{photo}: {known.min():.2f} to {known.max():.2f} m, median {known.median():.2f} m")
-    print(f"{stem}.png            16 bit, {unit}, 0 = outside the network's view")
-    print(f"{stem}-coloured.png   to look at")
-    print(f"{stem}.ply            point cloud, metres, for a lens of {angle:.0f} degrees across ({whose})")
-    print(f"{stem}-surface.ply    the same as a surface, torn where depth jumps")
-    return 0
-
-
-def _free(files: Sequence[Path], force: bool) -> None:
-    """Refuse to overwrite what is there, unless told to."""
-    there = [file for file in files if file.exists()]
-    if there and not force:
-        raise DepthError(
-            f"{there[0]}: is there already. Choose another place with --out, or overwrite it with --force."
-        )
 
 
 def reconstruct(args: argparse.Namespace) -> int:
@@ -99,7 +25,7 @@ def reconstruct(args: argparse.Namespace) -> int:
     if scale is not None and not 0 < scale < math.inf:
         raise DepthError(f"--scale {scale:g}: expected file units in a metre, such as 1000 or 256.")
     out = Path(args.out) if args.out else given.with_name(f"{given.stem}-{args.command}d{given.suffix}")
-    _free([out], args.force)
+    free([out], args.force)
     written = scale  # the unit of the map that came, unless the format is another, which has its own
     if out.suffix.lower() != given.suffix.lower():
         written = 1000.0 if out.suffix.lower() == ".png" else None
@@ -167,17 +93,6 @@ DEFAULTS = {"complete": "box/sparse", "enlarge": "box/superres-x8"}
 
 def add_use(add: Add) -> None:
     """All of them."""
-    command = add("predict", predict, "Depth of a photo: a 16-bit PNG, a coloured PNG, a point cloud and a surface.",
-              "  depthlib predict photo.jpg\n"
-              "  depthlib predict photo.jpg --checkpoint runs/eigen-rooms/cpu-0 --out depths --force\n")  # fmt: skip
-    command.add_argument("photo", help="a JPEG, PNG or other picture")
-    command.add_argument("--checkpoint", help="a run's folder, a checkpoint folder, or box/depth (default)")
-    command.add_argument("--stage", help=STAGE)
-    command.add_argument("--out", help="folder to write to (default: beside the photo)")
-    command.add_argument("--force", action="store_true", help="overwrite files of these names")
-    command.add_argument("--field-of-view", type=float, metavar="DEGREES",
-                     help="horizontal angle of the lens, for the point cloud (default: what the photo says, else 60)")  # fmt: skip
-
     for name, text, examples in (
         ("complete", "Every pixel's depth from a few, about a tenth: a map with 0 where nothing was measured becomes a whole one.",
          "  depthlib complete lidar.png --scale 256\n"

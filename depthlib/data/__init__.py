@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from depthlib.errors import DepthError
-from depthlib.sample import RGBD
+from depthlib.registry import imported
+from depthlib.sample import RGBD, offered
 
 
 class Files(NamedTuple):
@@ -56,7 +57,7 @@ def _at_home(path: str | os.PathLike[str], what: str) -> Path:
 
 def prepared_store(name: str, split: str, size: tuple[int, int]) -> Path:
     """Where ``depthlib data prepare`` puts a part of a data set at a size."""
-    return data_root() / "stores" / f"{name}-{split}-{size[0]}x{size[1]}"
+    return data_root() / "stores" / f"{name.replace(':', '.')}-{split}-{size[0]}x{size[1]}"
 
 
 def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None = None, **options: Any) -> RGBD:
@@ -64,7 +65,9 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
     Args:
         name: one of :data:`NAMES`; ``depthlib data list`` says what each is and whether it is here. Those that lie in
-            files are looked for below :func:`data_root`, in the folder of :data:`FILES`, or where option ``root`` says.
+            files are looked for below :func:`data_root`, in the folder of :data:`FILES`, or where option ``root`` says. Or
+            ``module:NAME`` for one of your own, which is called with ``split``, ``size`` and the options, and returns what
+            :class:`depthlib.sample.RGBD` says.
         split: for scenes, ``train``, ``validation`` and ``test`` are disjoint by seed; a set without parts takes no notice.
         size: rows and columns.
         options: of the data set. Two are for all: ``keep=True`` holds samples in memory after their first use;
@@ -94,8 +97,8 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
 
 
 def what_is_read(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Of a data set's options those that say what is read, and not where it lies; of a folder its place is what it is."""
-    places = {"labelled", "keep"} | ({"root"} if name not in FILES or FILES[name].folder else set())
+    """Of a data set's options those that say what is read, and not where it lies; of what has no usual place, its place is what it is."""
+    places = {"labelled", "keep"} | ({"root"} if name in FILES and FILES[name].folder else set())
     return {key: value for key, value in options.items() if key not in places}
 
 
@@ -128,6 +131,16 @@ def _root(name: str, options: dict[str, Any], folder: str | None) -> Path | str:
     return _at_home(root, f"data {name!r}: option root").absolute()  # processes that read may stand elsewhere
 
 
+def _open_own(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
+    opener = imported("data set", name, NAMES)
+    if not callable(opener):
+        module, _, attribute = name.partition(":")
+        raise DepthError(
+            f"data set {name!r}: {module} has no {attribute} that can be called with split, size and options."
+        )
+    return offered(opener(split=split, size=size, **options))
+
+
 def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
     if name in ("rooms", "roads"):
         from depthlib.data.scenes import Roads, Rooms
@@ -148,7 +161,7 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
 
         return Motorcycle(size=size, **options)
     if name not in FILES:
-        raise DepthError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}.")
+        return _open_own(name, split, size, options)
     module, opener, folder, parts = FILES[name]
     if name == "nyu":
         size = size or (240, 320)

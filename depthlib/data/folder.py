@@ -30,9 +30,11 @@ class Folder(Pairs):
         names: the stems to show, in this order; by default all, sorted.
         scenes: the scene of each of these, where several show one; intervals are then drawn over scenes (see
             :mod:`depthlib.bootstrap`).
+        unpaired: what becomes of files without a partner: ``refuse``, since a name that was misspelt is a picture lost, or
+            ``drop``; ``dropped`` then counts them.
 
     Raises:
-        DepthError: a folder is missing or empty, a file has no partner, scenes for other than all pairs, and on reading whatever is wrong with
+        DepthError: a folder is missing or empty, a file has no partner (with ``drop``: every one), scenes for other than all pairs, and on reading whatever is wrong with
             a file: damaged, 8 bit, another size than its partner, not metres.
 
     A turn that a picture only notes (EXIF) is carried out, and a depth map has no such note: save turned pictures upright.
@@ -50,8 +52,11 @@ class Folder(Pairs):
         depth: str = "depth",
         name: str = "folder",
         scenes: Sequence[str] | None = None,
+        unpaired: str = "refuse",
     ) -> None:
         root = Path(root)
+        if unpaired not in ("refuse", "drop"):
+            raise DepthError(f"{root}: unpaired is {unpaired!r}; expected refuse or drop.")
         if isinstance(depth_scale, bool) or not isinstance(depth_scale, int | float) or not 0 < depth_scale < math.inf:
             raise DepthError(
                 f"{root}: depth_scale is {depth_scale!r}; expected file units in a metre, such as 1000 or 256."
@@ -66,6 +71,16 @@ class Folder(Pairs):
             seen = (lambda pair, height, width: given), (depth_scale, given.tolist())
         colour = _files(root / rgb, COLOUR_SUFFIXES)
         depths = _files(root / depth, (".png",))
+        self.dropped: dict[str, int] = {}
+        if names is None and unpaired == "drop" and (odd := set(colour) ^ set(depths)):
+            self.dropped["files without a partner"] = len(odd)
+            colour, depths = (
+                {name: path for name, path in files.items() if name not in odd} for files in (colour, depths)
+            )
+            if not colour:
+                raise DepthError(
+                    f"{root}: no file in {rgb} has a partner in {depth}. Pairs share their name: rgb/0001.jpg with depth/0001.png."
+                )
         wanted = sorted(colour) if names is None else list(names)
         if not wanted or isinstance(names, str):
             raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
@@ -87,7 +102,7 @@ class Folder(Pairs):
             have, lack = (rgb, depth) if stem in colour else (depth, rgb)
             raise DepthError(
                 f"{root / have}/{stem}: no file of that name in {root / lack} ({len(lonely)} without a "
-                "partner). Pairs share their name: rgb/0001.jpg with depth/0001.png."
+                "partner). Pairs share their name: rgb/0001.jpg with depth/0001.png. Option unpaired=drop goes without them."
             )
         super().__init__(
             name,
