@@ -509,7 +509,7 @@ plots.compare(test["rgb"][0], predictions, test["depth"][0])
 # ### 4. What if it turns into NaN?
 #
 # NaN, "not a number", comes from ∞ − ∞ or 0/0, and everything it touches becomes NaN. Let us provoke it, or the ∞ that
-# comes before it, with plain gradient descent and a thousand times the paper's highest rate, in a folder that is thrown
+# comes before it, with plain gradient descent and ten thousand times the paper's highest rate, in a folder that is thrown
 # away.
 
 # %%
@@ -517,7 +517,7 @@ from depthlib.errors import DepthError
 
 wild = {
     "optimiser": "sgd",
-    "rates": {"coarse": 100.0},
+    "rates": {"coarse": 1000.0},
     "samples": 80,
     "validate_every": 0,
 }

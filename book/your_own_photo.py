@@ -82,7 +82,7 @@ print(f"depth {known.min():.2f} to {known.max():.2f} m, median {known.median():.
 # **Predict first.** The network has seen rendered living rooms. This is a real garage with a motorcycle. Which of these will it get right: the floor, the wall behind, the outline of the
 # motorcycle?
 
-# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, on the floor and around the motorcycle, most of all behind its front wheel and at both borders; red, too far, on its headlamp, handlebar and seat."}, "figure": {"caption": "The floor comes too near, and the motorcycle melts into what is behind it: a real scene, the answer of the small network that comes with the library, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, hatched unknown."}}
+# %% mystnb={"image": {"alt": "A motorcycle in a garage, the depth that the small network answers, the true depth with holes, and the error: blue, too near, on the floor and around the motorcycle, most of all behind its front wheel and at both borders; red, too far, on its headlamp, handlebar and seat."}, "figure": {"caption": "The floor comes too near, and the motorcycle is a soft bump: a real scene, the answer of the small network that comes with the library, the truth on the same scale, and the logarithm of answer over truth: blue too near, red too far, hatched unknown."}}
 if truth is None:
     figure = plots.show({"photograph": rgb[0], "the network's answer": depth})
 else:
@@ -248,7 +248,8 @@ print(f"f of this picture: {K[0, 0]:.0f} pixels at {rgb.shape[-1]} wide")
 
 # %% [markdown]
 # A cropped photo keeps its note and loses its meaning: the tag speaks of the whole picture. Programs that crop rarely correct it. `depthlib predict photo.jpg` reads the tag, says whose number it used,
-# and takes `--field-of-view` from those who know better. It uses $f$ for points and surfaces; the metres stay the network's own, and {eq}`lens` is left to you.
+# and takes `--field-of-view`, or a calibration's four numbers as `--camera`, from those who know better. It uses $f$ for points and surfaces; the metres stay the network's own, and {eq}`lens` is left to you.
+# A whole folder, maps alone and at once: `depthlib predict photos --write png --out depths`.
 #
 # ## Into space
 #

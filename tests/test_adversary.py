@@ -122,6 +122,10 @@ def test_a_critic_learns_to_tell_and_the_network_pays_for_being_caught():
         adversary.see(rough, smooth, mask)
         figures = adversary.learn(Alone, None).read()
     assert figures["critic_accuracy"] == 1.0 and figures["critic_loss"] < 0.5
+    for _ in range(3):  # a batch in pieces
+        adversary.see(rough, smooth, mask)
+    in_pieces = adversary.learn(Alone, None).read()
+    assert in_pieces["critic_accuracy"] == pytest.approx(1.0) and in_pieces["critic_loss"] <= figures["critic_loss"]
     assert loss(rough, smooth, mask)[0].mean() > before
     assert not any(p.requires_grad for p in loss.critic.parameters())
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from skimage.metrics import structural_similarity
 
+from depthlib.averaging import Average
 from depthlib.errors import DepthError
 from depthlib.losses import DenseDepthLoss, make_loss, reduce
 from depthlib.models import build_model, compiled
@@ -313,6 +314,20 @@ def test_averaged_weights_have_the_batch_norm_statistics_of_their_own_activation
     mean, variance = seen.mean((0, 2, 3)), seen.var((0, 2, 3))
     assert ((norm.running_mean - mean).abs() < 0.05 * variance.sqrt()).all()
     assert torch.allclose(norm.running_var, variance, rtol=0.1)
+
+
+def test_what_learns_keeps_its_weights_and_statistics_when_the_average_gets_its_own():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    average = Average(network, 0.9)
+    shown = [(torch.rand(4, 3, 8, 8),) for _ in range(3)]
+    for step in range(3):
+        network(*shown[step])
+        network[0].weight.data += 0.1
+        average.add(step)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    average.settle(shown)
+    assert all(value.equal(before[key]) for key, value in network.state_dict().items())
+    assert network[1].momentum == 0.1 and not average.state["0.weight"].equal(before["0.weight"])
 
 
 def test_the_smoke_recipe_trains_and_predicts_without_any_weights(pairs, tmp_path, monkeypatch, capsys):

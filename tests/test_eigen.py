@@ -97,6 +97,21 @@ def test_at_the_start_coarse_answers_the_mean_depth_and_fine_repeats_coarse():
     assert (net(rgb) - coarse)[inner].abs().mean() < 0.1
 
 
+def test_colours_reach_both_networks_as_in_the_authors_code():
+    """The coarse network sees 0 … 255 less 128, the fine one less its mean and divided by its deviation."""
+    net, seen = Eigen(width=0.05).eval(), {}
+    for name, layer in (("coarse", net.coarse.conv.conv1), ("fine", net.fine.fine1)):
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0].unique().tolist()}))
+    net.begin_phase("fine")
+    for grey, coarse, fine in ((0.0, -128, -109.314 / 76.183), (1.0, 127, (255 - 109.314) / 76.183)):
+        net(torch.full((1, 3, 228, 304), grey))
+        assert seen["coarse"] == pytest.approx([coarse]) and seen["fine"] == pytest.approx([fine], rel=1e-5)
+
+
+def test_half_of_the_coarse_networks_hidden_layer_is_dropped():
+    assert Coarse(width=0.05).dropout.p == 0.5
+
+
 def test_log_metres_become_metres():
     assert Eigen(width=0.05).to_depth(torch.tensor([0.0, 2.0])).tolist() == pytest.approx([1.0, 7.389], rel=1e-3)
 

@@ -313,7 +313,9 @@ def test_every_kind_of_image_is_the_same_picture(tmp_path):
     assert to_rgb(array[..., 0]).shape == (1, 3, 64, 48)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((4, 4, 2)), torch.zeros(4), 3, torch.full((3, 40, 40), 200.0)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((4, 4, 2)), np.zeros((2, 4, 4, 4)), torch.zeros(4), 3, torch.full((3, 40, 40), 200.0)]
+)
 def test_what_is_no_image_is_refused(bad):
     with pytest.raises(DepthError):
         to_rgb(bad)

@@ -12,6 +12,19 @@ from depthlib.errors import DepthError
 from depthlib.sample import check, collate, valid
 
 
+@pytest.mark.parametrize("degrees", [0, 180, -20, 200])
+def test_no_lens_sees_nothing_or_half_of_all(degrees):
+    with pytest.raises(DepthError, match="field of view"):
+        camera.from_field_of_view(240, 320, degrees)
+
+
+def test_the_camera_of_nyu_is_the_toolboxs():
+    """camera_params.m: fx_rgb, fy_rgb, cx_rgb, cy_rgb; its pixels are counted from 1, ours from 0."""
+    K = camera.nyu_v2(480, 640)
+    assert [K[0, 0], K[1, 1]] == pytest.approx([518.8579, 519.4696], abs=1e-4)
+    assert [K[0, 2], K[1, 2]] == pytest.approx([325.5824 - 1, 253.7362 - 1], abs=1e-4)
+
+
 def test_projecting_an_unprojected_map_returns_every_pixel():
     K = camera.intrinsics(260, 261, 162.04, 126.1)
     depth = torch.rand(1, 24, 32) * 5 + 1

@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from depthlib import pretraining
 from depthlib.cli import main
 from depthlib.errors import DepthError, Unfinished
 from depthlib.models import build_model
@@ -17,6 +19,22 @@ from depthlib.recipe import DataSpec, load_recipe
 from depthlib.training import make_model
 
 SMALL = {"width": 0.1, "batch": 4, "rate": 0.003, "workers": 0, "progress": False}
+
+
+def test_a_picture_is_missed_if_its_class_is_not_first_or_not_among_five(monkeypatch):
+    """Of seven pictures, whose classes stand first, second, fourth and so on in the mean over ten cut-outs."""
+    places = torch.tensor([0, 1, 3, 4, 5, 6, 7])
+    logits = -torch.arange(8.0).expand(7, 10, 8).clone()
+    logits[:, 0] = -3 * logits[:, 0]  # one of ten sees it the other way round
+
+    class Told(torch.nn.Module):
+        def forward(self, rgb):
+            return logits.flatten(0, 1)
+
+    batch = (torch.zeros(7, 10, 3, 4, 4), places)
+    monkeypatch.setattr(pretraining, "_read", lambda *_: [batch])
+    first, fifth = pretraining._errors(Told(), range(7), 7, 0, torch.device("cpu"))
+    assert (first, fifth) == pytest.approx((6 / 7, 3 / 7))
 
 
 @pytest.fixture(scope="module")

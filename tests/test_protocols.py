@@ -22,6 +22,7 @@ from depthlib.data import open_dataset
 from depthlib.data.formats import read_pfm, write_depth_png, write_pfm
 from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate, evaluate_many, higher_is_better
+from depthlib.models import build_model
 from depthlib.protocols import PROTOCOLS, Protocol, fitting, get_protocol
 from depthlib.reporting import FORMATS
 from depthlib.stored import StoredPredictions
@@ -687,6 +688,63 @@ def stored(pairs, tmp_path):
 
 def run(*arguments):
     return main(["evaluate", *map(str, arguments)])
+
+
+#: What the evaluation code of each paper has: scored rows and columns of its frame, depths that count, the range that answers are
+#: brought into, what is averaged, and whether with the mirrored picture. `None`: no such thing.
+RULES = {
+    "eigen14": ((36, 444, 46, 594), None, None, "pixels", False),
+    "eigen14_median": ((36, 444, 46, 594), None, None, "pixels", False),
+    "eigen14_oracle": ((36, 444, 46, 594), None, None, "pixels", False),
+    "eigen14_down": ((36, 444, 46, 594), None, None, "pixels", False),
+    "eigen14_kitti": ((66, 174, 22, 590), (0, 80), None, "pixels", False),
+    "bts": ((45, 471, 41, 601), (0.001, 10), (0.001, 10), "images", False),
+    "bts_flip": ((45, 471, 41, 601), (0.001, 10), (0.001, 10), "images", True),
+    "densedepth": ((20, 460, 24, 616), None, (0.1, 10), "pixels", True),
+    "garg": ((153, 371, 44, 1197), (0.001, 80), (0.001, 80), "images", False),
+    "garg_flip": ((153, 371, 44, 1197), (0.001, 80), (0.001, 80), "images", True),
+    "kitti_eigen_crop": ((124, 342, 44, 1197), (0.001, 80), (0.001, 80), "images", False),
+    "monodepth2": ((153, 371, 44, 1197), (0.001, 80), (0.001, 80), "images", False),
+    "kitti_benchmark": (None, None, None, "images", False),
+    "kitti_completion": (None, None, None, "images", False),
+    "midas_affine": ((45, 471, 41, 601), (0.001, 10), None, "images", False),
+    "marigold_affine": ((45, 471, 41, 601), (0.001, 10), (0.001, 10), "images", False),
+    "makarov18": (None, None, None, "images", False),
+    "full": (None, None, None, "pixels", False),
+}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_nobody_has_to_ask_which_crop_which_cap_and_which_mean(name):
+    crop, caps, clamp, pooling, flip = RULES[name]
+    protocol = PROTOCOLS[name]
+    assert protocol.window(protocol.frame) == (crop or (0, protocol.frame[0], 0, protocol.frame[1]))
+    assert (protocol.caps, protocol.clamp) == (caps or (0, math.inf), clamp)
+    assert (protocol.pooling, protocol.flip) == (pooling, flip)
+
+
+def test_the_region_of_eigens_kitti_is_what_their_network_answers_for_here():
+    model = build_model("eigen", variant="kitti", width=0.05)
+    (rows, columns), (high, wide) = model.frame_size, model.input_size
+    down, right = (rows - high) // 2, (columns - wide) // 2
+    top, left, bottom, end = model.region
+    protocol = get_protocol("eigen14_kitti")
+    assert protocol.frame == model.frame_size
+    assert protocol.crop == (top + down, bottom + down, left + right, end + right)
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("kind", ["depth", "disparity"])
+def test_an_alignment_is_the_same_in_any_unit(kind, unit):
+    drawn = torch.Generator().manual_seed(0)
+    truth = 1 + 4 * torch.rand(1, 20, 20, generator=drawn)
+    prediction = truth + 0.3 * torch.rand(1, 20, 20, generator=drawn)
+    everywhere = torch.ones_like(truth, dtype=torch.bool)
+    fitted = alignment.align(prediction, truth, everywhere, kind, 10.0)
+    assert (fitted - truth).abs().mean() < 0.2 < truth.std()
+    torch.testing.assert_close(
+        alignment.align(unit * prediction, truth, everywhere, kind, 10.0), fitted, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_maps_of_any_program_are_scored(stored, pairs, capsys):

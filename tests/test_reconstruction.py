@@ -147,6 +147,36 @@ def test_the_published_network_has_the_scale_too_and_any_size():
     torch.testing.assert_close(complete(model, sparse * 100) / 100, dense, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["interpolation", "sparse_to_dense"])
+def test_a_map_is_completed_as_it_would_be_alone_and_by_a_network_that_was_left_in_training(name):
+    model = stirred(name, width=8)
+    maps = torch.cat(
+        [sparsify(plane(50, 70) * factor, "uniform", share) for factor, share in ((1, 0.1), (9, 0.02), (3, 0.5))]
+    )
+    alone = torch.cat([complete(model, each[None]) for each in maps])
+    torch.testing.assert_close(complete(model, maps), alone, rtol=1e-4, atol=1e-5)
+    model.train()
+    torch.testing.assert_close(complete(model, maps), alone, rtol=1e-4, atol=1e-5)
+    assert model.training
+
+
+def test_the_published_interpolation_answers_no_depth_below_a_hundredth_of_the_mean():
+    model = stirred("interpolation", width=8)
+    model.enlarge[-2].bias.data -= 100
+    sparse = sparsify(plane(50, 70), "uniform", 0.1)
+    low = 0.01 * sparse[sparse > 0].mean().item()
+    dense = complete(model, sparse)
+    assert dense[sparse == 0].unique().tolist() == pytest.approx([low], rel=1e-5) and model.train()(sparse).min() < 0
+
+
+def test_the_published_enlargement_follows_its_unit_and_its_zero():
+    model = stirred("superres", factor=4, width=8, blocks=1)
+    small = plane(12, 16)
+    large = enlarge(model, small)
+    assert (large - large.mean()).abs().max() > 0.03
+    torch.testing.assert_close(enlarge(model, 40 * small + 7), 40 * large + 7, rtol=1e-4, atol=1e-3)
+
+
 def test_one_sample_and_a_corner_of_samples_give_a_whole_map():
     model = stirred("sparse_to_dense", width=16)
     sparse = torch.zeros(2, 1, 100, 130)
