@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from depthlib import camera
 from depthlib.errors import DepthError
 from depthlib.randomness import keys, uniform
 from depthlib.registry import chosen
-from depthlib.sample import MAPS, Batch, valid
+from depthlib.sample import MAPS, METRES_MEDIAN_LIMIT, Batch, check_camera, check_colours, check_metres, valid
 
 
 @dataclass(frozen=True)
@@ -303,13 +303,34 @@ def augment(
     >>> out["rgb"].allclose(batch["rgb"][..., 6:234, 8:312], atol=1e-4), out["depth"].unique().item()
     (True, 3.0)
     """
-    count = len(batch["index"])  # before: a kind of one's own may change the batch itself
+    if type(augmentation) is Augmentation:
+        return augmentation.change(batch, size, seed, epoch)
+    # copies, since it may change the batch itself
+    before = {key: list(value) for key, value in batch.items() if isinstance(value, list)}
+    metres = batch["depth"].device.type != "cpu" or batch["depth"].max() <= METRES_MEDIAN_LIMIT  # or a disparity
     changed = augmentation.change(batch, size, seed, epoch)
-    for key, channels in (("rgb", 3), ("depth", 1)):
-        found = changed.get(key) if isinstance(changed, dict) else None
-        shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        if shape != [count, channels, *size]:
-            raise DepthError(
-                f"augmentation {type(augmentation).__name__}: {key} comes out as {shape}; expected {[count, channels, *size]}."
-            )
+    _still_a_batch(changed, size, before, metres, f"augmentation {type(augmentation).__name__}")
     return changed
+
+
+def _still_a_batch(
+    changed: Batch, size: tuple[int, int], before: dict[str, list[Any]], metres: bool, source: str
+) -> None:
+    """Refuse what an augmentation of one's own makes of a batch if it is none any more."""
+    if not isinstance(changed, dict):
+        raise DepthError(f"{source}: returns {type(changed).__name__}; expected the batch, a dict.")
+    for key, values in before.items():
+        if changed.get(key) != values:
+            raise DepthError(f"{source}: {key} of the samples comes out changed; expected it as it was. Change a copy.")
+    count = len(before["index"])
+    for key, shape in (("rgb", [count, 3, *size]), ("depth", [count, 1, *size]), ("K", [count, 3, 3])):
+        found = changed.get(key)
+        seen = [*found.shape] if isinstance(found, Tensor) else type(found).__name__
+        if not isinstance(found, Tensor) or seen != shape or found.dtype != torch.float32:
+            kind = f" of {found.dtype}" if isinstance(found, Tensor) else ""
+            raise DepthError(f"{source}: {key} comes out as {seen}{kind}; expected {shape} of torch.float32.")
+    # on a GPU this would have to be waited for; before a training one sample is tried on the processor
+    if changed["rgb"].device.type == "cpu":
+        check_colours(changed["rgb"], source)
+        check_metres(changed["depth"], source, METRES_MEDIAN_LIMIT if metres else math.inf)
+        check_camera(changed["K"], source)

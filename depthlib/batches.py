@@ -144,7 +144,7 @@ class Batches:
         encoded = getattr(self.dataset, "encoded", None)
         if encoded:
             return encoded(indices)
-        return checked(self.dataset.__getitems__(indices), self.dataset.name)
+        return checked(self.dataset.__getitems__(indices), self.dataset, len(indices))
 
     def _move(self, batch: Batch) -> Batch:
         return decode_batch(to_device(batch, self.device))

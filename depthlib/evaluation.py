@@ -20,7 +20,7 @@ from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
 from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
-from depthlib.sample import RGBD, Batch, a_tensor, checked, offered
+from depthlib.sample import RGBD, Batch, a_tensor, collate, looked_at, offered
 from depthlib.stored import StoredPredictions
 from depthlib.structure import MAP_METRICS, mean_of_images
 from depthlib.transfers import to_device
@@ -190,9 +190,10 @@ def _scored(
     for start in tqdm(mine, desc=title, disable=not (progress and rank == 0), unit="batch"):
         if not open_:
             break
-        fetched = dataset.__getitems__(range(start, min(start + batch, len(dataset))))
+        wanted = range(start, min(start + batch, len(dataset)))
+        fetched = looked_at(dataset.__getitems__(wanted), dataset, len(wanted))
         for _, alike in itertools.groupby(fetched, lambda sample: sample["depth"].shape):  # KITTI's days differ in size
-            samples = to_device(checked(list(alike), dataset.name), "cpu")  # scenes may be made on a GPU
+            samples = to_device(collate(list(alike)), "cpu")  # scenes may be made on a GPU
             mirror = any(scoring.rules.flip for scoring in open_.values())
             answers = _answers(predictor, samples, mirror)
             sources = samples["name"]

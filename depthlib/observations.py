@@ -6,6 +6,8 @@ A recipe names one under ``observe``: training makes it anew in every epoch, an 
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from depthlib.errors import DepthError
 from depthlib.filling import fill_nearest
 from depthlib.randomness import keys, uniform
 from depthlib.registry import named
-from depthlib.sample import Batch, valid
+from depthlib.sample import Batch, check_metres, valid
 from depthlib.transfers import sent
 from depthlib.typed import nearest
 
@@ -46,8 +48,26 @@ class Observation(ABC):
         Args:
             batch: with ``depth`` [B, 1, H, W], metres, and ``index``.
             seed, epochs: with the index the key of every draw; one epoch for all samples or one each.
+
+        Raises:
+            DepthError: what one of your own shows is no map of metres for each sample.
         """
-        return cast(Batch, {**batch, self.key: self.of(batch, seed, epochs)})
+        shown = self.of(batch, seed, epochs)
+        source = f"observation {type(self).__name__}"
+        shape = list(shown.shape) if isinstance(shown, Tensor) else type(shown).__name__
+        if (
+            not isinstance(shown, Tensor)
+            or shown.ndim != 4
+            or shape[:2] != [len(batch["depth"]), 1]
+            or shown.dtype != torch.float32
+        ):
+            kind = f" of {shown.dtype}" if isinstance(shown, Tensor) else ""
+            raise DepthError(
+                f"{source}: shows {shape}{kind}; expected [{len(batch['depth'])}, 1, h, w] of torch.float32."
+            )
+        if shown.device.type == "cpu":
+            check_metres(shown, source, math.inf)  # some networks are shown disparities
+        return cast(Batch, {**batch, self.key: shown})
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,8 @@ def _whole(depth: Tensor) -> Tensor:
     return depth if bool(valid(depth).all()) else fill_nearest(depth.cpu()).to(depth.device)
 
 
+#: What a network can be shown of the truth: keys of a batch.
+KEYS = ("sparse", "depth_lr")
 #: name → module and class
 OBSERVATIONS = {"sparse": (__name__, "SparseDepth"), "small": (__name__, "SmallDepth")}
 
@@ -171,6 +193,11 @@ def make_observation(name: str, **options: Any) -> Observation:
     kind = named("observation", name, OBSERVATIONS, Observation)
     try:
         made: Observation = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-        return made
     except (TypeError, ValueError) as error:
         raise DepthError(f"observation {name!r}: options {options} do not fit ({error}).") from error
+    if getattr(made, "key", None) not in KEYS or not re.fullmatch(r"[\w-]+", str(made.label)):
+        raise DepthError(
+            f"observation {name!r}: key is {getattr(made, 'key', None)!r} and label {made.label!r}; expected one of {', '.join(KEYS)}, and "
+            "letters, digits and dashes, under which scores are filed."
+        )
+    return made

@@ -18,7 +18,7 @@ from depthlib.optimisers import make_optimizer
 from depthlib.predictors import same_shown
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, Recipe
-from depthlib.scoring import baseline, place
+from depthlib.scoring import baseline, observed, place
 from depthlib.training import first_options, open_spec, same_target, same_view
 
 
@@ -44,7 +44,7 @@ def preflight(recipe: Recipe) -> None:
         if phase.validation is not None:
             open_spec(phase.validation)
     _shows(recipe, model)
-    places: dict[str, DataSpec] = {}
+    places: dict[str, tuple[object, ...]] = {}
     for number, entry in enumerate(recipe.evaluate):
         get_protocol(entry.protocol)
         if entry.flip and model.shown:
@@ -58,10 +58,11 @@ def preflight(recipe: Recipe) -> None:
             model.begin_phase(stage)
         _another_part(recipe, number, entry.data)
         where = place(recipe, entry, open_spec(entry.data))
-        if places.setdefault(where, entry.data) != entry.data:
+        rules = (entry.data, get_protocol(entry.protocol), observed(recipe, entry))
+        if places.setdefault(where, rules) != rules:
             raise DepthError(
-                f"evaluate.{number}: {where} is the place of another entry's scores, of other options or another size. Score one "
-                "of the two by `depthlib evaluate`, or in a recipe of its own."
+                f"evaluate.{number}: {where} is the place of another entry's scores, of other options, another size or other rules of "
+                "that name. Score one of the two by `depthlib evaluate`, or in a recipe of its own."
             )
         if entry.baseline_data is not None:
             open_spec(entry.baseline_data)
@@ -73,12 +74,12 @@ def _another_part(recipe: Recipe, number: int, scored: DataSpec) -> None:
     if not own and (scored.name not in FILES or FILES[scored.name].parts):
         return
     for learned in (recipe.data, *(phase.data for phase in recipe.phases if phase.data is not None)):
-        if learned.name != scored.name or learned.split == scored.split:
-            continue
+        if learned.name != scored.name or learned == scored or (not own and learned.split == scored.split):
+            continue  # whoever asks for the same part knows what that is worth
         if own and open_spec(learned).fingerprint() == open_spec(scored).fingerprint():
             raise DepthError(
-                f"evaluate.{number}.data: {scored.name} gives for split {scored.split!r} what it gives for {learned.split!r}, which is "
-                "learned from: both have one fingerprint. Give it parts, or let its fingerprint say which samples it has."
+                f"evaluate.{number}.data: {scored.name} gives here, for split {scored.split!r}, what it gives for split {learned.split!r} to "
+                "learn from: both have one fingerprint. Give it parts, or let its fingerprint say which samples it has."
             )
         if not own and _share(learned, scored):
             raise DepthError(

@@ -7,6 +7,7 @@ name. Crops are rows and columns of the data set's full frame and are scaled to 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from dataclasses import dataclass, replace
 from types import EllipsisType
@@ -433,6 +434,11 @@ def get_protocol(name: str) -> Protocol:
         DepthError: an unknown name, with the known ones; or other rules under a name of the library.
     """
     protocol = chosen("protocol", name, PROTOCOLS, Protocol)
+    if not re.fullmatch(r"[\w.+-]+", protocol.name) or protocol.name == "all":
+        raise DepthError(
+            f"protocol {name!r}: is called {protocol.name!r}; expected letters, digits, dots and dashes, and not 'all': its scores "
+            "are filed under its name."
+        )
     if protocol.name in PROTOCOLS and protocol != PROTOCOLS[protocol.name]:
         raise DepthError(
             f"protocol {name!r}: is called {protocol.name!r}, as one of the library with other rules. Give it another name: its "

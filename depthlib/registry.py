@@ -36,8 +36,7 @@ def named(what: str, name: str, known: Mapping[str, tuple[str, str]], kind: type
     """
     found = _attribute(what, name, *known[name]) if name in known else imported(what, name, known)
     if not (isinstance(found, type) and issubclass(found, kind)):
-        module, _, attribute = name.partition(":")
-        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
+        raise _another(what, name, found, f"a class of {kind.__module__}.{kind.__name__}")
     return found
 
 
@@ -55,9 +54,20 @@ def chosen(what: str, name: str, known: Mapping[str, T], kind: type[T]) -> T:
         return known[name]
     found = imported(what, name, known)
     if not isinstance(found, kind):
-        module, _, attribute = name.partition(":")
-        raise DepthError(f"{what} {name!r}: {module} has no {attribute} that is a {kind.__module__}.{kind.__name__}.")
+        raise _another(what, name, found, f"an instance of {kind.__module__}.{kind.__name__}")
     return found
+
+
+def _another(what: str, name: str, found: Any, expected: str) -> DepthError:
+    """What to say of a name that stands for nothing, or for something of another kind."""
+    module, _, attribute = name.partition(":")
+    if found is None:
+        return DepthError(f"{what} {name!r}: {module} has no {attribute}; expected {expected}.")
+    seen = f"the class {found.__name__}" if isinstance(found, type) else f"an instance of {type(found).__name__}"
+    remedy = ""
+    if isinstance(found, type) and expected.startswith("an instance"):
+        remedy = f" Write {attribute.upper()} = {attribute}() into {module}, and name {module}:{attribute.upper()}."
+    return DepthError(f"{what} {name!r}: is {seen}; expected {expected}.{remedy}")
 
 
 def imported(what: str, name: str, known: Iterable[str]) -> Any:
@@ -72,17 +82,19 @@ def imported(what: str, name: str, known: Iterable[str]) -> Any:
     Raises:
         DepthError: a name without a colon, or a module that is not allowed or cannot be imported.
     """
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    module, _, attribute = name.partition(":")
+    if not (module and attribute):
         names = list(known)
         raise DepthError(
             f"{what} {name!r} is unknown{nearest(name, names)}; expected one of {', '.join(names)}, or module:NAME for one of "
             "your own."
         )
-    if module not in sys.modules and module not in [word.strip() for word in os.environ.get(ALLOWED, "").split(",")]:
+    allowed = os.environ.get(ALLOWED, "")
+    if module not in sys.modules and module not in [word.strip() for word in allowed.split(",")]:
+        now = f" (It is {allowed!r} now; names of modules are separated by commas.)" if allowed else ""
         raise DepthError(
             f"{what} {name!r}: {module} is not imported. In Python, import it first; on the command line, say that you trust it: "
-            f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in."
+            f"{ALLOWED}={module} python -m depthlib …, from the folder it lies in.{now}"
         )
     return _attribute(what, name, module, attribute)
 

@@ -17,9 +17,11 @@ from typing import Any
 
 import depthlib
 from depthlib import processes
+from depthlib.augment import get_augmentation
 from depthlib.bootstrap import drawn_from
 from depthlib.evaluation import Score
 from depthlib.preflight import preflight
+from depthlib.protocols import get_protocol
 from depthlib.recipe import Recipe
 from depthlib.results import SCHEMA, check_results, write_results
 from depthlib.scoring import differences, score_run
@@ -71,6 +73,15 @@ def make_results(
         "seed": recipe.seed,
         "parameters": parameters or {},
         "settings": recipe.to_dict(),
+        "own": {
+            name: repr(found(name))
+            for names, found in (
+                ([phase.augment for phase in recipe.phases], get_augmentation),
+                ([entry.protocol for entry in recipe.evaluate], get_protocol),
+            )
+            for name in names
+            if ":" in name
+        },
         "data": {
             "name": recipe.data.name,
             "split": recipe.data.split,

@@ -93,9 +93,13 @@ def offered(
     Raises:
         DepthError: names what it lacks.
     """
-    if lacking := [part for part in parts if not hasattr(dataset, part)]:
+    methods = {part for part in parts if part != "name"}
+    if lacking := [
+        p for p in parts if not (callable(getattr(dataset, p, None)) if p in methods else hasattr(dataset, p))
+    ]:
         raise DepthError(
-            f"data set {type(dataset).__name__}: has no {', '.join(lacking)}; depthlib.sample.RGBD says what a data set offers."
+            f"data set {type(dataset).__name__}: has no {', '.join(lacking)}"
+            f"{' that can be called' if methods & set(lacking) else ''}; depthlib.sample.RGBD says what a data set offers."
         )
     return dataset
 
@@ -188,9 +192,10 @@ def check_maps(sample: Mapping[str, Any], source: str) -> None:
         DepthError: as :func:`check`, but for what depth may be.
     """
     for key in ("rgb", "depth", "K", "name", "index"):
-        if key not in sample:
+        if not isinstance(sample, Mapping) or key not in sample:
+            lack = f"has no {key!r}" if isinstance(sample, Mapping) else f"is a {type(sample).__name__}"
             raise DepthError(
-                f"{source}: has no {key!r}; expected a depthlib.sample.Sample, a dict with rgb, depth, K, name and index."
+                f"{source}: {lack}; expected a depthlib.sample.Sample, a dict with rgb, depth, K, name and index."
             )
     for key, form in (("rgb", (3, "H", "W")), ("depth", (1, "H", "W")), ("K", (3, 3))):
         value = sample[key]
@@ -200,9 +205,10 @@ def check_maps(sample: Mapping[str, Any], source: str) -> None:
             seen = f"{value.dtype} {list(shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise DepthError(f"{source}: {key} is {seen}; expected a float32 tensor, [{', '.join(map(str, form))}].")
     checked_scenes([sample.get("scene", "")], 1, source)
-    rgb, depth = sample["rgb"], sample["depth"]
+    rgb, depth, K = sample["rgb"], sample["depth"], sample["K"]
     if rgb.device.type == "cpu":  # what is on a GPU was made there by this library, and would have to be waited for
         check_colours(rgb, source)
+        check_camera(K, source)
     if rgb.shape[-2:] != depth.shape[-2:]:
         raise DepthError(
             f"{source}: RGB is {rgb.shape[-2]}x{rgb.shape[-1]} but depth is {depth.shape[-2]}x{depth.shape[-1]} "
@@ -241,22 +247,51 @@ def check_colours(rgb: Tensor, source: str) -> None:
         )
 
 
-def checked(samples: Sequence[Sample], source: str) -> Batch:
-    """Samples of a data set that anyone may have written, looked at and made a batch.
-
-    Args:
-        source: the data set's name.
+def check_camera(K: Tensor, source: str) -> None:
+    """Refuse intrinsics, [..., 3, 3], that no camera has: whatever is moved by them would be lost.
 
     Raises:
-        DepthError: as :func:`check_maps` and :func:`collate`; or depth that is no metres with 0 = missing. (A map that says nothing at
-            all is not refused here: nothing is learned from it, and scores count it as left out.)
+        DepthError: numbers that are not finite, or focal lengths that are not above 0.
     """
+    if not torch.isfinite(K).all() or min(K[..., 0, 0].min(), K[..., 1, 1].min()) <= 0:
+        raise DepthError(
+            f"{source}: its camera is {K.tolist()}; expected finite numbers, focal lengths above 0, in pixels."
+        )
+
+
+def looked_at(samples: Sequence[Sample], dataset: RGBD, count: int | None = None) -> Sequence[Sample]:
+    """Return samples of a data set that anyone may have written, if they keep the contract.
+
+    Args:
+        dataset: that they come from. One whose ``depth`` is no depth says so: ``metres = False``.
+        count: how many were asked for.
+
+    Raises:
+        DepthError: another number of samples; as :func:`check_maps`; or depth that is no metres with 0 = missing. (A map that says
+            nothing at all is not refused here: nothing is learned from it, and scores count it as left out.)
+    """
+    source, metres = dataset.name, getattr(dataset, "metres", True)
+    if not isinstance(samples, list | tuple) or (count is not None and len(samples) != count):
+        seen = len(samples) if isinstance(samples, list | tuple) else type(samples).__name__
+        raise DepthError(
+            f"{source}: gives {seen} for {count or 'some'} samples; expected a list with one for each index."
+        )
     for sample in samples:
-        named = f"{source}, {sample.get('name', 'a sample without name')}"
+        name = sample.get("name", "a sample without name") if isinstance(sample, Mapping) else "a sample"
+        named = f"{source}, {name}"
         check_maps(sample, named)
         if sample["depth"].device.type == "cpu":  # as colours
-            check_metres(sample["depth"], named)
-    return collate(samples)
+            check_metres(sample["depth"], named, METRES_MEDIAN_LIMIT if metres else math.inf)
+    return samples
+
+
+def checked(samples: Sequence[Sample], dataset: RGBD, count: int | None = None) -> Batch:
+    """Samples of a data set that anyone may have written, :func:`looked_at` and made a batch.
+
+    Raises:
+        DepthError: as :func:`looked_at` and :func:`collate`.
+    """
+    return collate(looked_at(samples, dataset, count))
 
 
 def check_size(size: Any, source: str) -> tuple[int, int]:
@@ -283,8 +318,12 @@ def check_depth(depth: Tensor, source: str) -> Tensor:
     return depth
 
 
-def check_metres(depth: Tensor, source: str) -> float:
-    """The largest depth of a map, if it can be metres with 0 = missing; see :func:`check`."""
+def check_metres(depth: Tensor, source: str, limit: float = METRES_MEDIAN_LIMIT) -> float:
+    """The largest depth of a map, if it can be metres with 0 = missing; see :func:`check`.
+
+    Args:
+        limit: a median above this is taken for another unit.
+    """
     if depth.numel() == 0:
         raise DepthError(f"{source}: an empty map, {tuple(depth.shape)}.")
     low, high = (end.item() for end in depth.aminmax())  # one pass; NaN comes through
@@ -296,9 +335,9 @@ def check_metres(depth: Tensor, source: str) -> float:
             f"{source}: smallest depth is {low:.4g} m; depth is distance along the axis, 0 = missing. "
             "Negative values are often disparity, or points behind the camera: convert or set them to 0."
         )
-    if high > METRES_MEDIAN_LIMIT and (median := depth[depth > 0].median().item()) > METRES_MEDIAN_LIMIT:
+    if high > limit and (median := depth[depth > 0].median().item()) > limit:
         raise DepthError(
-            f"{source}: median depth is {median:.4g} m; expected under {METRES_MEDIAN_LIMIT:.0f} m. "
+            f"{source}: median depth is {median:.4g} m; expected under {limit:.0f} m. "
             "It looks like millimetres: for a folder of pairs give option depth_scale=1000, elsewhere divide by it first."
         )
     return high

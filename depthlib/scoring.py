@@ -77,7 +77,9 @@ def baseline(name: str, recipe: Recipe, spec: EvaluateSpec, opened: list[tuple[D
         return constant(torch.ones(1, 1, 1, 1))
     image = {"mean": mean_depth_image, "median": median_depth_image}.get(name)
     if image is None:
-        raise DepthError(f"baseline {name!r}: the network of {recipe.name} is shown nothing that it could start from.")
+        raise DepthError(
+            f"baseline {name!r}: the network of {recipe.name} is shown {type(observation).__name__ if observation else 'nothing'}, from which it cannot start."
+        )
     seen = open_once(spec.baseline_data or recipe.data, [] if opened is None else opened)
     return constant(image(seen))
 

@@ -21,12 +21,12 @@ SUFFIXES = (".npy", ".pfm", ".png")
 class StoredPredictions:
     """Maps by name: ``NAME.npy`` (float), ``NAME.pfm`` or ``NAME.png`` (16 bit), at any resolution.
 
-    ``NAME-depth.png``, as ``depthlib predict`` writes it beside its photo, is the map of NAME, too.
+    Or all are called as ``depthlib predict`` writes them beside their photos, ``NAME-depth.png``.
 
     Args:
         root: the folder.
         scale: file units in a metre, for all formats: 1 for metres, 1000 for millimetres, 256 for KITTI's png.
-            By default 1 for npy and pfm; a png must say.
+            By default 1 for npy and pfm; a png must say, unless it does so itself, as those of `depthlib predict` do.
 
     Raises:
         DepthError: no such folder, no map in it, two maps of one name, or a png without a scale; and on reading, what
@@ -34,6 +34,8 @@ class StoredPredictions:
     """
 
     def __init__(self, root: str | os.PathLike[str], scale: float | None = None) -> None:
+        from depthlib.data.formats import stated_scale
+
         if scale is not None and not 0 < scale < math.inf:
             raise DepthError(f"{root}: scale is {scale:g}; expected file units in a metre, such as 1000 or 256.")
         self.root, self.scale = Path(root), scale
@@ -41,14 +43,17 @@ class StoredPredictions:
             raise DepthError(f"{root}: no such folder. Expected one map an image: NAME.npy, NAME.pfm or NAME.png.")
         self.paths: dict[str, Path] = {}
         for path in sorted(self.root.iterdir()):
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            coloured = path.name.endswith("-depth-coloured.png")  # to look at, beside the map of `depthlib predict`
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not coloured:
                 if path.stem in self.paths:
                     raise DepthError(f"{path}: {self.paths[path.stem].name} has the same name. Keep one of them.")
                 self.paths[path.stem] = path
         if not self.paths:
             raise DepthError(f"{root}: no .npy, .pfm or .png in it; expected one map an image.")
-        png = next((path for path in self.paths.values() if path.suffix.lower() == ".png"), None)
-        if png is not None and scale is None:
+        self._ending = ""  # of a name, when maps lie beside their photos
+        pngs = [] if scale is not None else [path for path in self.paths.values() if path.suffix.lower() == ".png"]
+        png = next((path for path in pngs if stated_scale(path) is None), None)
+        if png is not None:
             raise DepthError(
                 f"{png}: a 16-bit png does not say its unit. Give the file units in a metre with --scale: 1000 for "
                 "millimetres, 256 for KITTI, 5000 for TUM."
@@ -58,36 +63,40 @@ class StoredPredictions:
         return len(self.paths)
 
     def check_names(self, names: Sequence[str], dataset: str) -> None:
-        """Every image of the data set must have a map.
+        """Every image of the data set must have a map, and one only.
 
         Raises:
-            DepthError: with the count and the first that lack one.
+            DepthError: with the count and the first that lack one; images that share a name.
         """
-        missing = [name for name in names if not self.paths.keys() & self._forms(name)]
+        if len(set(names)) < len(names):
+            raise DepthError(
+                f"{dataset}: images share names, such as {max(names, key=list(names).count)}; which map is whose cannot be told."
+            )
+        whole = [end for end in ("", "-depth") if all(f"{name}{end}" in self.paths for name in names)]
+        if len(whole) == 2:
+            raise DepthError(
+                f"{self.root}: has two files for each image, such as {self.paths[names[0]].name} and "
+                f"{self.paths[f'{names[0]}-depth'].name}. Give the maps a folder of their own."
+            )
+        self._ending = "".join(whole)
+        missing = [name for name in names if f"{name}{self._ending}" not in self.paths]
         if missing:
-            extra = sorted(set(self.paths) - {form for name in names for form in self._forms(name)})
+            extra = sorted(set(self.paths) - set(names))
             there = f"; there are {len(extra)} that pair with nothing, such as {extra[0]}" if extra else ""
             raise DepthError(
                 f"{self.root}: no map for {len(missing)} of {len(names)} images of {dataset}, such as {missing[0]}{there}. "
                 "A map has the name of its image."
             )
 
-    @staticmethod
-    def _forms(name: str) -> tuple[str, str]:
-        return name, f"{name}-depth"
-
     def place(self, name: str) -> Path:
-        """The file of an image.
+        """The file of an image, after :meth:`check_names`.
 
         Raises:
-            DepthError: none, or two.
+            DepthError: there is none.
         """
-        there = [self.paths[form] for form in self._forms(name) if form in self.paths]
-        if not there:
+        if f"{name}{self._ending}" not in self.paths:
             raise DepthError(f"{self.root}: no map for {name}. A map has the name of its image.")
-        if len(there) > 1:
-            raise DepthError(f"{there[1]}: is the map of {name}, and so is {there[0].name}. Keep one of them.")
-        return there[0]
+        return self.paths[f"{name}{self._ending}"]
 
     def read(self, name: str) -> Tensor:
         """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.
@@ -103,17 +112,17 @@ def read_map(path: str | os.PathLike[str], scale: float | None = None) -> Tensor
 
     Args:
         path: ends in ``.npy``, ``.pfm`` or ``.png`` (16 bit).
-        scale: file units in a metre; by default 1.
+        scale: file units in a metre; by default 1, and of a png what it says itself.
 
     Raises:
         DepthError: another ending, or a file that is no map of numbers in a known unit.
     """
-    from depthlib.data.formats import read_depth_png, read_pfm
+    from depthlib.data.formats import read_depth_png, read_pfm, stated_scale
 
     path = Path(path)
     suffix, units = _suffix(path), scale or 1.0
     if suffix == ".png":
-        return torch.from_numpy(read_depth_png(path, units))[None, None]
+        return torch.from_numpy(read_depth_png(path, scale or stated_scale(path) or 1.0))[None, None]
     values = read_pfm(path) if suffix == ".pfm" else _read_npy(path, scale is not None)
     return torch.from_numpy(values.copy())[None, None] / units
 

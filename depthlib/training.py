@@ -256,6 +256,7 @@ def _go_on(
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
         there, asked = _trains(completed(state["recipe"], str(checkpoint))), _trains(recipe.to_dict())
+        there["own"], asked["own"] = state.get("own", {}), _own(recipe)
         if there != asked:
             raise DepthError(
                 f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings: {_differences(there, asked)}. "
@@ -371,8 +372,10 @@ class _Loop:
             raise DepthError(f"observe: {error}") from error
         self.change = augmenting(plain.input_size, get_augmentation(phase.augment), recipe.seed, self.observation)
         if not hasattr(dataset, "lanes"):
+            first = to_device(checked([dataset[0]], dataset), "cpu")
+            self.change(first, [0])  # on the processor, where values are looked at, too
             one = augmenting(plain.input_size, CENTRE, recipe.seed, self.observation)
-            trial(plain, self.loss, one(to_device(checked([dataset[0]], dataset.name), device), [0]))
+            trial(plain, self.loss, one(to_device(first, device), [0]))
         self.by_readers = speed.augment_on == "processor"
         self.feed = Batches(
             dataset, phase.batch, phase.accumulate, recipe.seed, number, accelerator.process_index,
@@ -547,6 +550,7 @@ class _Loop:
             "machine": run.machine,
             "data": run.fingerprints,
             "recipe": self.recipe.to_dict(),
+            "own": _own(self.recipe),
         }
         target = run.folder / f"checkpoint-{self.before + step:08d}"
         critic = (self.adversary.critic, self.adversary.optimizer) if self.adversary else None
@@ -611,7 +615,7 @@ def validation_loss(
     total = weight = 0.0
     for start in range(0, len(dataset), batch):
         chosen = range(start, min(start + batch, len(dataset)))
-        samples = to_device(checked(dataset.__getitems__(chosen), dataset.name), device)
+        samples = to_device(checked(dataset.__getitems__(chosen), dataset, len(chosen)), device)
         crop = augmenting(model.input_size, CENTRE, 0, observation)(samples, [0] * len(samples["index"]))
         target, mask = model.target(crop["depth"])
         values, weights = loss_function(model(*model.inputs(crop)), target, mask)
@@ -628,6 +632,12 @@ def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in ("evaluate", "description", "speed")}
 
 
+def _own(recipe: Recipe) -> dict[str, str]:
+    """What names of somebody's own stand for: a recipe that says the same may not mean it any more."""
+    named = (phase.augment for phase in recipe.phases)
+    return {name: repr(get_augmentation(name)) for name in named if ":" in name}
+
+
 def _differences(there: Any, asked: Any) -> str:
     """The first settings in which two recipes differ, by dotted path."""
     pairs, found = [("", there, asked)], []
@@ -640,7 +650,9 @@ def _differences(there: Any, asked: Any) -> str:
                 (f"{path}.{key}".strip("."), old.get(key, "nothing"), new.get(key, "nothing")) for key in {**old, **new}
             ]
         elif old != new:
-            found.append(f"{path} is {str(old)[:60]} there, and {str(new)[:60]} is asked for")
+            if isinstance(old, list) and isinstance(new, list):
+                path, old, new = f"the number of {path}", len(old), len(new)
+            found.append(f"{path} is {str(old)[:80]} there, and {str(new)[:80]} is asked for")
     return "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,27 +108,40 @@ def test_data_augmentation_and_protocol_of_ones_own_are_named_on_the_command_lin
     assert len(Store(tmp_path / "kept")) == 8
 
 
-def test_what_ones_own_names_get_wrong_is_said(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder with modules of somebody's own, some of them wrong, as the current one."""
     _frames(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "odd.py").write_text(ODD)
+    (tmp_path / "odd.py").write_text(f"HOWS = {list(BROKEN)}\n{ODD}")
     for module in ("frames", "odd", "mine"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setenv("DEPTHLIB_IMPORT", "frames,odd,mine")
+    monkeypatch.setenv("DEPTHLIB_RUNS", "runs")
+
+
+def test_what_ones_own_names_get_wrong_is_said(own, capsys):
     base = ["train", "mine.yaml", "--profile", "smoke"]
     own = "{name: 'odd:Same', size: [96, 128]}"
     for setting, words in (
-        (["augment=odd:nothing"], "odd has no nothing that is a depthlib.augment.Augmentation"),
+        (["augment=odd:nothing"], "odd has no nothing; expected an instance of depthlib.augment.Augmentation"),
+        (["augment=odd:Cut"], "is the class Cut; expected an instance of depthlib.augment.Augmentation. Write CUT = Cut()"),
+        (["augment=odd:MANY[0]"], "odd has no MANY[0]"),
+        *((["augment=odd:" + name.upper()], words) for name, words in BROKEN.items()),
         (["augment=elsewhere:DUSK"], "elsewhere is not imported"),
-        (["augment=odd:CUT"], "rgb comes out as [4, 3, 95, 128]; expected [4, 3, 96, 128]"),
+        (["augment=odd:CUT"], "rgb comes out as [1, 3, 95, 128] of torch.float32; expected [1, 3, 96, 128]"),
         (["protocol=odd:BTS"], "is called 'bts', as one of the library with other rules"),
-        (["protocol=odd:CUT"], "odd has no CUT that is a depthlib.protocols.Protocol"),
-        (["data={name: 'odd:CUT', size: [96, 128]}"], "odd has no CUT that can be called with split, size and options"),
+        (["protocol=odd:SLASH"], "is called 'a/b'; expected letters"),
+        (["protocol=odd:CUT"], "is an instance of Cut; expected an instance of depthlib.protocols.Protocol"),
+        (["data={name: 'odd:CUT', size: [96, 128]}"], "has CUT, an instance of Cut; expected what can be called with split"),
+        (["data={name: 'odd:', size: [96, 128]}"], "'odd:' is unknown"),
+        (["data={name: 'odd', size: [96, 128]}"], "or module:NAME for one of your own"),
         (["data={name: 'odd:Bare', size: [96, 128]}"], "data set Bare: has no name"),
-        (["data={name: 'frames:Frames', size: [96, 128], options: {fill: 1}}"], "options ['fill'] do not fit"),
+        (["data={name: 'frames:Frames', size: [96, 128], options: {fill: 1}}"], "cannot be called with split, size and options ['fill']"),
         ([f"data={own}", f"evaluate.0.data={own[:-1]}, split: test}}"], "both have one fingerprint"),
-        (["observe={name: 'odd:CUT'}"], "odd has no CUT that is a depthlib.observations.Observation"),
+        (["observe={name: 'odd:CUT'}"], "is an instance of Cut; expected a class of depthlib.observations.Observation"),
+        (["observe={name: 'odd:Cut'}"], "is the class Cut; expected a class of depthlib.observations.Observation"),
     ):  # fmt: skip
         parameters = [word for given in setting for word in ("-p", given)]
         assert main([*base, *parameters, "-p", "phases.0.batch=4"]) == 2, setting
@@ -140,6 +154,19 @@ def test_what_ones_own_names_get_wrong_is_said(tmp_path, monkeypatch, capsys):
         Augmentation(flip=1.5)
 
 
+#: An augmentation that breaks a batch → what is said of it.
+BROKEN = {
+    "nothing_back": "returns NoneType; expected the batch",
+    "other_names": "name of the samples comes out changed",
+    "turned_index": "index of the samples comes out changed",
+    "double": "rgb comes out as [1, 3, 96, 128] of torch.float64",
+    "no_camera": "K comes out as NoneType",
+    "camera_of_zeros": "its camera is",
+    "bytes": "colours from ",
+    "nan": "depth values are NaN",
+    "negative": "smallest depth is -",
+    "millimetres": "It looks like millimetres",
+}
 ODD = """
 import dataclasses
 from depthlib.augment import Augmentation
@@ -151,6 +178,28 @@ class Cut(Augmentation):
         changed = super().change(batch, size, seed, epochs)
         return {**changed, "rgb": changed["rgb"][..., 1:, :]}
 
+class Broken(Augmentation):
+    def change(self, batch, size, seed, epochs):
+        b = super().change(batch, size, seed, epochs)
+        if self.how == "turned_index":
+            batch["index"].append(3)
+        if self.how == "nothing_back":
+            return None
+        return {**b, **{
+            "other_names": lambda: {"name": ["x"]}, "turned_index": dict, "double": lambda: {"rgb": b["rgb"].double()},
+            "no_camera": lambda: {"K": None}, "camera_of_zeros": lambda: {"K": 0 * b["K"]}, "bytes": lambda: {"rgb": 255 * b["rgb"]},
+            "nan": lambda: {"depth": b["depth"] * float("nan")}, "negative": lambda: {"depth": -b["depth"]},
+            "millimetres": lambda: {"depth": 1000 * b["depth"]},
+        }[self.how]()}
+
+def broken(how):
+    made = Broken()
+    object.__setattr__(made, "how", how)
+    return made
+
+for how in HOWS:
+    globals()[how.upper()] = broken(how)
+
 class Bare:
     def __init__(self, split, size):
         pass
@@ -161,7 +210,88 @@ class Same(Frames):
 
 CUT = Cut()
 BTS = dataclasses.replace(get_protocol("bts"), caps=(0.001, 8.0))
+SLASH = dataclasses.replace(get_protocol("bts"), name="a/b")
+FAR = dataclasses.replace(get_protocol("full"), name="near", caps=(0.0, 9.0))
+
+class Faulty(Frames):
+    def __init__(self, split, size, fault="", at=3):
+        super().__init__(split, size)
+        self.fault, self.at = fault, at
+
+    def __getitem__(self, index):
+        sample = super().__getitem__(index)
+        if index == self.at:
+            sample = {**sample, **{
+                "negative": {"depth": -sample["depth"]}, "bytes": {"rgb": (255 * sample["rgb"]).byte()},
+                "to 255": {"rgb": 255 * sample["rgb"]}, "flat": {"depth": sample["depth"][0]},
+                "camera": {"K": 0 * sample["K"]}, "nan": {"depth": sample["depth"] * float("nan")},
+                "millimetres": {"depth": 1000 * sample["depth"]}, "numpy": {"depth": sample["depth"].numpy()},
+                "fewer": {}, "tuple": {},
+            }[self.fault]}
+        return (sample["rgb"], sample["depth"]) if self.fault == "tuple" else sample
+
+    def __getitems__(self, indices):
+        samples = super().__getitems__(indices)
+        return samples[:-1] if self.fault == "fewer" else samples
 """
+
+
+#: A fault in one sample → what is said of it.
+FAULTS = {
+    "negative": "smallest depth is -", "bytes": "rgb is torch.uint8", "to 255": "colours from", "flat": "depth is torch.float32 [96, 128]",
+    "camera": "its camera is", "nan": "depth values are NaN", "millimetres": "It looks like millimetres", "numpy": "depth is ndarray",
+    "fewer": "expected a list with one for each index", "tuple": "is a tuple",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keep", ["true", "false"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_sample_is_named_wherever_it_is_read(own, fault, keep, capsys):
+    """By training, scoring, a store and a preview; kept in memory or not."""
+    options = f"fault: {fault}, keep: {keep}"
+    chosen = ["-p", f"data={{name: 'odd:Faulty', size: [96, 128], options: {{{options}}}}}"]
+    short = ["-p", "phases.0.samples=8", "-p", "phases.0.batch=4", "-p", "phases.0.augment=centre"]
+    as_words = ["--option", f"fault={fault}", "--option", f"keep={keep}", "--size", "96x128"]
+    commands = [
+        ["train", "mine.yaml", "--profile", "smoke", *chosen, *short],
+        ["evaluate", "box/depth", "--against", "odd:Faulty", "--split", "train", *as_words, "--protocol", "full"],
+    ]
+    if fault != "fewer":
+        commands += [["data", "prepare", "odd:Faulty", *as_words, "--to", "st", "--jobs", "1"]]
+        commands += [["data", "preview", "odd:Faulty", *as_words]]
+    for command in commands:
+        capsys.readouterr()
+        assert main(command) == 2, command
+        assert FAULTS[fault] in capsys.readouterr().err, command
+    assert not Path("st").exists() and not Path("preview.png").exists()
+
+
+def test_two_protocols_of_one_name_and_one_that_was_changed_meanwhile_are_noticed(own, monkeypatch, capsys):
+    entry = (
+        "{data: {name: rooms, split: test, size: [96, 128], options: {count: 2}}, protocol: 'PROTOCOL', stages: [all]}"
+    )
+    both = ", ".join(entry.replace("PROTOCOL", name) for name in ("frames:NEAR", "odd:FAR"))
+    short = [
+        "-p",
+        "phases.0.samples=8",
+        "-p",
+        "phases.0.batch=4",
+        "-p",
+        "phases.0.augment=frames:DUSK",
+        "-p",
+        "data.options.count=8",
+    ]
+    train = ["train", "mine.yaml", "--profile", "smoke", "--out", "run", *short]
+    assert main([*train, "-p", f"evaluate=[{both}]"]) == 2
+    assert "other rules of that name" in capsys.readouterr().err
+    assert main([*train, "-p", "protocol=frames:NEAR"]) == 0
+    said = read_results("run/results.json")["own"]
+    assert "scale=(1.0, 1.15)" in said["frames:DUSK"] and "caps=(0.0, 5.0)" in said["frames:NEAR"]
+    frames = sys.modules["frames"]
+    monkeypatch.setattr(frames, "DUSK", dataclasses.replace(frames.DUSK, rotation=9.0))
+    capsys.readouterr()
+    assert main([*train, "-p", "protocol=frames:NEAR"]) == 2
+    assert "other settings: own.frames:DUSK is" in capsys.readouterr().err
 
 
 def test_an_observation_of_ones_own_is_made_by_name(monkeypatch):
@@ -174,7 +304,17 @@ def test_an_observation_of_ones_own_is_made_by_name(monkeypatch):
     module = types.ModuleType("my_observations")
     module.Corner = Corner
     monkeypatch.setitem(sys.modules, "my_observations", module)
-    assert make_observation("my_observations:Corner").label == "corner"
+    corner = make_observation("my_observations:Corner")
+    batch = {"rgb": torch.rand(2, 3, 8, 8), "depth": torch.ones(2, 1, 8, 8), "index": [0, 1]}
+    assert corner.label == "corner" and corner(batch)["sparse"].shape == (2, 1, 8, 8)
+    for wrong, words in ((None, "shows NoneType"), (torch.ones(2, 8, 8), r"shows \[2, 8, 8\]"), (batch["depth"].double(), "float64"),
+                         (-batch["depth"], "smallest depth is -1"), (batch["depth"] / 0 * 0, "NaN")):  # fmt: skip
+        monkeypatch.setattr(Corner, "of", lambda *_, wrong=wrong: wrong)
+        with pytest.raises(DepthError, match=words):
+            corner(batch)
+    monkeypatch.setattr(Corner, "key", "lidar")
+    with pytest.raises(DepthError, match="key is 'lidar'.*expected one of sparse, depth_lr"):
+        make_observation("my_observations:Corner")
 
 
 def test_dusk_darkens_half_of_the_pictures_and_the_same_again(tmp_path, monkeypatch):
@@ -184,7 +324,7 @@ def test_dusk_darkens_half_of_the_pictures_and_the_same_again(tmp_path, monkeypa
     from frames import DUSK, Frames
 
     data = Frames("train", None, tmp_path / "frames.npz")
-    batch = checked(data.__getitems__(range(8)), "frames")
+    batch = checked(data.__getitems__(range(8)), data)
     kept = {**batch, "rgb": torch.ones_like(batch["rgb"])}
     bright = dataclasses.replace(DUSK, colour=(1.0, 1.0))
     light = augment(kept, (90, 120), bright, seed=1, epoch=3)["rgb"].amax((1, 2, 3))

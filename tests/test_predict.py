@@ -1,5 +1,7 @@
 """`depthlib predict` on many photos, with a camera of one's own, and what becomes of its files. One photo: tests/test_runs.py."""
 
+import itertools
+import json
 import sys
 from pathlib import Path
 
@@ -7,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from depthlib import checkpoints
 from depthlib.cli import main
-from depthlib.data.formats import write_depth_png
+from depthlib.data.formats import read_depth_png, stated_scale, write_depth_png
 from depthlib.errors import DepthError
 from depthlib.stored import StoredPredictions
 
@@ -60,8 +63,8 @@ def test_a_folder_is_gone_on_with_and_nothing_is_overwritten(photos, capsys):
     assert main(["predict", "in", "--out", "out", "--write", "png", "--skip"]) == 0
     assert "1 of 3 have their files already" in capsys.readouterr().out
     assert len(list(Path("out").iterdir())) == 3 and Path("out/a-depth.png").stat().st_mtime_ns == mark
-    assert main(["predict", "in", "--out", "out", "--write", "png,npy", "--skip"]) == 2  # half of a photo's files
-    assert not list(Path("out").glob("*.npy"))
+    assert main(["predict", "in", "--out", "out", "--write", "png,npy", "--skip"]) == 0  # half of each photo's files
+    assert len(list(Path("out").glob("*.npy"))) == 3 and Path("out/a-depth.png").stat().st_mtime_ns == mark
     assert main(["predict", "in", "--out", "out", "--write", "png", "--skip"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "3 of 3 have their files already"
 
@@ -96,12 +99,85 @@ def test_the_maps_of_photos_are_scored_as_they_lie(photos, tmp_path, capsys):
         "json",
     ]
     assert main(["evaluate", "out", *score]) == 0
-    assert '"images": 2' in capsys.readouterr().out
-    write_depth_png("out/a.png", np.full((60, 90), 2.0))
+    output = capsys.readouterr().out
+    assert json.loads(output)["eigen14"]["images"] == 2
+    said = json.loads(output)["eigen14"]["metrics"]["rmse"]["value"]
+    assert main(["evaluate", "out", *score[:-6], *score[-4:]]) == 0  # the maps say their unit
+    assert json.loads(capsys.readouterr().out)["eigen14"]["metrics"]["rmse"]["value"] == said
+    assert main(["evaluate", "out", *[word.replace("1000", "256") for word in score]]) == 2
+    assert "says of itself that it has 1000 file units in a metre, but is read with 256" in capsys.readouterr().err
+    for name in ("a", "c"):
+        write_depth_png(f"out/{name}.png", np.full((60, 90), 2.0))
     assert main(["evaluate", "out", *score]) == 2
-    assert "a-depth.png: is the map of a, and so is a.png" in capsys.readouterr().err
+    assert "two files for each image, such as a.png and a-depth.png" in capsys.readouterr().err
+    Path("out/c.png").unlink()  # then it is no map of the set's
+    assert main(["evaluate", "out", *score]) == 0
     with pytest.raises(DepthError, match="no map for d"):
         StoredPredictions("out", 1000).place("d")
+
+
+def test_a_name_that_ends_as_a_map_does_is_an_image_of_its_own(tmp_path):
+    for name in ("a", "a-depth", "a-depth-depth"):
+        write_depth_png(tmp_path / f"{name}.png", np.full((60, 90), len(name)))
+    maps = StoredPredictions(tmp_path)
+    maps.check_names(["a", "a-depth-depth"], "set")
+    assert maps.read("a").max() == 1 and maps.read("a-depth-depth").max() == len("a-depth-depth")
+    (tmp_path / "a.png").unlink()
+    maps = StoredPredictions(tmp_path)
+    maps.check_names(["a", "a-depth"], "set")
+    assert maps.read("a").max() == len("a-depth") and maps.read("a-depth").max() == len("a-depth-depth")
+    (tmp_path / "a-depth-depth.png").unlink()
+    with pytest.raises(DepthError, match="no map for 1 of 2 images of set, such as a[.]"):
+        StoredPredictions(tmp_path).check_names(["a", "a-depth"], "set")
+    with pytest.raises(DepthError, match="images share names, such as a;"):
+        StoredPredictions(tmp_path).check_names(["a", "a"], "set")
+
+
+def test_far_and_near_photos_lie_in_one_folder_and_are_read_in_their_own_unit(photos, monkeypatch, capsys):
+    model = checkpoints.load_model(None)
+    to_depth = type(model).to_depth
+    calls = itertools.count()
+    monkeypatch.setattr(
+        type(model), "to_depth", lambda self, output: (60, 1, 1)[next(calls) % 3] * to_depth(self, output)
+    )
+    assert main(["predict", "in", "--out", "out", "--write", "npy,png"]) == 0
+    assert "stored in 1/256 m" in capsys.readouterr().out
+    for name, scale in (("a", 256), ("b", 1000), ("c", 1000)):
+        assert stated_scale(f"out/{name}-depth.png") == scale
+        metres = np.load(f"out/{name}-depth.npy")
+        assert np.abs(read_depth_png(f"out/{name}-depth.png") - metres).max() <= 0.5 / scale + 1e-4
+        Path(f"out/{name}-depth.npy").unlink()
+        with pytest.raises(DepthError, match=f"says of itself that it has {scale} file units"):
+            read_depth_png(f"out/{name}-depth.png", 5000)
+    maps = StoredPredictions("out")
+    maps.check_names(["a", "b", "c"], "set")
+    assert maps.read("a").max() > 40 > 10 > maps.read("b").max()
+
+
+def test_one_photo_that_cannot_be_is_named_and_no_photo_is_overwritten(photos, capsys):
+    Image.new("RGB", (20, 20)).save("in/d.png")
+    assert main(["predict", "in", "--out", "out", "--write", "png"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "depthlib: in/d.png: image: 20x20 pixels" in said
+        and "1 of 4 photos" in said
+        and "The other 3 are written" in said
+    )
+    Image.new("RGB", (60, 40)).save("in/a-depth.png")
+    before = Path("in/a-depth.png").read_bytes()
+    assert main(["predict", "in/a.jpg", "in/a-depth.png", "--write", "png", "--force"]) == 2
+    assert "in/a-depth.png: is one of the photos, and would be overwritten" in capsys.readouterr().err
+    assert Path("in/a-depth.png").read_bytes() == before
+    Path("in/a-depth.npy").mkdir()
+    assert main(["predict", "in/a.jpg", "--write", "npy,points", "--force"]) == 2
+    assert "a-depth.npy: is a folder" in capsys.readouterr().err and not list(Path("in").glob("*.ply"))
+    assert main(["predict", "in/b.png", str(Path("in/b.png").absolute()), "--out", "two", "--write", "png"]) == 0
+    assert len(list(Path("two").iterdir())) == 1
+    Image.new("RGB", (120, 80)).save("in/e.png")
+    assert main(["predict", "in/a.jpg", "in/e.png", "--out", "three", "--write", "npy", "--camera", "80,80,45,30"]) == 2
+    assert "in/e.png: is of another size than the photo before it" in capsys.readouterr().err
+    assert main(["predict", "in/a.jpg", "--checkpoint", "box/sparse", "--out", "four"]) == 2
+    assert "starts from some true depth" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -113,7 +189,9 @@ def test_the_maps_of_photos_are_scored_as_they_lie(photos, tmp_path, capsys):
         (["in/a.jpg", "--camera", "80,80,inf,30"], "expected four numbers"),
         (["in/a.jpg", "--camera", "80,80,45,60"], "60x90 (height x width), but --camera has its centre at column 45, row 60"),
         (["in/a.jpg", "--scale", "-1"], "--scale -1: expected units"),
-        (["in/a.jpg", "--scale", "100000"], "in/a.jpg: depth reaches 1.579 m, which 16 bits do not hold at --scale 100000"),
+        (["in/a.jpg", "--scale", "100000"], "which whole numbers of 16 bits do not hold at --scale 100000; it can be 2 to 4"),
+        (["in/a.jpg", "--scale", "0.5"], "do not hold at --scale 0.5"),
+        (["in/a.jpg", "--camera", "0.9,1.2,0.5,0.5"], "not shares of the picture"),
         (["in/a.jpg", "in/other/a.png"], "would both be written to out/a-depth.png"),
         (["empty"], "empty: no photos in it"),
         (["in/a.jpg", "--out", "in/a.jpg/x"], "cannot be written"),

@@ -505,7 +505,7 @@ def test_a_model_and_a_loss_of_ones_own_are_trained_scored_and_used_by_name(tmp_
     Image.fromarray(np.zeros((60, 90, 3), np.uint8)).save("a.png")
     assert main(["predict", "a.png", "--checkpoint", "run"]) == 0 and Path("a-depth.png").is_file()
     for name, words in (
-        ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "has no Popen that is a"),
+        ("my_depth:Nothing", "has no region"), ("my_depth:Netz", "my_depth has no Netz"), ("subprocess:Popen", "is the class Popen; expected a class of"),
         ("egien", "did you mean 'eigen'"), ("this:Net", "this is not imported"),
         ("broken:Net", "broken cannot be imported (SyntaxError"),
     ):  # fmt: skip

@@ -23,6 +23,8 @@ class Frames:
             rgb, depth = content["rgb"], content["depth"].astype(np.float32)
         if size not in (None, depth.shape[1:]):
             raise DepthError(f"{file}: frames of {depth.shape[1:]}; asked for {size}.")
+        if split not in ("train", "test"):
+            raise DepthError(f"{file}: split is {split!r}; expected train or test.")
         first = round(len(rgb) * (1 - held_out))  # the end of the drive is held out
         self.numbers = range(first) if split == "train" else range(first, len(rgb))
         self.rgb, self.depth = rgb, depth
@@ -49,8 +51,9 @@ class Frames:
         return [f"{i:06d}" for i in self.numbers]
 
     def fingerprint(self):
-        mine = self.depth[list(self.numbers)]
-        return hashlib.sha256(mine.tobytes()).hexdigest()[:16]
+        mine = list(self.numbers)
+        content = self.rgb[mine].tobytes() + self.depth[mine].tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
 
 
 class Dusk(Augmentation):

@@ -68,5 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         goes_on = "; the same command goes on where it was" if args.command in GOES_ON else ""
+        if args.command == "predict":
+            goes_on = "; with --skip the same command goes on where it was"
         print(f"depthlib: interrupted{goes_on}.", file=sys.stderr)
         return 130

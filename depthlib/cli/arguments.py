@@ -99,6 +99,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def free(files: Sequence[Path], force: bool) -> None:
     """Refuse to overwrite what is there, unless told to."""
+    for file in files:
+        if file.is_dir():
+            raise DepthError(f"{file}: is a folder. Move it, or choose another place with --out.")
     there = [file for file in files if file.exists()]
     if there and not force:
         raise DepthError(

@@ -78,7 +78,9 @@ def preview(args: argparse.Namespace) -> int:
         raise DepthError(f"--count {args.count}: expected at least 1.")
     writable_folder(out.parent, "Choose another place with --out.")
     data = _open(args, parse_size(args.size))
-    samples = [data[i] for i in range(min(args.count, len(data)))]
+    from depthlib.sample import check
+
+    samples = [check(data[i], f"{data.name}, sample {i}") for i in range(min(args.count, len(data)))]
     from depthlib import plots
 
     figure = plots.contact_sheet(samples, columns=min(args.count, 4))
@@ -90,6 +92,8 @@ def preview(args: argparse.Namespace) -> int:
             f"{sample['name']:32} {depth.shape[-2]}x{depth.shape[-1]}  {known.min():6.2f} to {known.max():6.2f} m  "
             f"{len(known) / depth.numel():4.0%} known"
         )
+    for why, count in getattr(data, "dropped", {}).items():
+        print(f"left out: {count} {why}")
     print(f"{out}: {len(samples)} of {len(data)} samples")
     return 0
 

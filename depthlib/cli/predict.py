@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class _Answer:
 def predict(args: argparse.Namespace) -> int:
     """Depth of photos: 16-bit PNG or NumPy array, coloured PNG, point cloud, surface."""
     from depthlib.checkpoints import load_model
+    from depthlib.prediction import view_of
 
     kinds = _kinds(args.write)
     if args.field_of_view is not None and not 0 < args.field_of_view < 180:
@@ -57,41 +58,62 @@ def predict(args: argparse.Namespace) -> int:
     if args.scale is not None and not 0 < args.scale < math.inf:
         raise DepthError(f"--scale {args.scale:g}: expected units of the PNG in a metre, such as 1000 or 256.")
     camera = _camera(args.camera)
-    stems = _stems(args.photos, args.out)
+    stems, wanted = _wanted(args, kinds)
     alone = len(stems) == 1
-    files = {photo: [Path(f"{stem}{KINDS[kind][0]}") for kind in kinds] for photo, stem in stems.items()}
-    left = [photo for photo in stems if not (args.skip and all(file.exists() for file in files[photo]))]
-    free([file for photo in left for file in files[photo]], args.force)
+    left = [photo for photo in stems if wanted[photo]]
     if len(left) < len(stems):
         print(f"{len(stems) - len(left)} of {len(stems)} have their files already")
     model = load_model(args.checkpoint, args.stage)
+    view_of(model)  # one that is shown more than a picture is refused once, not for each photo
     network = args.checkpoint or "the network in the box"
     failed = guessed = 0
+    frame = None
     for photo in left:
+        files = wanted[photo]
         try:
-            answer = _answer(photo, model, network, camera, args.field_of_view, args.scale)
+            answer = _answer(photo, model, network, camera, args.field_of_view, args.scale if "png" in files else None)
+            if camera is not None and frame not in (None, answer.depth.shape):
+                raise DepthError("is of another size than the photo before it; --camera holds for one size.")
         except DepthError as error:
+            told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
             if alone:
-                raise
-            print(f"depthlib: {error}", file=sys.stderr)
+                raise DepthError(told) from error
+            print(f"depthlib: {told}", file=sys.stderr)
             failed += 1
             continue
-        _write(answer, stems[photo], kinds)
+        frame = answer.depth.shape
+        _write(answer, stems[photo], files)
         guessed += answer.guess
-        print(f"{photo}: {answer}" + (f", stored in {answer.unit}" if not alone and answer.scale != 1000 else ""))
+        odd = not alone and "png" in files and answer.scale != 1000
+        print(f"{photo}: {answer}" + (f", stored in {answer.unit}" if odd else ""))
         if alone:
-            wide = max(len(str(file)) for file in files[photo])
-            for file, kind in zip(files[photo], kinds, strict=True):
+            wide = max(len(str(file)) for file in files.values())
+            for kind, file in files.items():
                 print(f"{file!s:{wide}}  {KINDS[kind][1].format(unit=answer.unit, lens=answer.lens)}")
     if failed:
-        raise DepthError(
-            f"{failed} of {len(left)} photos have no depth, for the reasons above. The others are written."
-        )
+        others = f" The other {len(left) - failed} are written." if failed < len(left) else ""
+        raise DepthError(f"{failed} of {len(left)} photos have no depth, for the reasons above.{others}")
     if left and not alone:
         print(f"{len(left)} photos: " + ", ".join(f"NAME-depth{KINDS[kind][0]}" for kind in kinds))
         if guessed and {"points", "surface"} & set(kinds):
             print(f"{guessed} do not say their lens: 60 degrees across is a guess; give --field-of-view")
     return 0
+
+
+def _wanted(args: argparse.Namespace, kinds: Sequence[str]) -> tuple[dict[Path, Path], dict[Path, dict[str, Path]]]:
+    """The stem of each photo's files, and those that are to be written, by their kind. None of them may be lost by it."""
+    stems = _stems(args.photos, args.out)
+    wanted = {photo: {kind: Path(f"{stem}{KINDS[kind][0]}") for kind in kinds} for photo, stem in stems.items()}
+    if args.skip:  # of each photo what is not there
+        wanted = {photo: {k: file for k, file in files.items() if not file.exists()} for photo, files in wanted.items()}
+    made = [file for files in wanted.values() for file in files.values()]
+    inputs = {photo.resolve() for photo in stems}
+    if itself := [file for file in made if file.resolve() in inputs]:
+        raise DepthError(
+            f"{itself[0]}: is one of the photos, and would be overwritten. Choose another folder with --out."
+        )
+    free(made, args.force)
+    return stems, wanted
 
 
 def _answer(
@@ -115,6 +137,11 @@ def _answer(
                 f"{photo}: {height}x{width} (height x width), but --camera has its centre at column {camera[2]:g}, row {camera[3]:g}. "
                 "Its numbers are pixels of the picture as it is, upright."
             )
+        if camera[0] < width / 20:
+            raise DepthError(
+                f"{photo}: {width} pixels wide, and the focal length of --camera is {camera[0]:g}: a lens of more than 168 degrees. "
+                "Its numbers are pixels, not shares of the picture."
+            )
     else:
         angle, whose = degrees, "as --field-of-view says"
         if angle is None:
@@ -127,17 +154,18 @@ def _answer(
     farthest = depth.max().item()
     if farthest == 0:
         raise DepthError(f"{photo}: {network} answers with no depth at all; train it again, at a lower rate.")
-    if scale and farthest * scale > 65535:
+    nearest = depth[depth > 0].min().item()
+    if scale and not (farthest * scale <= 65535 and nearest * scale >= 1):
         raise DepthError(
-            f"{photo}: depth reaches {farthest:.4g} m, which 16 bits do not hold at --scale {scale:g}; it can be {65535 / farthest:.0f} "
-            "at most."
+            f"{photo}: depth goes from {nearest:.4g} to {farthest:.4g} m, which whole numbers of 16 bits do not hold at --scale {scale:g}; "
+            f"it can be {math.ceil(1 / nearest)} to {65535 / farthest:.0f}."
         )
     guess = camera is None and degrees is None and focal is None
     return _Answer(rgb, depth, K, lens, guess, scale or (1000.0 if farthest <= FARTHEST else 256.0))
 
 
-def _write(answer: _Answer, stem: Path, kinds: Sequence[str]) -> None:
-    """The files of one photo, all or none."""
+def _write(answer: _Answer, stem: Path, files: Mapping[str, Path]) -> None:
+    """The files of one photo by their kind, all or none."""
     from PIL import Image
 
     from depthlib.data.formats import write_image
@@ -163,12 +191,19 @@ def _write(answer: _Answer, stem: Path, kinds: Sequence[str]) -> None:
         "surface": lambda path: write_ply(path, *surface(depth, K, rgb)),
     }
     writable_folder(stem.parent, "Choose another folder with --out.")
-    with tempfile.TemporaryDirectory(dir=stem.parent) as scratch:
-        made = [f"{stem.name}{KINDS[kind][0]}" for kind in kinds]
-        for kind, name in zip(kinds, made, strict=True):
-            writers[kind](Path(scratch) / name)
-        for name in made:
-            os.replace(Path(scratch) / name, stem.parent / name)
+    try:
+        with tempfile.TemporaryDirectory(dir=stem.parent, prefix=".depthlib-") as scratch:
+            try:
+                for kind, file in files.items():
+                    writers[kind](Path(scratch) / file.name)
+            except DepthError as error:  # the place that is meant, not the one that is gone
+                raise DepthError(str(error).replace(scratch, str(stem.parent))) from error
+            for file in files.values():
+                os.replace(Path(scratch) / file.name, file)
+    except OSError as error:
+        raise DepthError(
+            f"{stem}: cannot be written ({error.strerror or error}). Choose another folder with --out."
+        ) from error
 
 
 def _kinds(given: str) -> list[str]:
@@ -214,13 +249,14 @@ def _stems(given: Sequence[str], out: str | None) -> dict[Path, Path]:
         photos += inside
     stems: dict[Path, Path] = {}
     whose: dict[Path, Path] = {}
-    for photo in dict.fromkeys(photos):
+    for photo in photos:
         stem = Path(out or photo.parent) / f"{photo.stem}-depth"
-        if stem in whose:
+        first = whose.setdefault(stem.absolute(), photo)
+        if first.absolute() != photo.absolute():
             raise DepthError(
-                f"{photo}: and {whose[stem]} would both be written to {stem}.png. Give one of them an --out of its own."
+                f"{photo}: and {first} would both be written to {stem}.png. Answer them in two calls, into two folders."
             )
-        stems[photo], whose[stem] = stem, photo
+        stems.setdefault(first, stem)  # once, however often it is named
     return stems
 
 
@@ -232,7 +268,11 @@ def add_predict(add: Add) -> None:
               "  depthlib predict photos --write png --out depths     a folder of them, only maps\n"
               "  depthlib predict frame.png --camera 525,525,319.5,239.5 --write npy,points\n")  # fmt: skip
     command.add_argument(
-        "photos", nargs="+", metavar="PHOTO", help="a JPEG, PNG or other picture, or a folder of them; several, too"
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="a JPEG, PNG or other picture, or a folder of .jpg, .png, .ppm, .webp and .bmp (without the folders in it, and without "
+        "NAME-depth.png); several, too",
     )
     command.add_argument("--checkpoint", help="a run's folder, a checkpoint folder, or box/depth (default)")
     command.add_argument("--stage", help=STAGE)
@@ -242,11 +282,11 @@ def add_predict(add: Add) -> None:
     )  # fmt: skip
     there = command.add_mutually_exclusive_group()
     there.add_argument("--force", action="store_true", help="overwrite files of these names")
-    there.add_argument("--skip", action="store_true", help="leave out photos whose files are all there, to go on")
+    there.add_argument("--skip", action="store_true", help="write only what is not there yet, to go on")
     command.add_argument(
         "--scale",
         type=float,
-        help="units of the PNG in a metre (default: 1000; 256 for a photo in which depth passes 65.5 m)",
+        help="units of the PNG in a metre (default: 1000; 256 for a photo in which depth passes 65.5 m); the PNG says it",
     )
     lens = command.add_mutually_exclusive_group()
     lens.add_argument("--field-of-view", type=float, metavar="DEGREES",

@@ -49,6 +49,8 @@ def evaluate(args: argparse.Namespace) -> int:
         rival = _predictor(args.compare_with, args.stage, scale, args.compare_kind or args.kind, own)
     size = parse_size(args.size) if args.size else None
     dataset = open_dataset(args.against, args.split, size, **options)
+    for why, count in getattr(dataset, "dropped", {}).items():
+        print(f"left out: {count} {why}", file=sys.stderr)
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
         if args.kind == "disparity":
@@ -184,7 +186,7 @@ def add_scores(add: Add) -> None:
         "--against",
         default="nyu",
         metavar="DATA",
-        help="a name of `depthlib data list` (default: nyu)",
+        help="a name of `depthlib data list`, or module:NAME of your own (default: nyu)",
     )
     command.add_argument("--compare-with", metavar="OTHER",
                      help="a second one on the same images: which figures differ by more than chance (paired bootstrap)")  # fmt: skip
@@ -195,7 +197,9 @@ def add_scores(add: Add) -> None:
         "--size", metavar="HxW", help="rows and columns of the truth (default: as on disk; of nyu 240x320)"
     )
     command.add_argument(
-        "--protocol", default="eigen14", help="a name of `depthlib protocols`, or all (default: eigen14)"
+        "--protocol",
+        default="eigen14",
+        help="a name of `depthlib protocols`, module:NAME of your own, or all (default: eigen14)",
     )
     command.add_argument("--stage", help=f"of a checkpoint, {STAGE}")
     command.add_argument(

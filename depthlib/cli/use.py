@@ -14,14 +14,16 @@ def reconstruct(args: argparse.Namespace) -> int:
     """``complete`` and ``enlarge``: a whole map from a sparse one, a large one from a small one."""
     from depthlib import reconstruction
     from depthlib.checkpoints import load_model
-    from depthlib.data.formats import read_rgb
+    from depthlib.data.formats import read_rgb, stated_scale
     from depthlib.files import writable_folder
     from depthlib.filling import fill_nearest
     from depthlib.prediction import to_rgb
     from depthlib.stored import read_map, write_map
 
     given = Path(args.map)
-    scale = args.scale if args.scale is not None else 1000.0 if given.suffix.lower() == ".png" else None
+    scale = args.scale
+    if scale is None and given.suffix.lower() == ".png":
+        scale = stated_scale(given) or 1000.0
     if scale is not None and not 0 < scale < math.inf:
         raise DepthError(f"--scale {scale:g}: expected file units in a metre, such as 1000 or 256.")
     out = Path(args.out) if args.out else given.with_name(f"{given.stem}-{args.command}d{given.suffix}")
@@ -108,7 +110,7 @@ def add_use(add: Add) -> None:
         command.add_argument(
             "--scale",
             type=float,
-            help="file units in a metre (default: 1000 for png, else 1); an --out of another ending has its own default",
+            help="file units in a metre (default: what a png says itself, else 1000 for png and 1 for others); an --out of another ending has its own default",
         )
         command.add_argument(
             "--out", metavar="FILE", help=f"the map to write (default: NAME-{name}d, beside it, in its format)"

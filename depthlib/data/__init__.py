@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,14 +82,17 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     for given in ("name", "split", "size"):
         if given in options:
             raise DepthError(f"data {name!r}: {given} is no option; it has its own place.")
-    try:
-        dataset = (_open_prepared if prepared else _open)(name, split, size, options)
-    except DepthError:
-        raise
-    except OSError as error:  # a folder without permission, a name too long for the disk
-        raise DepthError(f"{error.filename or name}: cannot be opened ({error.strerror or error}).") from error
-    except (TypeError, ValueError) as error:
-        raise DepthError(f"data {name!r}: options {sorted(options)} do not fit ({error}).") from error
+    if ":" in name and not prepared:
+        dataset = _open_own(name, split, size, options)  # what goes wrong in it is for its author to see, line by line
+    else:
+        try:
+            dataset = (_open_prepared if prepared else _open)(name, split, size, options)
+        except DepthError:
+            raise
+        except OSError as error:  # a folder without permission, a name too long for the disk
+            raise DepthError(f"{error.filename or name}: cannot be opened ({error.strerror or error}).") from error
+        except (TypeError, ValueError) as error:
+            raise DepthError(f"data {name!r}: options {sorted(options)} do not fit ({error}).") from error
     if keep:
         from depthlib.data.store import InMemory
 
@@ -133,11 +137,18 @@ def _root(name: str, options: dict[str, Any], folder: str | None) -> Path | str:
 
 def _open_own(name: str, split: str, size: tuple[int, int] | None, options: dict[str, Any]) -> RGBD:
     opener = imported("data set", name, NAMES)
+    module, _, attribute = name.partition(":")
     if not callable(opener):
-        module, _, attribute = name.partition(":")
+        seen = f"has no {attribute}" if opener is None else f"has {attribute}, an instance of {type(opener).__name__}"
         raise DepthError(
-            f"data set {name!r}: {module} has no {attribute} that can be called with split, size and options."
+            f"data set {name!r}: {module} {seen}; expected what can be called with split, size and options."
         )
+    try:
+        inspect.signature(opener).bind(split=split, size=size, **options)
+    except TypeError as error:
+        raise DepthError(
+            f"data set {name!r}: cannot be called with split, size and options {sorted(options)} ({error})."
+        ) from error
     return offered(opener(split=split, size=size, **options))
 
 

@@ -135,7 +135,8 @@ def entry(name: str) -> Entry:
         from depthlib.typed import nearest
 
         raise DepthError(
-            f"data set {name!r} is unknown{nearest(name, list(CATALOGUE))}; `depthlib data list` shows all."
+            f"data set {name!r} is unknown{nearest(name, list(CATALOGUE))}; `depthlib data list` shows all. (`preview` and `prepare` take "
+            "one of your own, too, as module:NAME.)"
         )
     return CATALOGUE[name]
 

@@ -43,6 +43,8 @@ class Disparities:
     ((1, 500, 741), tensor(True))
     """
 
+    metres = False
+
     def __init__(
         self, root: str | os.PathLike[str], size: tuple[int, int] | None = None, scenes: Sequence[str] = ()
     ) -> None:

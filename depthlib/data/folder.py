@@ -102,7 +102,8 @@ class Folder(Pairs):
             have, lack = (rgb, depth) if stem in colour else (depth, rgb)
             raise DepthError(
                 f"{root / have}/{stem}: no file of that name in {root / lack} ({len(lonely)} without a "
-                "partner). Pairs share their name: rgb/0001.jpg with depth/0001.png. Option unpaired=drop goes without them."
+                "partner). Pairs share their name: rgb/0001.jpg with depth/0001.png. "
+                + ("" if names else "Option unpaired=drop goes without them.")
             )
         super().__init__(
             name,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from depthlib.errors import DepthError, in_short
 from depthlib.files import write_whole
@@ -72,17 +73,27 @@ def upright_rgb(image: Image.Image, source: str) -> NDArray[np.uint8]:
     return np.asarray((upright or image).convert("RGB"))
 
 
-def read_depth_png(path: Readable, scale: float = 1000.0) -> NDArray[np.float32]:
+def read_depth_png(path: Readable, scale: float | None = None) -> NDArray[np.float32]:
     """A 16-bit PNG as float32 metres [H, W], 0 = missing: metres = value / scale.
 
     Args:
-        scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM.
+        scale: file units in a metre: 1000 for millimetres, 256 for KITTI, 5000 for TUM. By default what the file says itself
+            (:func:`stated_scale`), else 1000.
 
     Raises:
-        DepthError: missing, cut short, not a single-channel 16-bit image; or a scale that is not finite and above 0.
+        DepthError: missing, cut short, not a single-channel 16-bit image; a scale that is not finite and above 0, or another
+            than the file says.
     """
-    _check_scale(path, "scale", scale)
+    if scale is not None:
+        _check_scale(path, "scale", scale)
     with _open_image(path) as image:
+        stated = _stated(image)
+        if scale is not None and stated is not None and not math.isclose(scale, stated, rel_tol=1e-6):
+            raise DepthError(
+                f"{path}: says of itself that it has {stated:g} file units in a metre, but is read with {scale:g}. Read it with "
+                f"{stated:g}, or leave the scale out."
+            )
+        scale = scale or stated or 1000.0
         if image.mode not in ("I;16", "I;16B", "I;16L", "I"):
             raise DepthError(
                 f"{path}: a depth file must be a single-channel 16-bit PNG, this one is mode {image.mode!r} "
@@ -189,8 +200,32 @@ def read_h5_frame(path: Readable) -> tuple[NDArray[np.uint8], NDArray[np.float32
         ) from error
 
 
+#: Where a PNG that this library wrote says its unit; other programs pass it over.
+UNITS = "depthlib: file units in a metre"
+
+
+def stated_scale(path: Readable) -> float | None:
+    """File units in a metre, where a depth PNG says them itself, as those do that :func:`write_depth_png` wrote.
+
+    Raises:
+        DepthError: missing, or not a picture.
+    """
+    with _open_image(path) as image:
+        return _stated(image)
+
+
+def _stated(image: Image.Image) -> float | None:
+    try:
+        units = float(image.info.get(UNITS, ""))
+    except ValueError:
+        return None
+    return units if 0 < units < math.inf else None
+
+
 def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], scale: float = 1000.0) -> None:
     """Write float metres [H, W] or [1, H, W] as a 16-bit PNG, atomically; missing or non-finite depth becomes 0.
+
+    The file says its unit (:func:`stated_scale`), which other programs pass over.
 
     Args:
         path: a name that ends in ``.png``.
@@ -214,11 +249,13 @@ def write_depth_png(path: str | os.PathLike[str], depth: NDArray[np.floating], s
             f"{path}: depth {values.max() / scale:.4g} m does not fit 16 bits at {scale:g} units a metre; "
             f"use a scale of at most {65535 * scale / values.max():.0f}."
         )
-    write_image(path, Image.fromarray(values.astype(np.uint16)))
+    notes = PngInfo()
+    notes.add_text(UNITS, f"{scale:.9g}")
+    write_image(path, Image.fromarray(values.astype(np.uint16)), pnginfo=notes)
 
 
-def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
-    """Save a picture in the format that its name ends in, atomically.
+def write_image(path: str | os.PathLike[str], image: Image.Image, **options: Any) -> None:
+    """Save a picture in the format that its name ends in, atomically; options are Pillow's.
 
     Raises:
         DepthError: an ending that is no format of pictures, a format that cannot hold this picture, or a folder that cannot
@@ -229,7 +266,7 @@ def write_image(path: str | os.PathLike[str], image: Image.Image) -> None:
     if kind not in Image.SAVE:
         raise DepthError(f"{path}: ends in {suffix!r}; expected a format of pictures, such as .png or .jpg.")
     try:  # in memory, since Pillow says alike that a format cannot hold the picture and that the disk is full
-        image.save(content, format=kind)
+        image.save(content, format=kind, **options)
     except (OSError, ValueError) as error:
         raise DepthError(
             f"{path}: this format cannot hold the picture ({error}). Convert it, as by image.convert('RGB'), or end the name "

@@ -21,7 +21,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.data.formats import Source, read_rgb
 from depthlib.errors import DepthError
-from depthlib.sample import MAPS, RGBD, Sample, check, check_depth, check_size
+from depthlib.sample import MAPS, RGBD, Sample, check, check_camera, check_depth, check_size
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,7 @@ class Pairs:
                 "that it is turned (EXIF), save that upright."
             )
         K = self._K(pair, *rgb.shape[-2:])
-        if not torch.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
-            raise DepthError(f"{pair.rgb}: its camera is {K.tolist()}; expected finite numbers, focal lengths above 0.")
+        check_camera(K, str(pair.rgb))
         sample = Sample(rgb=rgb, depth=depth, K=K, name=pair.name, dataset=self.name, index=index)
         if pair.scene:
             sample["scene"] = pair.scene

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from depthlib.data.store import DEPTHS, FARTHEST, SCHEMA, content_hash, decode, encode
 from depthlib.errors import DepthError
 from depthlib.files import one_at_a_time, writable_folder
-from depthlib.sample import RGBD, check_depth
+from depthlib.sample import RGBD, check_depth, looked_at
 
 BATCH = 64  # samples that are read, written and noted as done together: worth sending a data set to a process for
 
@@ -186,7 +186,7 @@ def _size(dataset: RGBD, drop_damaged: bool) -> tuple[int, int]:
         raise DepthError(f"{dataset.name}: holds no samples, so there is nothing to write.")
     for i in range(len(dataset)):
         try:
-            height, width = dataset[i]["depth"].shape[-2:]
+            height, width = looked_at([dataset[i]], dataset)[0]["depth"].shape[-2:]
             return height, width
         except DepthError:
             if not drop_damaged or i == len(dataset) - 1:
@@ -202,7 +202,7 @@ def _read(
     entries: list[dict[str, Any]] = []
     for i in indices:
         try:
-            sample = dataset[i]
+            [sample] = looked_at([dataset[i]], dataset)
             if (
                 depth == "uint16" and (farthest := float(sample["depth"].max())) > FARTHEST
             ):  # it would be lost without a word

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthlib.errors import DepthError, in_short
-from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate
+from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate, looked_at
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
@@ -302,7 +302,7 @@ class InMemory:
         indices = [range(len(self))[i] for i in indices]  # what is counted from the end is the same sample
         new = [i for i in dict.fromkeys(indices) if i not in self._kept]
         if new:
-            for i, sample in zip(new, self.dataset.__getitems__(new), strict=True):
+            for i, sample in zip(new, looked_at(self.dataset.__getitems__(new), self.dataset, len(new)), strict=True):
                 rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
                 far = sample["depth"].max() > FARTHEST
                 self._kept[i] = (*encode(sample, "float16" if far else "uint16"), rest)
