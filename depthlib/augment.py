@@ -307,7 +307,7 @@ def augment(
         return augmentation.change(batch, size, seed, epoch)
     # copies, since it may change the batch itself
     before = {key: list(value) for key, value in batch.items() if isinstance(value, list)}
-    metres = batch["depth"].device.type != "cpu" or batch["depth"].max() <= METRES_MEDIAN_LIMIT  # or a disparity
+    metres = batch["depth"].device.type != "cpu" or bool(batch["depth"].max() <= METRES_MEDIAN_LIMIT)  # or a disparity
     changed = augmentation.change(batch, size, seed, epoch)
     _still_a_batch(changed, size, before, metres, f"augmentation {type(augmentation).__name__}")
     return changed
