@@ -278,7 +278,7 @@ class InMemory:
 
     def __init__(self, dataset: RGBD) -> None:
         self.dataset = dataset
-        self.name = dataset.name
+        self.name, self.metres = dataset.name, getattr(dataset, "metres", True)
         self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]] = {}
 
     def __len__(self) -> int:
