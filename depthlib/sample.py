@@ -93,13 +93,14 @@ def offered(
     Raises:
         DepthError: names what it lacks.
     """
-    methods = {part for part in parts if part != "name"}
     if lacking := [
-        p for p in parts if not (callable(getattr(dataset, p, None)) if p in methods else hasattr(dataset, p))
+        part
+        for part in parts
+        if not (hasattr(dataset, part) if part == "name" else callable(getattr(dataset, part, None)))
     ]:
         raise DepthError(
-            f"data set {type(dataset).__name__}: has no {', '.join(lacking)}"
-            f"{' that can be called' if methods & set(lacking) else ''}; depthlib.sample.RGBD says what a data set offers."
+            f"data set {type(dataset).__name__}: has no {', '.join(lacking)} (all but name are methods); depthlib.sample.RGBD says what a "
+            "data set offers."
         )
     return dataset
 

@@ -122,7 +122,9 @@ def test_holes_are_filled_before_a_map_is_made_small_and_not_scored(levels):
     """With a hole of another value the scores stay what they are, for the hole takes its neighbour's in both."""
     dataset = open_dataset("disparities", root=levels, scenes=["cones"])
     score = evaluate(Enlargement("bicubic", 4), dataset, "makarov18")
-    kept = open_dataset("disparities", root=levels, scenes=["cones"], keep=True)  # grey levels, beyond what metres can be
+    kept = open_dataset(
+        "disparities", root=levels, scenes=["cones"], keep=True
+    )  # grey levels, beyond what metres can be
     assert dataset[0]["depth"].median() > 100 and evaluate(Enlargement("bicubic", 4), kept, "makarov18").images == 1
     assert score.pixels == 40 * 56 - 1
     truth = dataset[0]["depth"][None]

@@ -138,6 +138,7 @@ def test_what_ones_own_names_get_wrong_is_said(own, capsys):
         (["data={name: 'odd:', size: [96, 128]}"], "'odd:' is unknown"),
         (["data={name: 'odd', size: [96, 128]}"], "or module:NAME for one of your own"),
         (["data={name: 'odd:Bare', size: [96, 128]}"], "data set Bare: has no name"),
+        (["data={name: 'odd:Words', size: [96, 128]}"], "data set Words: has no fingerprint (all but name are methods)"),
         (["data={name: 'frames:Frames', size: [96, 128], options: {fill: 1}}"], "cannot be called with split, size and options ['fill']"),
         ([f"data={own}", f"evaluate.0.data={own[:-1]}, split: test}}"], "both have one fingerprint"),
         (["observe={name: 'odd:CUT'}"], "is an instance of Cut; expected a class of depthlib.observations.Observation"),
@@ -203,6 +204,9 @@ for how in HOWS:
 class Bare:
     def __init__(self, split, size):
         pass
+
+class Words(Frames):
+    fingerprint = "abc"
 
 class Same(Frames):
     def __init__(self, split, size):
