@@ -17,7 +17,6 @@ from typing import Any
 
 import depthlib
 from depthlib import processes
-from depthlib.augment import get_augmentation
 from depthlib.bootstrap import drawn_from
 from depthlib.evaluation import Score
 from depthlib.preflight import preflight
@@ -25,7 +24,7 @@ from depthlib.protocols import get_protocol
 from depthlib.recipe import Recipe
 from depthlib.results import SCHEMA, check_results, write_results
 from depthlib.scoring import differences, score_run
-from depthlib.training import Run, open_spec, train
+from depthlib.training import Run, open_spec, own_augmentations, train
 
 
 def run_and_score(
@@ -73,15 +72,8 @@ def make_results(
         "seed": recipe.seed,
         "parameters": parameters or {},
         "settings": recipe.to_dict(),
-        "own": {
-            name: repr(found(name))
-            for names, found in (
-                ([phase.augment for phase in recipe.phases], get_augmentation),
-                ([entry.protocol for entry in recipe.evaluate], get_protocol),
-            )
-            for name in names
-            if ":" in name
-        },
+        "own": own_augmentations(recipe)
+        | {e.protocol: repr(get_protocol(e.protocol)) for e in recipe.evaluate if ":" in e.protocol},
         "data": {
             "name": recipe.data.name,
             "split": recipe.data.split,

@@ -102,7 +102,7 @@ class StoredPredictions:
         """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.
 
         Raises:
-            DepthError: no map of that name, or two, or a file that is no map of numbers in a known unit.
+            DepthError: no map of that name, or a file that is no map of numbers in a known unit.
         """
         return read_map(self.place(name), self.scale)
 

@@ -256,7 +256,7 @@ def _go_on(
     if checkpoint is not None:
         state = read_state(checkpoint, tuple(POSITION))
         there, asked = _trains(completed(state["recipe"], str(checkpoint))), _trains(recipe.to_dict())
-        there["own"], asked["own"] = state.get("own", {}), _own(recipe)
+        there["own"], asked["own"] = state.get("own", {}), own_augmentations(recipe)
         if there != asked:
             raise DepthError(
                 f"{folder}: holds a run of {state['recipe'].get('name')!r} with other settings: {_differences(there, asked)}. "
@@ -550,7 +550,7 @@ class _Loop:
             "machine": run.machine,
             "data": run.fingerprints,
             "recipe": self.recipe.to_dict(),
-            "own": _own(self.recipe),
+            "own": own_augmentations(self.recipe),
         }
         target = run.folder / f"checkpoint-{self.before + step:08d}"
         critic = (self.adversary.critic, self.adversary.optimizer) if self.adversary else None
@@ -632,7 +632,7 @@ def _trains(recipe: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in ("evaluate", "description", "speed")}
 
 
-def _own(recipe: Recipe) -> dict[str, str]:
+def own_augmentations(recipe: Recipe) -> dict[str, str]:
     """What names of somebody's own stand for: a recipe that says the same may not mean it any more."""
     named = (phase.augment for phase in recipe.phases)
     return {name: repr(get_augmentation(name)) for name in named if ":" in name}

@@ -82,7 +82,7 @@ def open_dataset(name: str, split: str = "train", size: tuple[int, int] | None =
     for given in ("name", "split", "size"):
         if given in options:
             raise DepthError(f"data {name!r}: {given} is no option; it has its own place.")
-    if ":" in name and not prepared:
+    if name not in NAMES and not prepared:
         dataset = _open_own(name, split, size, options)  # what goes wrong in it is for its author to see, line by line
     else:
         try:
@@ -171,8 +171,6 @@ def _open(name: str, split: str, size: tuple[int, int] | None, options: dict[str
         from depthlib.data.middlebury import Motorcycle
 
         return Motorcycle(size=size, **options)
-    if name not in FILES:
-        return _open_own(name, split, size, options)
     module, opener, folder, parts = FILES[name]
     if name == "nyu":
         size = size or (240, 320)
