@@ -17,7 +17,8 @@ from depthlib.observations import make_observation
 from depthlib.optimisers import make_optimizer
 from depthlib.predictors import same_shown
 from depthlib.protocols import get_protocol
-from depthlib.recipe import DataSpec, Recipe
+from depthlib.recipe import DataSpec, EvaluateSpec, Recipe
+from depthlib.sample import RGBD, looked_at, valid
 from depthlib.scoring import baseline, observed, place
 from depthlib.training import first_options, open_spec, same_target, same_view
 
@@ -57,7 +58,9 @@ def preflight(recipe: Recipe) -> None:
         for stage in entry.stages:
             model.begin_phase(stage)
         _another_part(recipe, number, entry.data)
-        where = place(recipe, entry, open_spec(entry.data))
+        truth = open_spec(entry.data)
+        _something_to_score(number, entry, truth)
+        where = place(recipe, entry, truth)
         rules = (entry.data, get_protocol(entry.protocol), observed(recipe, entry))
         if places.setdefault(where, rules) != rules:
             raise DepthError(
@@ -66,6 +69,24 @@ def preflight(recipe: Recipe) -> None:
             )
         if entry.baseline_data is not None:
             open_spec(entry.baseline_data)
+
+
+def _something_to_score(number: int, entry: EvaluateSpec, dataset: RGBD) -> None:
+    """A crop or caps that leave nothing of the truth; three samples are looked at, since one may be all holes."""
+    rules = get_protocol(entry.protocol)
+    chosen = sorted({0, len(dataset) // 2, len(dataset) - 1})
+    samples = looked_at(dataset.__getitems__(chosen), dataset, len(chosen))
+    if any(rules.mask(sample["depth"][None]).any() for sample in samples):
+        return
+    depth = samples[0]["depth"]
+    known = depth[valid(depth)]
+    spans = f"{known.min():.3g} to {known.max():.3g} m" if len(known) else "unknown everywhere"
+    top, bottom, left, right = rules.window((depth.shape[-2], depth.shape[-1]))
+    raise DepthError(
+        f"evaluate.{number}: protocol {rules.name} scores no pixel of the first, middle and last sample of {dataset.name}. It looks at "
+        f"rows {top} to {bottom} and columns {left} to {right}, and at truth between {rules.caps[0]:g} and {rules.caps[1]:g} m; depths of "
+        f"{samples[0]['name']} are {spans}. Choose another protocol, or look at the data: `depthlib data preview`."
+    )
 
 
 def _another_part(recipe: Recipe, number: int, scored: DataSpec) -> None:

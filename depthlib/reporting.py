@@ -23,6 +23,16 @@ TITLES = {
 LATEX = {"δ₁": r"$\delta_1$", "δ₂": r"$\delta_2$", "δ₃": r"$\delta_3$"}
 
 
+def left_out(dataset: Any) -> list[str]:
+    """What a data set says that it lacks, a line a reason; nothing if it keeps no such account in ``dropped``.
+
+    >>> from types import SimpleNamespace
+    >>> left_out(SimpleNamespace(dropped={"files without a partner": 3}))
+    ['left out: 3 files without a partner']
+    """
+    return [f"left out: {count} {why}" for why, count in getattr(dataset, "dropped", {}).items()]
+
+
 def columns(rows: Iterable[Mapping[str, float]]) -> list[str]:
     """The figures that any of the rows has, in one fixed order."""
     there = {name for row in rows for name in row}

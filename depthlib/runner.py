@@ -31,7 +31,7 @@ from depthlib import plots
 from depthlib.prediction import predict
 from depthlib.predictors import Shown
 from depthlib.recipe import load_recipe
-from depthlib.reporting import table
+from depthlib.reporting import left_out, table
 from depthlib.runs import run_and_score
 from depthlib.sample import collate
 from depthlib.scoring import observed
@@ -46,6 +46,7 @@ display(Markdown(f"**{settings.name}** ({profile}): {settings.description}"))
 # %%
 dataset = open_spec(settings.data)
 samples = dataset.__getitems__(range(min(6, len(dataset))))
+print(f"{settings.data.name}: {len(dataset)} samples", *left_out(dataset), sep="\n")
 plots.contact_sheet(samples)
 
 # %% [markdown]

@@ -22,9 +22,10 @@ from depthlib.evaluation import Score
 from depthlib.preflight import preflight
 from depthlib.protocols import get_protocol
 from depthlib.recipe import Recipe
-from depthlib.results import SCHEMA, check_results, write_results
+from depthlib.reporting import left_out
+from depthlib.results import SCHEMA, check_results, read_results, write_results
 from depthlib.scoring import differences, score_run
-from depthlib.training import Run, open_spec, own_augmentations, train
+from depthlib.training import Run, finished, open_spec, own_augmentations, train
 
 
 def run_and_score(
@@ -39,17 +40,26 @@ def run_and_score(
 ) -> tuple[Run, dict[str, Any]]:
     """Train, score and write ``results.json``: what ``depthlib train`` and the runner notebook both do.
 
+    A finished run is only scored anew; where nothing is to be scored (``evaluate`` is empty), it keeps the scores that it has.
+
     Raises:
         Unfinished: see :func:`depthlib.training.train`.
     """
     preflight(recipe)
+    if progress and processes.rank() == 0:
+        for line in left_out(open_spec(recipe.data)):
+            print(line, file=sys.stderr)
     started = time.time()
+    over = finished(out, recipe)
     run = train(recipe, out, progress=progress, trackers=trackers, minutes=minutes)
+    path = Path(out) / "results.json"
+    if over and not recipe.evaluate and path.exists():
+        return run, read_results(path)
     began = time.perf_counter()
     scores = score_run(recipe, run, progress)
     results = make_results(recipe, profile, run, scores, time.perf_counter() - began, started, parameters, command)
     if processes.rank() == 0:
-        write_results(results, Path(out) / "results.json")
+        write_results(results, path)
     return run, results
 
 
@@ -79,6 +89,7 @@ def make_results(
             "split": recipe.data.split,
             "fingerprint": trained_on.fingerprint(),
             "images": len(trained_on),
+            **({"left_out": dict(lost)} if (lost := getattr(trained_on, "dropped", {})) else {}),
         },
         "samples_seen": run.samples_seen,
         # a figure that no image allows, or that is infinite, has no place in JSON

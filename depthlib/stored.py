@@ -55,8 +55,8 @@ class StoredPredictions:
         png = next((path for path in pngs if stated_scale(path) is None), None)
         if png is not None:
             raise DepthError(
-                f"{png}: a 16-bit png does not say its unit. Give the file units in a metre with --scale: 1000 for "
-                "millimetres, 256 for KITTI, 5000 for TUM."
+                f"{png}: a 16-bit png does not say its unit. Give the file units in a metre with --scale (of what --compare-with "
+                "names: --compare-scale): 1000 for millimetres, 256 for KITTI, 5000 for TUM."
             )
 
     def __len__(self) -> int:
@@ -165,6 +165,7 @@ def _read_npy(path: Path, scaled: bool) -> np.ndarray:
         raise DepthError(f"{path}: {values.dtype} of shape {values.shape}; expected one map, [H, W], of numbers.")
     if values.dtype.kind != "f" and not scaled:
         raise DepthError(
-            f"{path}: whole numbers ({values.dtype}) do not say their unit. Give --scale: 1000 for millimetres."
+            f"{path}: whole numbers ({values.dtype}) do not say their unit. Give --scale (of what --compare-with names: "
+            "--compare-scale): 1000 for millimetres."
         )
     return values.astype(np.float32)

@@ -214,8 +214,8 @@ def train(
             # Accelerate would go on without it
             raise DepthError(f"tracker {name}: its package is not installed. `pip install {name}`, or leave it out.")
     folder = Path(out)
-    finished = _finished(folder, recipe)  # then it is only read, by as many as like, who need not be allowed to write
-    if trackers or not finished:
+    over = finished(folder, recipe)  # then it is only read, by as many as like, who need not be allowed to write
+    if trackers or not over:
         writable_folder(folder, "Choose another folder with --out.")
     try:
         # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
@@ -227,7 +227,7 @@ def train(
     set_seed(recipe.seed)
     if trackers:
         accelerator.init_trackers(recipe.name)
-    writes = accelerator.is_main_process and not finished
+    writes = accelerator.is_main_process and not over
     try:
         with one_training(folder) if writes else contextlib.nullcontext():
             known = [(spec, offered(dataset)) for spec, dataset in opened]
@@ -237,8 +237,8 @@ def train(
             tracker.finish()
 
 
-def _finished(folder: Path, recipe: Recipe) -> bool:
-    """Whether the run in a folder has nothing left to do."""
+def finished(folder: str | os.PathLike[str], recipe: Recipe) -> bool:
+    """Whether the run in a folder has nothing left to learn."""
     checkpoint = latest_checkpoint(folder)
     return checkpoint is not None and read_state(checkpoint, tuple(POSITION))["phase"] == len(recipe.phases)
 

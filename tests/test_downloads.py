@@ -16,7 +16,7 @@ from scipy.io import savemat
 from depthlib.cli import main
 from depthlib.data import catalogue, sources
 from depthlib.data.archives import unpack
-from depthlib.data.downloads import Source, fetch, forget
+from depthlib.data.downloads import NotThere, Source, fetch, forget
 from depthlib.data.nyu import NyuMat, open_nyu
 from depthlib.errors import DepthError
 
@@ -129,11 +129,14 @@ def test_a_wrong_part_from_an_earlier_address_is_replaced(server, tmp_path):
 
 
 def test_all_addresses_failing_says_what_each_answered(server, tmp_path):
-    with pytest.raises(DepthError, match=r"(?s)404.*wrong checksum.*by hand"):
+    with pytest.raises(DepthError, match=r"(?s)404.*wrong checksum.*by hand") as told:
         fetch(source(server, "none", "wrong"), tmp_path)
-    assert not list(tmp_path.iterdir())
-    with pytest.raises(DepthError, match="could not be fetched"):
+    assert not list(tmp_path.iterdir()) and not isinstance(told.value, NotThere)
+    with pytest.raises(DepthError, match="could not be fetched") as told:
         fetch(Source("data.bin", ("http://127.0.0.1:9/x",), 10, "0"), tmp_path, timeout_s=2)
+    assert not isinstance(told.value, NotThere)  # it may answer tomorrow
+    with pytest.raises(NotThere, match="404"):
+        fetch(source(server, "none"), tmp_path)
 
 
 def test_a_good_file_is_kept_and_another_one_never_overwritten(server, tmp_path):

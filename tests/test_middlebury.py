@@ -46,6 +46,9 @@ def test_metres_by_the_formula_on_the_sets_page(scenes):
     assert sample["K"][0, 0].item() == pytest.approx(3979.911) and sample["name"] == "Motorcycle-perfect"
     half = Middlebury(scenes, size=(10, 12))[0]
     assert half["K"][0, 0].item() == pytest.approx(3979.911 / 2) and "disparity" not in half
+    (scenes / "Djembe").mkdir()
+    Image.new("RGB", (24, 20)).save(scenes / "Djembe" / "im0.png")  # as in the part that the benchmark tests on
+    assert Middlebury(scenes).dropped == {"scenes without a disparity": 1} and len(Middlebury(scenes)) == 1
     assert set(half["depth"].unique().tolist()) <= set(sample["depth"].unique().tolist())
 
 
@@ -116,6 +119,18 @@ def test_disparities_are_grey_levels_and_one_scene_gives_the_set_its_name(levels
     )
     assert every[2]["depth"].equal(Motorcycle()[0]["disparity"]) and every[2]["index"] == 2
     assert one.fingerprint() != every.fingerprint()
+
+
+def test_scenes_without_a_disparity_are_counted_and_other_folders_are_not(levels):
+    (levels / "teddy" / "disp2.png").unlink()
+    (levels / "notes").mkdir()
+    every = open_dataset("middlebury_disparity", root=levels)
+    assert every.names() == ["cones"] and every.dropped == {"scenes without a disparity": 1}
+    (levels / "cones" / "disp2.png").rename(levels / "cones" / "disp1.png")
+    with pytest.raises(DepthError, match="no scene in it"):  # the picture of disp1 is view1
+        open_dataset("middlebury_disparity", root=levels)
+    (levels / "cones" / "im2.png").rename(levels / "cones" / "view1.png")
+    assert open_dataset("middlebury_disparity", root=levels).names() == ["cones"]
 
 
 def test_holes_are_filled_before_a_map_is_made_small_and_not_scored(levels):

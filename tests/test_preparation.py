@@ -10,8 +10,9 @@ from made import Samples, make_pairs
 
 from depthlib.data.folder import Folder
 from depthlib.data.preparation import BATCH, write_store
-from depthlib.data.store import Store
+from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
+from depthlib.reporting import left_out
 from depthlib.sample import Sample
 
 
@@ -83,6 +84,8 @@ def test_damaged_frames_are_left_out_by_name_or_stop_the_run(tmp_path):
     store = Store(prepared.folder)
     store.verify()
     assert store.names() == ["0001", "0002", "0003", "0004", "0006", "0007"] and store.meta["dropped"] == 2
+    assert left_out(store) == ["left out: 2 samples that could not be read when it was prepared"]
+    assert left_out(InMemory(store)) == left_out(store) and not left_out(Folder(pairs))
     for stored, read in zip(store.__getitems__(range(6)), (Folder(pairs)[i] for i in (1, 2, 3, 4, 6, 7)), strict=True):
         torch.testing.assert_close(stored["rgb"], read["rgb"])
         torch.testing.assert_close(stored["depth"], read["depth"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,40 @@ def test_results_have_all_that_is_needed_to_trust_them(finished):
     assert (finished / "results" / "mine" / "smoke-0.json").read_text() == (
         finished / "out" / "results.json"
     ).read_text()
+
+
+def test_scores_of_a_finished_run_are_not_replaced_by_none(finished, recipe_file, tmp_path, capsys):
+    out = shutil.copytree(finished / "out", tmp_path / "out")
+    again = ["train", str(recipe_file), "--profile", "smoke", "-p", "lam=0.25", "--out", str(out)]
+    kept = (out / "results.json").read_text()
+    assert main([*again, "-p", "evaluate=[]"]) == 0
+    assert (out / "results.json").read_text() == kept and "folder-train/eigen14" in capsys.readouterr().out
+    assert main([*again, "-p", "evaluate.0.stages=[fine]", "-p", "evaluate.0.baselines=[]"]) == 0
+    assert set(read_results(out / "results.json")["metrics"]["folder-train/eigen14"]) == {"fine"}
+    (out / "results.json").unlink()
+    assert main([*again, "-p", "evaluate=[]"]) == 0 and read_results(out / "results.json")["metrics"] == {}
+
+
+def test_train_says_what_its_data_leave_out_and_so_do_its_results(recipe_file, tmp_path, capsys):
+    pairs = make_pairs(tmp_path / "pairs")
+    (pairs / "depth" / "0003.png").unlink()
+    own = ["-p", f"data.options={{root: {pairs}, unpaired: drop}}", "-p", "phases.0.samples=8", "-p", "evaluate=[]"]
+    assert main(["train", str(recipe_file), "--profile", "smoke", *own, "--out", str(tmp_path / "out")]) == 0
+    assert "left out: 1 files without a partner" in capsys.readouterr().err
+    data = read_results(tmp_path / "out" / "results.json")["data"]
+    assert data["images"] == 7 and data["left_out"] == {"files without a partner": 1}
+
+
+def test_a_protocol_that_scores_nothing_is_found_before_the_training(recipe_file, tmp_path, capsys, monkeypatch):
+    (tmp_path / "far_rules.py").write_text(
+        "from depthlib.protocols import Protocol\nFAR = Protocol(name='far', caps=(400.0, 900.0))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("DEPTHLIB_IMPORT", "far_rules")
+    out = tmp_path / "out"
+    assert main(["train", str(recipe_file), "--out", str(out), "-p", "evaluate.0.protocol=far_rules:FAR"]) == 2
+    said = capsys.readouterr().err
+    assert "far scores no pixel" in said and "between 400 and 900 m; depths of 0000 are" in said and not out.exists()
 
 
 def test_results_edited_by_hand_into_another_shape_are_refused(finished, tmp_path):

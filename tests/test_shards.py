@@ -158,6 +158,20 @@ def test_a_server_that_stops_answering_stops_the_run_and_nothing_is_lost(tiny_re
     assert [h["loss"] for h in run.history] == [h["loss"] for h in whole.history]
 
 
+def test_what_a_server_does_not_have_is_asked_for_once(streamed, tmp_path, monkeypatch):
+    folder, url = streamed
+    read = Shards(url, cache=str(tmp_path / "cache"))
+    (folder / "shard-00001.tar").unlink()
+    asked, real = [], shards.fetch
+    monkeypatch.setattr(shards, "fetch", lambda source, *rest, **options: asked.append(source.name) or real(source, *rest, **options))  # fmt: skip
+    with pytest.raises(DepthError, match=r"shard-00001.tar: HTTP Error 404"):
+        read[5]
+    assert len(asked) == 1
+    with pytest.raises(DepthError, match="shards.json: HTTP Error 404"):
+        Shards(f"{url}/nowhere")
+    assert len(asked) == 2
+
+
 def test_a_server_that_is_silent_is_given_up_after_its_time(tmp_path, monkeypatch):
     hold = threading.Event()
 

@@ -78,6 +78,7 @@ def preview(args: argparse.Namespace) -> int:
         raise DepthError(f"--count {args.count}: expected at least 1.")
     writable_folder(out.parent, "Choose another place with --out.")
     data = _open(args, parse_size(args.size))
+    from depthlib.reporting import left_out
     from depthlib.sample import check
 
     samples = [check(data[i], f"{data.name}, sample {i}") for i in range(min(args.count, len(data)))]
@@ -92,8 +93,8 @@ def preview(args: argparse.Namespace) -> int:
             f"{sample['name']:32} {depth.shape[-2]}x{depth.shape[-1]}  {known.min():6.2f} to {known.max():6.2f} m  "
             f"{len(known) / depth.numel():4.0%} known"
         )
-    for why, count in getattr(data, "dropped", {}).items():
-        print(f"left out: {count} {why}")
+    for line in left_out(data):
+        print(line)
     print(f"{out}: {len(samples)} of {len(data)} samples")
     return 0
 
@@ -122,6 +123,7 @@ def prepare(args: argparse.Namespace) -> int:
     from depthlib.data import prepared_store, what_is_read
     from depthlib.data.preparation import write_store
     from depthlib.data.store import DEPTHS
+    from depthlib.reporting import left_out
 
     known = _known(args.name)
     if args.jobs < 1:
@@ -130,8 +132,8 @@ def prepare(args: argparse.Namespace) -> int:
     size = parse_size(args.size)
     data = _open(args, size)
     target = Path(args.to) if args.to else prepared_store(args.name, split, size)
-    for why, count in getattr(data, "dropped", {}).items():
-        print(f"left out: {count} {why}")
+    for line in left_out(data):
+        print(line)
     meta = getattr(data, "meta", {})  # of a store that is prepared from a store
     in_metres = known.far or meta.get("units", {}).get("depth") == DEPTHS["float16"].unit
     depth = args.depth or ("float16" if in_metres else "uint16")

@@ -31,7 +31,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from depthlib.data import open_dataset
     from depthlib.evaluation import evaluate_many
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
-    from depthlib.reporting import FORMATS, comparison
+    from depthlib.reporting import FORMATS, comparison, left_out
 
     if args.compare_with and args.format not in ("text", "markdown"):
         raise DepthError(f"--compare-with: is printed as text; not with --format {args.format}.")
@@ -49,8 +49,8 @@ def evaluate(args: argparse.Namespace) -> int:
         rival = _predictor(args.compare_with, args.stage, scale, args.compare_kind or args.kind, own)
     size = parse_size(args.size) if args.size else None
     dataset = open_dataset(args.against, args.split, size, **options)
-    for why, count in getattr(dataset, "dropped", {}).items():
-        print(f"left out: {count} {why}", file=sys.stderr)
+    for line in left_out(dataset):
+        print(line, file=sys.stderr)
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
         if args.kind == "disparity":

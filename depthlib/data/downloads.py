@@ -22,6 +22,12 @@ from depthlib.errors import DepthError, in_short
 from depthlib.files import one_at_a_time, writable_folder, write_whole
 
 CHUNK = 1 << 20
+#: Answers of a server that are about the moment, not about the file: request timeout, too early, too many requests.
+PASSING = (408, 425, 429)
+
+
+class NotThere(DepthError):
+    """Every server answered, and none gives the file (HTTP 404 and its kin): asking again would not help."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def fetch(
         progress: show a bar.
 
     Raises:
+        NotThere: every address answered that it does not give the file.
         DepthError: every address failed (says what each answered and where to put the file by hand), the
             checksum is wrong, another process is fetching the file, or the disk is too small.
     """
@@ -101,7 +108,7 @@ def _fetch(source: Source, target: Path, urls: Iterable[str], timeout_s: float, 
     """The file, from the first address that gives it."""
     folder, expected = target.parent, source.sha256 or _noted(target)
     _room(folder, source.name, (source.size or 0) - max((p.stat().st_size for p in _parts(target)), default=0))
-    answers = []
+    answers, lasting = [], True  # whether each server said so of the file itself
     for url in urls:
         # without a checksum nothing would notice two files joined into one
         mark = "" if source.sha256 else f".{hashlib.sha256(url.encode()).hexdigest()[:8]}"
@@ -118,12 +125,15 @@ def _fetch(source: Source, target: Path, urls: Iterable[str], timeout_s: float, 
         except DepthError:  # no room: another address would not help
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:
+            code = error.code if isinstance(error, urllib.error.HTTPError) else 0
+            lasting = lasting and 400 <= code < 500 and code not in PASSING
             answers.append(f"{url}: {in_short(error)}")
             if not partial.exists():
                 _tag(partial).unlink(missing_ok=True)
             continue
         if expected not in (None, found):
             partial.unlink()
+            lasting = False
             whose = (
                 ""
                 if source.sha256
@@ -150,7 +160,7 @@ def _fetch(source: Source, target: Path, urls: Iterable[str], timeout_s: float, 
                 or " What came could not be gone on with, since the server names no version of the file, and is thrown away."
             )
     checksum = f" (SHA-256 {expected})" if expected else ""
-    raise DepthError(
+    raise (NotThere if lasting else DepthError)(
         f"{source.name} could not be fetched: {'; '.join(answers)}.{kept} Or put the file{checksum} into {folder} by hand."
     )
 

@@ -98,12 +98,19 @@ def _sample(
     return check(sample, source)
 
 
+#: Why a scene is left out.
+NO_TRUTH = "scenes without a disparity"
+
+
 class Middlebury:
     """Scenes of Middlebury 2014: folders with ``im0.png``, ``disp0.pfm`` and ``calib.txt``.
 
     Args:
         root: holds one folder a scene.
         size: rows and columns to resize to; depth and K follow, and the disparity is left out, since its unit would change.
+
+    Attributes:
+        dropped: how many scenes have a picture and no ``disp0.pfm``, as those of the benchmark's test part.
 
     Raises:
         DepthError: no such folder, no scene in it; and on reading, whatever is wrong with a file.
@@ -117,7 +124,9 @@ class Middlebury:
             raise DepthError(
                 f"{root}: no such folder. Expected one folder a scene with im0.png, disp0.pfm and calib.txt."
             )
-        self.scenes = sorted(path.parent for path in self.root.glob("*/disp0.pfm"))
+        pictures, truths = ({p.parent for p in self.root.glob(f"*/{name}")} for name in ("im0.png", "disp0.pfm"))
+        self.scenes = sorted(truths)
+        self.dropped = {NO_TRUTH: len(pictures - truths)} if pictures - truths else {}
         if not self.scenes:
             raise DepthError(f"{root}: no scene in it; expected folders with im0.png, disp0.pfm and calib.txt.")
 
@@ -168,6 +177,9 @@ class MiddleburyDisparity:
         size: must be left out, since a disparity's unit is a pixel of its own size.
         scale: grey levels in a pixel of disparity; by default that of the scene's name and size (:data:`SCALES`).
 
+    Attributes:
+        dropped: how many scenes have a picture and no disparity.
+
     Raises:
         DepthError: no scene; on reading, a scene whose scale is not known, a disparity that is not 8 bit.
 
@@ -187,7 +199,10 @@ class MiddleburyDisparity:
                 f"{root}: scale is {scale!r}; expected grey levels in a pixel of disparity, from 1 to 255."
             )
         scenes = sorted(path for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
-        self.scenes = [(scene.name, *found) for scene in scenes if (found := _stereo(scene)) is not None]
+        found = [(scene.name, *_stereo(scene)) for scene in scenes]
+        self.scenes = [(name, left, truth) for name, left, truth in found if left and truth]
+        alone = sum(left is not None and truth is None for _, left, truth in found)
+        self.dropped = {NO_TRUTH: alone} if alone else {}
         if not self.scenes:
             raise DepthError(f"{root}: no scene in it; expected folders with im2.png and disp2.png, or im3 and disp3.")
 
@@ -228,15 +243,18 @@ class MiddleburyDisparity:
         return hashlib.sha256(repr((facts, self.scale)).encode()).hexdigest()[:16]
 
 
-def _stereo(scene: Path) -> tuple[Path, Path] | None:
-    for left, truth in STEREO_NAMES:
-        found = [
+def _stereo(scene: Path) -> tuple[Path | None, Path | None]:
+    """A scene's picture and its disparity; a picture alone, or nothing."""
+    alone = None
+    for names in STEREO_NAMES:
+        left, truth = (
             next((path for suffix in endings if (path := scene / f"{stem}{suffix}").is_file()), None)
-            for stem, endings in ((left, (".png", ".ppm", ".jpg")), (truth, (".png", ".pgm")))
-        ]
-        if found[0] and found[1]:
-            return found[0], found[1]
-    return None
+            for stem, endings in zip(names, ((".png", ".ppm", ".jpg"), (".png", ".pgm")), strict=True)
+        )
+        if left and truth:
+            return left, truth
+        alone = alone or left
+    return alone, None
 
 
 class Motorcycle:

@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from depthlib.data.downloads import Source, fetch, forget, sha256
+from depthlib.data.downloads import NotThere, Source, fetch, forget, sha256
 from depthlib.data.store import DEPTHS, Store, decode, stacked
 from depthlib.errors import DepthError
 from depthlib.files import one_at_a_time, whole_folder, writable_folder
@@ -147,7 +147,7 @@ class Shards:
         lanes: shards that are read side by side; a multiple of the number of processes. A batch mixes samples of so many.
         cache: where shards from a server are kept for a while; by default a temporary folder of this process.
         keep_gb: how much of them; the oldest go first.
-        timeout_s: how long a server may be silent before it is asked again, four times in all.
+        timeout_s: how long a server may be silent before it is asked again, four times in all; one that says that a file is not there, once.
 
     Raises:
         DepthError: no shards there, an index that is damaged, a shard of another length than the index says; a server that does
@@ -299,6 +299,8 @@ class Shards:
             time.sleep(pause)
             try:
                 return fetch(source, self.folder, timeout_s=self.timeout_s, progress=False)
+            except NotThere:
+                raise
             except DepthError as error:
                 told = error
         raise DepthError(f"{told} Tried {len(PAUSES)} times.") from told

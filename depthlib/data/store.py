@@ -142,6 +142,9 @@ class Store:
             :func:`evened`).
         scenes: the scene of each sample shown, where the store does not know it.
 
+    Attributes:
+        dropped: how many samples were left out when it was prepared, by reason.
+
     Raises:
         DepthError: not a store, another schema, or arrays that do not fit ``meta.json``.
     """
@@ -191,6 +194,8 @@ class Store:
                 f"{self.folder}: meta.json says {shape}, the arrays are {self._rgb.shape} and {self._depth.shape}, "
                 f"the index has {len(self._index)} entries. Prepare it again."
             )
+        lost = int(self.meta.get("dropped") or 0)
+        self.dropped = {"samples that could not be read when it was prepared": lost} if lost else {}
         self.indices = list(range(shape[0])) if indices is None else [int(i) for i in indices]
         for i in self.indices:
             if not 0 <= i < shape[0]:
@@ -279,6 +284,7 @@ class InMemory:
     def __init__(self, dataset: RGBD) -> None:
         self.dataset = dataset
         self.name, self.metres = dataset.name, getattr(dataset, "metres", True)
+        self.dropped: dict[str, int] = getattr(dataset, "dropped", {})
         self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]] = {}
 
     def __len__(self) -> int:
