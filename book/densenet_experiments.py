@@ -50,7 +50,7 @@ plt.rcParams.update(plots.STYLE)
 # %% [markdown]
 # ## A network that forgets nothing
 #
-# In most networks a layer sees only the layer before it. In a DenseNet {cite}`huang2017` it sees *all* before it: each
+# In most networks a layer sees only the layer before it. In a DenseNet {cite}`huang2017` it sees *all* before it in its block: each
 # layer makes $k = 32$ new channels and lays them beside everything that was there. Nothing has to be copied forward, so a
 # layer can be thin. After each block a *transition* halves the channels by a 1×1 convolution and the rows and columns by
 # averaging.

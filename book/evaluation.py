@@ -120,16 +120,16 @@ figure
 # %% [markdown]
 # More than 1.5: it is the longest bar divided by the shortest. Among the blue bars alone it is close to one. Nothing about the network changed from bar to bar. So a number without its protocol is not a result, and two numbers under
 # different protocols cannot be subtracted. The orange bars answer another question altogether: how good is the *shape*,
-# if somebody tells us the size? That is fair for a network that was never told a size. It is not the same table.
+# if somebody tells us the size, and for the two of the names with *affine* also where zero lies? That is fair for a network whose answer leaves just this open. It is not the same table, and the more numbers are fitted, the easier it is: orange bars cannot be compared among themselves either.
 #
-# The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014`; `densedepth`, after {cite:t}`alhashim2018`; `bts`,
+# The names stand for: `eigen14`, Table 1 of {cite:t}`eigen2014` (its rectangle is our reconstruction: see [the next page](eigen_experiments)); `densedepth`, after {cite:t}`alhashim2018`; `bts`,
 # the one that most papers on NYU Depth v2 used after 2019; `midas_affine`, for networks that know depth only up to a scale
 # and a shift of its inverse; `marigold_affine`, for those that know it up to a scale and a shift of depth itself; `makarov18`, after the second author, the whole-map figures of {cite:t}`korinevskaya2018`; `full`, every pixel, nothing aligned. What follows a name is one change: `_median`, each map
 # brought to the truth's median; `_oracle`, to its true mean log depth; `_down`, the truth made as small as the answer; `_flip`, averaged with the mirrored picture.
 #
 # ## Which choice moves the number?
 #
-# Change one thing at a time, beginning with `eigen14`. A *cap* leaves out truth beyond a depth. *Median aligned* multiplies each
+# Change one thing at a time, beginning with `eigen14`. A *cap* leaves out truth beyond a depth. (A *clamp*, which some protocols print, leaves out nothing: it brings answers beyond a depth to that depth.) *Median aligned* multiplies each
 # map by median(truth) / median(map). *Averaged with the mirror*: the network also answers the mirrored picture, and the two answers
 # are averaged. One more choice hides in every score, *resampling*: the 55×74 answers must be enlarged to the truth's size, by the
 # nearest value or by interpolation. (Here `to_the_border` has done that already, by the nearest value, and a protocol's own rule finds nothing left to do.)
@@ -322,7 +322,7 @@ faults = [
     ("SILog", "without root and hundred", D),
     ("RMSE", "missing depth scored as 0 m",
      ((zeros + (p - g).square().sum()) / (1.1 * n)).sqrt()),
-    ("δ₁", "one-sided: p/g only", (p / g < 1.25).double().mean()),
+    ("δ₁", "one-sided: g/p only", (g / p < 1.25).double().mean()),
     ("δ₁", "truth in millimetres",
      (torch.maximum(p / mm, mm / p) < 1.25).double().mean()),
 ]  # fmt: skip
@@ -388,7 +388,7 @@ for factor in (1.0, 0.27):
 # {cite:t}`korinevskaya2018` fill and enlarge depth maps; two later chapters build their networks. We have the slides of this work, and mean them by "the paper" as well. There RMSE is printed without its root, PSNR (defined in a moment) as $20 \log_{10}(\sqrt{\mathrm{MAX}} /
 # \mathrm{RMSE})$ where $\mathrm{MAX}$ is meant, and MAPE (AbsRel in per cent) sums along one axis only {cite}`korinevskaya2018`. Its numbers
 # tell that something went wrong in the code, too. PSNR falls when RMSE grows; that is all there is in its formula. Yet on the
-# picture called Cones, bicubic interpolation (a smooth surface through 4 × 4 known pixels) has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
+# picture called Cones, bicubic interpolation (a smooth surface through known pixels, its slopes taken from the 4 × 4 around) has the *lower* RMSE of two methods, 9.64 against 9.90 {cite}`korinevskaya2018`, and also
 # the lower PSNR, 19.52 dB against 23.37 dB {cite}`korinevskaya2018`. With one peak value for both that cannot be.
 #
 # PSNR is RMSE again, as a logarithm, in decibels, against MAX, the largest value that a map can have (the protocol `makarov18` takes each map's own largest true value, for nobody says which). In the table below *NN* is their earlier neural network, not the nearest neighbour, and *proposed* the one with a GAN, trained against a second network that judges it (see [super-resolution](super_resolution)). A pair of its columns can be solved for MAX: from $\mathrm{PSNR} = 20 \log_{10}(\mathrm{MAX} / \mathrm{RMSE})$ follows $\mathrm{MAX} =
@@ -424,7 +424,10 @@ for row in load_table("002-sintel").rows:
 # depthlib evaluate their_maps --against nyu --protocol all
 # depthlib evaluate their_pngs --scale 1000 --protocol bts --format latex
 # depthlib evaluate midas_out --kind disparity --protocol midas_affine
+# depthlib evaluate stereo_out --kind inverse_depth --protocol monodepth2
 # ```
+#
+# What is no depth must be declared: *disparity* here leaves scale and shift open, as MiDaS's does, so that only a protocol which fits both in disparity can score it; *inverse depth* leaves open a factor, as a stereo pair does whose lens is not known, and one factor is enough for it.
 #
 # A map has the name of its image (for NYU the toolbox's number: `0001`). The report says how many images and pixels were
 # scored and gives an interval for each figure. It warns of maps that are constant, in another unit, or grow where the truth

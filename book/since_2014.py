@@ -80,11 +80,11 @@ for a, b in ((0, 7), (7, 10)):
 
 # %% [markdown]
 # On the plain axis the first year took sixteen points off and the last two took seven: the climb seems to flatten. On the other axis the steepest part is the *end*: eight years of better networks halved the errors a little more than twice, the two years after
-# that nearly three times. What the last rows have in common is more and other pictures; what these alone were worth, only each paper's own *ablation* can say, the same training with one part left out.
+# that nearly three times. What the last rows have in common is more and other pictures of depth, and far larger encoders that had learned before from pictures without any labels; the ladder cannot tell the two apart. What each alone was worth, only a paper's own *ablation* can say, the same training with one part left out.
 #
 # Two warnings before any of these digits is used. The rows are quoted from eleven papers, and they were not measured alike: from 2015 on most score another rectangle of each photograph, some cap depths, some average
 # with the mirrored picture. [Chapter 7](evaluation) scored *one* prediction under each such rule. And the same 654 photographs have been looked at by everybody for ten years; who picks the best of many attempts on them has
-# learned a little from the test. `depthlib table since-2014` prints the rows with their sources.
+# learned a little from the test. And every row learned from NYU's own training rooms in the end. Newer tables ask more: data sets of which the network has never seen a picture, *zero-shot*, often after a scale and a shift are fitted to each map. `depthlib table since-2014` prints the rows with their sources.
 #
 # | | what was new |
 # |---|---|
@@ -118,7 +118,7 @@ for a, b in ((0, 7), (7, 10)):
 # photographs, chapter 9 has shown by drawing their places anew.
 #
 # From random weights the new network is level with the old one in δ (the old one's seeds differ by as much), ahead in RMSE and behind in AbsRel, after a twentieth of the samples: these runs cannot price the architecture. (The same number of samples and three seeds of
-# each could.) With ImageNet's weights it leaves both far behind, so in these runs the second step is the larger by far, and has passed the published figure of 2014, which had 150 times as many frames. To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
+# each could.) With ImageNet's weights it leaves both far behind, so in these runs the second step is the larger by far, and has passed the published figure of 2014, which had 150 times as many frames. (That one had first weights from ImageNet as well, for its coarse convolutions; our row of it had not.) To know whether architecture or first weights made a step of the ladder, look in its paper for a row like our third, the new network with the old first weights. Often it is missing.
 #
 # One of the nine pictures that a seed drew, through both. **Predict first:** what will be worse from random weights: the layout, the things, or both?
 
@@ -165,7 +165,7 @@ print(
 # DORN {cite}`fu2018` learned such a choice, with intervals that are equal in *log* depth, for ten centimetres matter more at 1 m than at 9 m. AdaBins {cite}`bhat2021` lets the network move the intervals for each
 # picture: a corridor needs others than a desk. Its answer is the mean over intervals again, smooth, and once more in the air at outlines. Nothing is free.
 #
-# How fine must intervals be? Their width is an error that no training removes:
+# How fine must intervals be? Where the answer must be the middle of one of them, as DORN's is, their width is an error that no training removes. (A mean over intervals can fall between the middles, and has no such floor.)
 
 # %%
 low, high = 0.5, 10.0
@@ -177,7 +177,7 @@ for count in (10, 40, 80, 256):
     )
 
 # %% [markdown]
-# (Within an interval the answer is its middle. So the log error lies evenly between 0 and half the width, and its mean is a quarter of the width; a small log error is nearly a relative one.) With 80 intervals that floor is well below any network's error; with ten it would be larger
+# (The log error lies evenly between 0 and half the width, and its mean is a quarter of the width; a small log error is nearly a relative one.) With 80 intervals that floor is well below any network's error; with ten it would be larger
 # than the whole error of the newest.
 #
 # ## More pictures: forget the unit
@@ -187,8 +187,8 @@ for count in (10, 40, 80, 256):
 #
 # $$(s, t) = \arg\min_{s, t} \sum_i (s\,d_i + t - d_i^*)^2, \qquad L = \frac1n \sum_i |s\,d_i + t - d_i^*|$$
 #
-# with $d$ the answer and $d^*$ the truth of whatever kind. (Theirs either squares the second formula, too, or fits by medians and leaves out the worst fifth.) Now every data set can be thrown on one heap.
-# (In the cell below there is no network: each data set's numbers are fitted to the disparity in metres, to see what *no* scale and shift could mend.)
+# with $d$ the answer and $d^*$ the truth of whatever kind. (Theirs either squares the second formula, too, or brings both maps to the median 0 and the mean deviation 1 and leaves out the worst fifth; and it compares gradients at several sizes, for outlines.) Now every data set can be thrown on one heap.
+# (In the cell below there is no network: each data set's numbers are fitted to the reciprocal depth, in 1/m, to see what *no* scale and shift could mend.)
 #
 # **Predict first.** Below, the same scene is written down as three data sets might have it. Which of them disagree under this loss? Which would under the one of [chapter 4](scale_invariant_loss), that forgives a scale alone?
 
@@ -197,7 +197,7 @@ scene = open_dataset("motorcycle", "test", (240, 320))[0]
 known = scene["depth"] > 0
 disparity = 1 / scene["depth"][known]
 heap = {
-    "in metres": disparity,
+    "from metres": disparity,
     "no unit": 7.3 * disparity,
     "a film, zero moved": 7.3 * disparity - 0.9,
 }
@@ -210,12 +210,15 @@ for name, values in heap.items():
     )
 
 # %% [markdown]
-# Only the film needs the shift, and films were worth it: they show people, animals and streets in the rain, which no data set of a sensor had. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; metres must be learned afterwards from fewer pictures, as
+# Only the film needs the shift, and films were worth it: they show people, animals and streets in the rain, which no data set of a sensor had. The price is paid later. Such an answer orders things and knows ratios of *differences* of disparity; until the shift is known there is no true point cloud either: planes stay flat (the reciprocal depth of a plane is linear in the picture, and stays so), but floors tilt and right angles are lost. Metres must be learned afterwards from fewer pictures, as
 # ZoeDepth does {cite}`bhat2023`, or come from a lens that is known.
 #
-# That is the other way up: Metric3D {cite}`hu2024` keeps metres and asks for the *focal length* of each of its 16 million training pictures. [Chapter 13](your_own_photo) showed why: the same room through a longer lens looks like a nearer room.
+# That is the other way up: Metric3D {cite}`hu2024` keeps metres and asks for the *focal length* of each of its 16 million training pictures, and of yours: a wrong one multiplies the answer. [Chapter 13](your_own_photo) showed why: the same room through a longer lens looks like a nearer room. (Newer networks guess the lens from the picture as well.)
 # And Depth Anything {cite}`yang2024` needs no depth at all for most of its pictures. A teacher labels 62 million of them, and a student learns to say the same about *disturbed* copies. Where the teacher
-# is wrong at random the student cannot follow it, and averages the errors away; where it is wrong always, it follows.
+# is wrong at random the student cannot follow it, and averages the errors away; where it is wrong always, it follows. So its second version chose a teacher without such habits, one that had learned from *rendered* pictures alone, whose truth has no holes and no thickened outlines. That is the bet of our runs that begin with rooms.
+#
+# Two more ways to do without a sensor. Two pictures of one scene, from a stereo pair or from a film, can stand in for the truth: answer with a depth, move one picture by it to where the other was taken, and take the difference of the *colours* as the loss. (Two of the [protocols](evaluation), `garg` and `monodepth2`, bear names from this line of work. One film alone leaves the size open, and what moves breaks the rule.)
+# And a network that has learned to paint pictures must know how things look from one place: `marigold_affine` is named after one that was taught, from rendered scenes only, to paint depth.
 #
 # ## One picture through several models
 #
@@ -249,7 +252,7 @@ plots.show(panels | {"truth": truth}, columns=3)
 #
 # ## What is still hard
 #
-# - **Glass, mirrors, screens.** Sensors see through the first and into the second, so the training truth is wrong there, and a network learns what the sensor says.
+# - **Glass, mirrors, screens.** Sensors see through the first and into the second, so the training truth is wrong there, and a network learns what the sensor says. Rendered truth knows better, if the pictures are good enough.
 # - **Pictures of pictures.** Every cue on a poster is real.
 # - **Thin things and outlines.** One number a pixel cannot say "chair or wall".
 # - **The metre itself.** Without a known lens or a known object, no amount of pictures settles it: the [same picture at two world scales](depth_from_one_image) stands at the beginning of this book and at its end.

@@ -214,7 +214,7 @@ print(
 # What was in their drawings is lost in the text that we have, and the words give no sizes. So the recipe `interpolation-nyu` is *one reading* of the slides, and where the tables below say *the slides' network*, this reading is meant. We chose
 #
 # - a map of a quarter of the size, by a plain mean over 4 × 4 pixels in which holes count as zero. A tenth of the pixels is measured, so the mean is about a tenth of the depth, give or take the luck of each block; the network must learn to undo that;
-# - 32 channels and four residual blocks; depths divided by the mean of the measured ones;
+# - 32 channels and four residual blocks; before them the two other kinds of blocks that the slides name, *projection* (to more channels) and *downsampling*, by which a learned step halves the map once more; depths divided by the mean of the measured ones;
 # - maps brought to −1 … 1 for VGG, and $\alpha = 0.001$, for which we did not search;
 # - one training of everything together, on NYU. They trained the enlarging part on the rendered roads of SYNTHIA.
 #
@@ -331,7 +331,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # measured cannot be filled in without a picture. There the network does what the squared part of its loss (see below) asks for, and answers with a mean of spokes and wall.
 #
 # One scene is an anecdote. These are all 654 test maps of NYU Depth v2 at 240 × 320, a tenth of the pixels, under `makarov18`
-# (RMSE in metres, the mean over maps). All networks were trained by us, on the 795 training maps, ours with the mean absolute error plus the root of the mean square, in metres, as the loss: the slides' (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, shown four times as many maps, on a GPU; ours gone on with (`sparse-nyu-tuned`, see below); and ours with the picture beside the samples
+# (RMSE in metres, the mean over maps). Their [holes are filled](datasets) by a method that looks at the picture, and what was filled in is sampled and scored like the rest: perhaps a part of the lead of the last column. All networks were trained by us, on the 795 training maps, ours with the mean absolute error plus the root of the mean square, in metres, as the loss: the slides' (`interpolation-nyu`), ours (`sparse-nyu`) on two cores and, shown four times as many maps, on a GPU; ours gone on with (`sparse-nyu-tuned`, see below); and ours with the picture beside the samples
 # (`sparse-nyu-guided`):
 #
 # | pattern | nearest | linear | the slides' network, as we read it | ours, two cores | ours, a GPU | ours, gone on | with the picture |
@@ -396,7 +396,7 @@ plots.compare(picture, {k: answers[k] for k in ("linear", "network")}, truth[0])
 # | half of the size | {result}`interpolation-nyu-half/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` | {result}`interpolation-nyu-half/cpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.3f` | {result}`interpolation-nyu-half/cpu-0::metrics.nyu-test/mixed-10pc/makarov18.all.rmse::.3f` | {result}`interpolation-nyu-half/cpu-0::metrics.nyu-test/grid-10pc/makarov18.all.rmse::.3f` |
 #
 # Its error is a half to a quarter of the other's, so shrinking was most of its error. But it depends on the pattern *less*: the worst pattern has 1.2 times the RMSE of the best, where it had 1.7 times. So for our reading the guess is wrong, and another one is left: a plain mean over a block, holes counted as zeros, says how many of its pixels were measured as much as how far they are,
-# and that changes with the pattern. (To test it, divide by what was measured. And the slides give no sizes, so none of this is a finding about *their* network.) Whoever errs little shows the pattern most: in the columns of interpolation and of our networks the worst pattern has from two to two and a half times the RMSE of the best.
+# and that changes with the pattern. (To test it, divide by what was measured. And the slides give no sizes, so none of this is a finding about *their* network.) Whoever errs little shows the pattern most: in the columns of interpolation and of our networks the worst pattern has from two to 2.6 times the RMSE of the best.
 #
 # Note also the direction. In the slides the gradient pattern is worse than the uniform one in every row; in our table it is the best for interpolation and our networks, with less than half of the uniform pattern's error, and second worst for our reading of theirs. Noise could be a reason: a steep place in a noisy map is often
 # noise, and then this pattern collects it. But SYNTHIA is rendered and has none. So perhaps "along gradient" was another thing than ours: the gradient of the *picture*, say, where a method that tracks a moving camera by its picture finds its points. The slides do not tell.
@@ -537,18 +537,17 @@ figure
 # %% [markdown]
 # Outlines go first: the spokes were lost at 10 % already, at 1 % the motorcycle has lost its frame, at 0.1 % it is a bump. The layout survives to the end: 77
 # samples still know where floor and wall are. The network leads at 10 % and at 3 %, and from 1 % down it is behind. It
-# learned from maps with a tenth of their pixels and from nothing else. On NYU's test maps the same happens: with 1 % its RMSE is
-# {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and interpolation's
-# {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.linear.rmse::.3f` m, with 0.1 %
-# {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` against
-# {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.linear.rmse::.3f` m. (The same network before it went on had {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` and {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m: for what it gained on the gradient and mixed patterns it paid here.) On rendered rooms, too, the two cross
-# a little above 1 %.
+# learned from maps with a tenth of their pixels and from nothing else. On rendered rooms, too, the two cross a little above 1 %. On NYU's test maps (one seed each; the last column is the recipe `sparse-nyu-any`, which met five densities in training):
 #
-# So a network that met one density only is not safe at others. Those that met a tenth and nothing else are not all behind: before it went on, ours was still a little ahead of triangles at 1 %, and the one with the picture clearly ({result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m); at 0.1 % none
-# is clearly ahead. The recipe `sparse-nyu-any` meets five densities, and has with 1 % an RMSE of
-# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` m and with 0.1 % of {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` m, ahead of interpolation at both. It pays at 10 %, and part of the price may be
-# that it took a quarter of the steps (as many maps, in batches of 32 and not of 8):
-# {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f` m, where the specialist of as many weights has {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.4f`. Where samples crowd on outlines it is behind interpolation there: {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` against {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.linear.rmse::.4f` (gradient), {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/mixed-10pc/makarov18.all.rmse::.4f` against {result}`sparse-nyu/gpu-0::metrics.nyu-test/mixed-10pc/makarov18.linear.rmse::.4f` (mixed).
+# | RMSE (m), uniform samples | linear | ours, two cores | ours, gone on | with the picture | any density |
+# |---|---|---|---|---|---|
+# | 10 % | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.linear.rmse::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-10pc/makarov18.all.rmse::.3f` |
+# | 1 % | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.linear.rmse::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-1pc/makarov18.all.rmse::.3f` |
+# | 0.1 % | {result}`sparse-nyu/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.linear.rmse::.3f` | {result}`sparse-nyu/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-tuned/cpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-guided/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` | {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/uniform-0_1pc/makarov18.all.rmse::.3f` |
+#
+# So a network that met one density only is not safe at others. What ours gained on the gradient and mixed patterns when it went on, it paid for here. At 0.1 % none that met a tenth alone is clearly ahead of triangles.
+# The one for any density is ahead of interpolation in all three rows. It pays at 10 %, and part of the price may be
+# that it took a quarter of the steps (as many maps, in batches of 32 and not of 8). Where samples crowd on outlines it is behind interpolation: {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.all.rmse::.4f` against {result}`sparse-nyu/gpu-0::metrics.nyu-test/gradient-10pc/makarov18.linear.rmse::.4f` (gradient), {result}`sparse-nyu-any/gpu-0::metrics.nyu-test/mixed-10pc/makarov18.all.rmse::.4f` against {result}`sparse-nyu/gpu-0::metrics.nyu-test/mixed-10pc/makarov18.linear.rmse::.4f` (mixed).
 #
 # ## Error against time
 #

@@ -163,7 +163,7 @@ def from_huggingface(name: str) -> Predictor:
 
     Args:
         name: on the hub, such as ``depth-anything/Depth-Anything-V2-Small-hf``, or a local folder. Most such models
-            answer with disparity of unknown scale: declare it (``kind="disparity"``). Metric ones answer in metres.
+            answer with disparity of unknown scale and shift: declare it (``kind="disparity"``). Metric ones answer in metres.
 
     Raises:
         DepthError: transformers is not installed, the model is neither here nor reachable, or it fails on a picture.

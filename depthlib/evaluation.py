@@ -18,7 +18,7 @@ from depthlib.errors import DepthError
 from depthlib.metrics import PIXEL_METRICS, SUMS, error_sums
 from depthlib.models.base import DepthModel
 from depthlib.plausibility import Plausibility
-from depthlib.predictors import Informed, Kind, Predictor, from_model, mean_of_both
+from depthlib.predictors import ALIGNMENTS, Informed, Kind, Predictor, from_model, mean_of_both
 from depthlib.protocols import Protocol, get_protocol
 from depthlib.sample import RGBD, Batch, a_tensor, collate, looked_at, offered
 from depthlib.stored import StoredPredictions
@@ -109,11 +109,11 @@ def evaluate(
         dataset: truth keeps its own resolution; intervals are drawn over its samples' ``scene`` (:mod:`depthlib.bootstrap`).
         protocol: a :class:`~depthlib.protocols.Protocol` or its name.
         batch: images at a time; the result does not depend on it.
-        kind: what the predictor answers: metres, or disparity of unknown scale and shift.
+        kind: what the predictor answers: a :data:`~depthlib.predictors.Kind`.
 
     Raises:
         DepthError: an unknown protocol or kind; a predictor or an answer of another type; predictions that are not positive
-            metres where they are scored, with the first such image; disparity under a protocol that does not align; a data
+            metres where they are scored, with the first such image; a kind that the protocol's alignment does not fit; a data
             set in which nothing is valid; names that do not pair.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
@@ -221,13 +221,19 @@ class _Scoring:
     """One protocol's running sums."""
 
     def __init__(self, rules: Protocol, kind: Kind) -> None:
-        if kind == "disparity" and rules.alignment in ("none", "depth"):
-            why = "scores metres, and disparity has no scale" if rules.alignment == "none" else (
-                "fits scale and shift to depth, and the inverse of a disparity of unknown shift is no such depth"
-            )  # fmt: skip
+        if rules.alignment not in ALIGNMENTS[kind]:
+            why = {
+                "none": f"scores metres, and {kind} has no scale",
+                "depth": "fits scale and shift to depth, and the inverse of a disparity of unknown shift is no such depth",
+            }.get(rules.alignment, "fits one factor, which does not mend a disparity's unknown shift")
+            known = (
+                "or, if its zero is known to lie at infinity (a stereo pair's, monodepth2's), declare it as inverse_depth"
+                if kind == "disparity"
+                else "monodepth2"
+            )
             raise DepthError(
-                f"protocol {rules.name}: {why}. Use a protocol that aligns, such as "
-                "midas_affine or monodepth2, or convert to metres: depth = focal length · baseline / disparity."
+                f"protocol {rules.name}: {why}. Use a protocol that fits it, such as midas_affine, {known}, or convert to metres: depth = "
+                "focal length · baseline / disparity."
             )
         self.rules, self.kind = rules, kind
         self.sums, self.maps = [torch.zeros(0, len(SUMS), dtype=torch.float64)], rules.map_metrics()
@@ -257,7 +263,7 @@ class _Scoring:
             # what has yet to be aligned is in no metres that could be clamped
             both = (prediction, mirrored) if rules.alignment != "none" else map(rules.clamped, (prediction, mirrored))
             prediction = mean_of_both(*both)
-        if self.kind == "disparity":
+        if self.kind != "depth":
             prediction = 1 / prediction
         self.size = max(self.size, (truth.shape[-2], truth.shape[-1]))
         self.plausibility.look(rules, prediction, truth)

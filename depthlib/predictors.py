@@ -17,10 +17,17 @@ from depthlib.prediction import predict
 from depthlib.sample import Batch
 
 #: From rgb [B, 3, H, W] in [0, 1] to metres [B, 1, H, W] over the whole frame, 0 where nothing is said; or to
-#: disparity, any value, if it is declared as such.
+#: inverse depth or disparity, if it is declared as such.
 Predictor = Callable[[Tensor], Tensor]
-#: What it answers: metres, or disparity of unknown scale and shift.
-Kind = Literal["depth", "disparity"]
+#: What it answers: metres; inverse depth up to a factor (a stereo pair's disparity, monodepth2's); or disparity of unknown scale
+#: *and* shift (MiDaS's, Depth Anything's), of any sign.
+Kind = Literal["depth", "inverse_depth", "disparity"]
+#: Kind → the alignments (see :class:`depthlib.protocols.Protocol`) that take away what it leaves open.
+ALIGNMENTS: dict[Kind, tuple[str, ...]] = {
+    "depth": ("none", "median", "log_mean", "depth", "disparity"),
+    "inverse_depth": ("median", "log_mean", "depth", "disparity"),
+    "disparity": ("disparity",),
+}
 
 
 class Informed(ABC):

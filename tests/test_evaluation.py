@@ -156,7 +156,7 @@ def test_what_cannot_be_scored_is_told_what_can(given):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"kind": "bogus"}, "kind is 'bogus'; expected one of depth, disparity"),
+        ({"kind": "bogus"}, "kind is 'bogus'; expected one of depth, inverse_depth, disparity"),
         ({"batch": 0}, "batch is 0"),
         ({"batch": 2.5}, "batch is 2.5"),
     ],

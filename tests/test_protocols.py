@@ -514,8 +514,24 @@ def test_an_alignment_that_does_not_exist_names_those_that_do():
 def test_a_disparity_of_zero_is_as_far_as_the_clamp():
     truth, disparity = np.full((375, 1242), 20.0), np.full((375, 1242), 0.5)
     disparity[200, 600] = 0
-    score = evaluate(answers([disparity]), truth_maps([truth]), "monodepth2", kind="disparity")
+    score = evaluate(answers([disparity]), truth_maps([truth]), "monodepth2", kind="inverse_depth")
     assert score.metrics["abs_rel"] == pytest.approx(3 / score.pixels)  # 80 m for 20 m, at one pixel
+
+
+def test_what_a_kind_leaves_open_must_be_what_the_protocol_fits():
+    """A perfect disparity of another zero, inverted and brought to the truth's median, is wrong by three quarters."""
+    truth = np.full((48, 64), 2.0)
+    truth[:16], truth[32:] = 1.0, 4.0
+    median = Protocol("median", alignment="median")
+    inverse = evaluate(answers([5 / truth]), truth_maps([truth]), median, kind="inverse_depth")
+    assert inverse.metrics["abs_rel"] == pytest.approx(0, abs=1e-6)
+    moved = answers([0.8 * (1 / truth - 0.2)])
+    taken = evaluate(moved, truth_maps([truth]), median, kind="inverse_depth")
+    assert taken.metrics["abs_rel"] == pytest.approx((0.25 + 0 + 2) / 3, rel=1e-4)
+    with pytest.raises(DepthError, match=r"fits one factor.*unknown shift.*declare it as inverse_depth"):
+        evaluate(moved, truth_maps([truth]), median, kind="disparity")
+    with pytest.raises(DepthError, match="scores metres, and inverse_depth has no scale"):
+        evaluate(moved, truth_maps([truth]), "full", kind="inverse_depth")
 
 
 def test_the_oracle_scale_leaves_the_scale_invariant_error():

@@ -30,6 +30,7 @@ def evaluate(args: argparse.Namespace) -> int:
     """Score a checkpoint, or predictions on disk, on a data set."""
     from depthlib.data import open_dataset
     from depthlib.evaluation import evaluate_many
+    from depthlib.predictors import ALIGNMENTS
     from depthlib.protocols import PROTOCOLS, fitting, get_protocol
     from depthlib.reporting import FORMATS, comparison, left_out
 
@@ -44,7 +45,7 @@ def evaluate(args: argparse.Namespace) -> int:
     predictor, kind = _predictor(args.predictions, args.stage, args.scale, args.kind, alone)
     rival = None
     if args.compare_with:
-        own = args.compare_scale is not None or args.compare_kind == "disparity"
+        own = args.compare_scale is not None or args.compare_kind not in (None, "depth")
         scale = args.scale if args.compare_scale is None else args.compare_scale
         rival = _predictor(args.compare_with, args.stage, scale, args.compare_kind or args.kind, own)
     size = parse_size(args.size) if args.size else None
@@ -53,8 +54,7 @@ def evaluate(args: argparse.Namespace) -> int:
         print(line, file=sys.stderr)
     if args.protocol == "all":
         names = fitting((dataset[0]["depth"].shape[-2], dataset[0]["depth"].shape[-1]))
-        if args.kind == "disparity":
-            names = [name for name in names if PROTOCOLS[name].alignment not in ("none", "depth")]
+        names = [name for name in names if PROTOCOLS[name].alignment in ALIGNMENTS[kind]]
     else:
         names = [args.protocol]
     chosen = [get_protocol(name) for name in names]
@@ -84,6 +84,8 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 HUGGINGFACE = "huggingface:"
+#: As :data:`depthlib.predictors.Kind`, without importing what makes the help slow.
+KINDS = ("depth", "inverse_depth", "disparity")
 
 
 RECONSTRUCTIONS = ("fill:", "enlarge:")
@@ -191,7 +193,7 @@ def add_scores(add: Add) -> None:
     command.add_argument("--compare-with", metavar="OTHER",
                      help="a second one on the same images: which figures differ by more than chance (paired bootstrap)")  # fmt: skip
     command.add_argument("--compare-scale", type=float, metavar="SCALE", help="--scale of OTHER (default: the same)")
-    command.add_argument("--compare-kind", choices=("depth", "disparity"), help="--kind of OTHER (default: the same)")
+    command.add_argument("--compare-kind", choices=KINDS, help="--kind of OTHER (default: the same)")
     command.add_argument("--split", default="test", help="which part of the data (default: test)")
     command.add_argument(
         "--size", metavar="HxW", help="rows and columns of the truth (default: as on disk; of nyu 240x320)"
@@ -206,7 +208,11 @@ def add_scores(add: Add) -> None:
         "--scale", type=float, help="of maps and of other models, units in a metre: 1000 for millimetres"
     )
     command.add_argument(
-        "--kind", choices=("depth", "disparity"), default="depth", help="what the maps are (default: depth)"
+        "--kind",
+        choices=KINDS,
+        default="depth",
+        help="what the maps are: metres, their inverse up to a factor, or disparity of "
+        "unknown scale and shift (default: depth)",
     )
     command.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the data set"
