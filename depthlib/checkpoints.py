@@ -59,11 +59,11 @@ def save_checkpoint(
         with whole_folder(target) as partial:
             save_file(_contiguous(model.state_dict()), partial / "model.safetensors")
             if optimizer is not None:
-                tensors, scalars = _flatten(optimizer.state_dict())
+                tensors, scalars = flatten(optimizer.state_dict())
                 save_file(tensors, partial / "optimizer.safetensors")
                 state = {**state, "optimizer": scalars}
             if critic is not None:
-                tensors, scalars = _flatten(critic[1].state_dict())
+                tensors, scalars = flatten(critic[1].state_dict())
                 kept = {f"critic.{key}": value for key, value in _contiguous(critic[0].state_dict()).items()}
                 save_file({**kept, **tensors}, partial / "critic.safetensors")
                 state = {**state, "critic": scalars}
@@ -263,7 +263,7 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
             if isinstance(value, Tensor) and value.shape == weights[i].shape:
                 values[name] = torch.empty_like(weights[i], dtype=value.dtype).copy_(value)
     # how its steps are computed is this run's affair, not the saved one's
-    ways = [{way: group[way] for way in ("fused", "foreach")} for group in optimizer.param_groups]
+    ways = [{way: group[way] for way in ("fused", "foreach") if way in group} for group in optimizer.param_groups]
     groups = [group | way for group, way in zip(scalars["param_groups"], ways, strict=True)]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
@@ -292,7 +292,7 @@ def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """An optimiser's state as named tensors and the JSON rest."""
     tensors: dict[str, Tensor] = {}
     rest: dict[str, dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from depthlib.losses import make_loss
 from depthlib.models import build_model
 from depthlib.models.base import DepthModel
 from depthlib.observations import make_observation
-from depthlib.optimisers import make_optimizer
+from depthlib.optimisers import make_optimizer, rate_factor
 from depthlib.predictors import same_shown
 from depthlib.protocols import get_protocol
 from depthlib.recipe import DataSpec, EvaluateSpec, Recipe
@@ -41,6 +41,8 @@ def preflight(recipe: Recipe) -> None:
             same_view(f"phases.{number}.data", open_spec(phase.data), model)
         model.begin_phase(phase.train)
         make_optimizer(model, phase, fused=False)  # its rates name parameters
+        for step in (phase.warmup, phase.warmup + 99):
+            rate_factor(phase, step, phase.warmup + 100)
         get_augmentation(phase.augment)
         if phase.validation is not None:
             open_spec(phase.validation)

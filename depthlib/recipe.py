@@ -75,6 +75,10 @@ class ObserveSpec:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+#: The library's own ways to move weights, and to let the rates go over a phase.
+OPTIMISERS, SCHEDULES = ("sgd", "adam", "adamw"), ("constant", "cosine", "linear")
+
+
 @dataclass(frozen=True)
 class Phase:
     """One stretch of training.
@@ -84,10 +88,12 @@ class Phase:
         samples: how many are seen, augmented anew each time.
         batch: samples a step, of all processes together.
         accumulate: pieces in which a step's batch is computed; the numbers are the same, the memory less.
-        optimiser, momentum: of ``sgd`` its momentum; of ``adam`` and ``adamw`` β₁ is 0.9 and β₂ 0.999.
+        optimiser, momentum: of ``sgd`` its momentum; of ``adam`` and ``adamw`` β₁ is 0.9 and β₂ 0.999. Or ``module:NAME`` for one
+            of your own: see :func:`depthlib.optimisers.make_optimizer`.
         rates: learning rate by parameter-name prefix, the longest that fits; ``""`` fits all.
         weight_decay: likewise.
-        schedule: how all rates go over the phase: ``constant``, or down to 0 along a ``cosine`` or a line.
+        schedule: how all rates go over the phase: ``constant``, or down to 0 along a ``cosine`` or a line; or
+            ``module:NAME``, called with the share of the phase that is over, which returns the factor.
         warmup: steps in which the rates rise from 0 first.
         precision: ``bf16`` computes the network so under autocast; weights and loss stay in float32.
         ema: decay of a moving average of the weights, which is what is scored; 0 for none.
@@ -105,11 +111,11 @@ class Phase:
     samples: int
     batch: int = 32
     accumulate: int = 1
-    optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
+    optimiser: str = "sgd"
     momentum: float = 0.9
     rates: dict[str, float] = field(default_factory=lambda: {"": 1e-3})
     weight_decay: dict[str, float] = field(default_factory=lambda: {"": 0.0})
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    schedule: str = "constant"
     warmup: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
     ema: float = 0.0
@@ -121,6 +127,12 @@ class Phase:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
+            value = getattr(self, name)
+            if value not in known and ":" not in value:
+                raise DepthError(
+                    f"{name} is {value!r}{nearest(value, list(known))}; expected one of {', '.join(known)}, or module:NAME for one of your own."
+                )
         for name, low in (("samples", 1), ("batch", 1), ("accumulate", 1), ("checkpoint_every", 1), ("warmup", 0),
                           ("validate_every", 0)):  # fmt: skip
             if getattr(self, name) < low:

@@ -16,16 +16,21 @@ import pytest
 import torch
 from book_fixture import ROOT
 from made import make_pairs
+from safetensors.torch import load_file
 
-from depthlib import plots
+from depthlib import checkpoints, plots, training
 from depthlib.augment import Augmentation, augment
 from depthlib.cli import main
+from depthlib.cli.arguments import parse_parameters
 from depthlib.data.scenes import Rooms
 from depthlib.data.store import Store
 from depthlib.errors import DepthError
 from depthlib.observations import Observation, make_observation
+from depthlib.preflight import preflight
+from depthlib.recipe import load_recipe
 from depthlib.results import read_results
 from depthlib.sample import checked, collate
+from depthlib.training import train
 
 EXAMPLES = ROOT / "book" / "examples"
 PAGE = (ROOT / "book" / "own.md").read_text().replace("\\\n", " ")
@@ -69,6 +74,90 @@ def test_a_network_and_a_loss_of_ones_own_are_trained_from_their_folder(tmp_path
         "all",
         "mean",
     }
+
+
+def test_an_optimiser_and_a_schedule_of_ones_own_go_on_where_they_were(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.py", "mine.yaml", "steps.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    line = re.search(r"^DEPTHLIB_IMPORT=(\S*steps\S*) python -m depthlib (train .*)$", PAGE, re.M)
+    monkeypatch.setenv("DEPTHLIB_IMPORT", line[1])
+    command = [
+        *shlex.split(line[2].replace("cpu", "smoke")),
+        "-p",
+        "phases.0.batch=8",
+        "-p",
+        "phases.0.checkpoint_every=1",
+    ]
+    assert main([*command, "--out", "whole"]) == 0
+    log = [json.loads(line) for line in open("whole/log.jsonl")]
+    assert [entry["rate"] for entry in log] == pytest.approx([0.0, 2**-0.5, 1.0, 2**-0.5])
+    real, steps = checkpoints.save_checkpoint, []
+
+    def dies(target, *rest):
+        steps.append(target)
+        found = real(target, *rest)
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(training, "save_checkpoint", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            load_recipe("mine.yaml", "smoke", **parse_parameters(command[command.index("-p") + 1 :: 2])),
+            "cut",
+            progress=False,
+        )
+    monkeypatch.setattr(training, "save_checkpoint", real)
+    assert main([*command, "--out", "cut"]) == 0
+    ends = [load_file(checkpoints.latest_checkpoint(name) / "model.safetensors") for name in ("whole", "cut")]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+
+
+def test_lion_moves_every_weight_as_far(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    from steps import Lion
+
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
+    lion = Lion([{"params": [weight]}], lr=0.1)
+    weight.grad = torch.tensor([5.0, -0.01, 0.0])
+    lion.step()
+    torch.testing.assert_close(weight.detach(), torch.tensor([0.9, -1.9, 3.0]))
+    weight.grad = torch.tensor([-0.4, 0.0, 0.0])  # .9 · .05 − .1 · .4 > 0: the mean outweighs it
+    lion.step()
+    torch.testing.assert_close(weight.detach(), torch.tensor([0.8, -1.8, 3.0]))
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "words"),
+    [
+        ("optimiser", "", "is nothing of that name; expected what can be called"),
+        ("optimiser", "NAME = 3", "is an instance of int"),
+        ("optimiser", "def NAME(groups, lr): return 3", "returns int; expected a torch.optim.Optimizer"),
+        (
+            "optimiser",
+            "import torch\ndef NAME(groups, lr): return torch.optim.SGD([p for g in groups for p in g['params']], lr=lr)",
+            r"groups with the rates \[1.0\]; expected the recipe's, \[0.1\]",
+        ),
+        (
+            "optimiser",
+            "import torch\nclass NAME(torch.optim.SGD):\n    def step(self):\n        self.state[self.param_groups[0]['params'][0]]['seen'] = {1}",
+            "cannot be written into a checkpoint",
+        ),
+        ("schedule", "def NAME(done): return -1.0", r"returns -1.0 when 0.000 of the phase is over"),
+        ("schedule", "def NAME(done): return None if done > 0.5 else 1.0", "returns None when 0.990"),
+    ],
+)
+def test_steps_of_ones_own_that_cannot_be_are_found_before_the_training(tmp_path, monkeypatch, key, code, words):
+    (tmp_path / "strange_steps.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DEPTHLIB_IMPORT", "strange_steps")
+    monkeypatch.delitem(sys.modules, "strange_steps", raising=False)
+    with pytest.raises(DepthError, match=words):
+        preflight(load_recipe("eigen-rooms", "smoke", **{f"phases.0.{key}": "strange_steps:NAME"}))
+    with pytest.raises(DepthError, match=f"phases.0: {key} is 'addam'.*; expected one of .*module:NAME"):
+        load_recipe("eigen-rooms", "smoke", **{f"phases.0.{key}": "addam"})
 
 
 def test_berhu_is_absolute_near_and_squared_far(monkeypatch):
