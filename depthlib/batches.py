@@ -40,11 +40,11 @@ def positions(
     >>> [index for _, index in positions(0, 3, 0, 3)] == permutation(0, 0, 3, "order 0")
     True
     """
-    epoch, chosen = -1, [0]
+    epoch, chosen = -1, cast(Sequence[int], ())
     for position in range(start, stop):
         if position // count != epoch:
             epoch = position // count
-            chosen = list(order(epoch)) if order else permutation(seed, epoch, count, f"order {phase}")
+            chosen = order(epoch) if order else permutation(seed, epoch, count, f"order {phase}")
         yield epoch, chosen[position % count]
 
 

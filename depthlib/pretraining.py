@@ -38,6 +38,7 @@ from depthlib.files import writable_folder, write_whole
 from depthlib.models.eigen import Classifier
 from depthlib.stopping import Stopping
 from depthlib.timing import machine
+from depthlib.transfers import sent
 
 NAME = "convolutions.safetensors"
 KEPT = "pretrain: stopped. Whole epochs are kept; the same command goes on from the last."
@@ -187,8 +188,8 @@ def _epoch(
         if stopping.told:
             raise Unfinished(KEPT)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = network(rgb.to(device) / 255)
-        loss = F.cross_entropy(logits.float(), label.to(device))
+            logits = network(sent(rgb, device) / 255)
+        loss = F.cross_entropy(logits.float(), sent(label, device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -218,8 +218,11 @@ def train(
     if trackers or not over:
         writable_folder(folder, "Choose another folder with --out.")
     try:
-        # several processes without a GPU: Accelerate joins them only if it is told that they compute on processors
-        accelerator = Accelerator(cpu=_on_processors(), log_with=list(trackers) or None, project_dir=folder)
+        # without CUDA it is told to compute on the processor: it would choose other accelerators (Apple's, Intel's), of which nothing
+        # here knows, neither the timing nor the results; and it joins several processes only so
+        accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(), log_with=list(trackers) or None, project_dir=folder
+        )
     except ValueError as error:
         raise DepthError(
             f"tracker {', '.join(trackers)}: {error}. Accelerate knows tensorboard, wandb and others."
@@ -584,10 +587,6 @@ def _make_loss(recipe: Recipe) -> Loss:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed + 1)
         return make_loss(recipe.loss.name, **recipe.loss.options)
-
-
-def _on_processors() -> bool:
-    return int(os.environ.get("WORLD_SIZE") or 1) > 1 and not torch.cuda.is_available()
 
 
 def _has_bf16(number: int, phase: Phase, device: torch.device) -> None:

@@ -111,7 +111,7 @@ def test_a_critic_learns_to_tell_and_the_network_pays_for_being_caught():
     rough = smooth + 0.5 * torch.randn(8, 1, 32, 32)
 
     class Alone:
-        device = torch.device("cpu")
+        device, num_processes = torch.device("cpu"), 1
 
         @staticmethod
         def reduce(value, how):

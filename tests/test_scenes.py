@@ -316,6 +316,7 @@ def test_scenes_composed_by_many_processes_are_the_same():
     [
         ({"processes": 0}, "processes is 0; expected a whole number, 1 to 256"),
         ({"processes": True}, "processes is True"),
+        ({"processes": "all"}, "processes is 'all'"),
         ({"processes": 10**5}, "processes is 100000"),
         ({"count": True}, "count is True"),
         ({"seed": 3.5}, "seed is 3.5"),

@@ -16,6 +16,7 @@ import torch
 from made import make_pairs
 from safetensors.torch import load_file
 
+from depthlib import training
 from depthlib.batches import positions
 from depthlib.checkpoints import (
     latest_checkpoint,
@@ -412,6 +413,16 @@ def test_a_request_beyond_all_memory_is_one_sentence():
     """The processor's allocator, really refused."""
     with pytest.raises(DepthError, match="out of memory: a petabyte"), enough_memory("a petabyte", "Ask for less."):
         torch.empty(2**50)
+
+
+def test_an_accelerator_that_the_library_does_not_know_is_not_chosen(tiny_recipe, tmp_path, monkeypatch):
+    """Apple's GPU: Accelerate would take it, and results would be filed under the processor's name."""
+    chosen = []
+    real = training.Accelerator
+    monkeypatch.setattr(training, "Accelerator", lambda **options: chosen.append(options["cpu"]) or real(**options))
+    phase = dataclasses.replace(tiny_recipe.phases[0], samples=8)
+    train(dataclasses.replace(tiny_recipe, phases=(phase,)), tmp_path / "run", progress=False)
+    assert chosen == [not torch.cuda.is_available()]
 
 
 def test_an_unknown_tracker_is_named(tiny_recipe, tmp_path):

@@ -30,7 +30,6 @@ from depthlib.files import write_whole
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 15_000_000  # bytes of a checkpoint that is worth carrying away
 AGAIN = 75  # exit status: stopped in time, everything saved
-SCENES_ON_GPU = ("-p", "data.options.device=cuda", "-p", "data.options.processes={cores}")
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,12 @@ class Piece:
     needs: float = 0.0
 
 
-def training(recipe: str, *more: str, seed: int = 0, scenes: bool = False) -> Piece:
+def training(recipe: str, *more: str, seed: int = 0) -> Piece:
     seeded = (*more, "-p", f"seed={seed}") if seed else more
     name = recipe if not seed else f"{recipe}-{seed}"
     command = ("-m", "depthlib", "train", recipe, "--profile", "{profile}", "--results", "{out}/results", *seeded)
     # two minutes: to compile, a few steps, to save
-    return Piece(name, (*command, "{scenes}") if scenes else command, recipe, needs=2)
+    return Piece(name, command, recipe, needs=2)
 
 
 def benchmark(name: str, *command: str, needs: float) -> Piece:
@@ -90,11 +89,11 @@ PLAN = (
     training("eigen-nyu", seed=2),
     training("densedepth169-nyu"),
     training("densedepth121-nyu"),
-    training("eigen-rooms-wide", scenes=True),
+    training("eigen-rooms-wide"),
     training("eigen-nyu-from-rooms", "-p", "model.weights={out}/runs/eigen-rooms-wide/{profile}-0"),
-    training("densedepth-mobilenet-rooms", scenes=True),
+    training("densedepth-mobilenet-rooms"),
     training("eigen-nyu-paper"),
-    training("eigen-roads", scenes=True),
+    training("eigen-roads"),
 )  # fmt: skip
 
 
@@ -108,7 +107,7 @@ def filled(piece: Piece, profile: str, out: Path) -> list[str]:
         "cores": str(max(1, (os.cpu_count() or 1) - (2 if gpu else 0))),
     }  # fmt: skip
     large = ("-p", "phases.0.batch=256", "-p", "phases.1.batch=256")
-    only_on_gpu = {"{scenes}": SCENES_ON_GPU, "{compiled}": ("--compile",), "{large}": large}
+    only_on_gpu = {"{compiled}": ("--compile",), "{large}": large}
     words: list[str] = []
     for word in piece.command:
         parts = (word,) if word not in only_on_gpu else only_on_gpu[word] if gpu else ()

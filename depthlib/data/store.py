@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from depthlib.errors import DepthError, in_short
 from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate, looked_at
+from depthlib.transfers import to_device
 
 SCHEMA = 1
 MILLIMETRES = 1000.0
@@ -309,6 +310,9 @@ class InMemory:
         new = [i for i in dict.fromkeys(indices) if i not in self._kept]
         if new:
             for i, sample in zip(new, looked_at(self.dataset.__getitems__(new), self.dataset, len(new)), strict=True):
+                sample = cast(
+                    Sample, to_device(cast(Batch, sample), "cpu")
+                )  # scenes may be made on a GPU: at once, not map by map
                 rest = {key: value for key, value in sample.items() if key not in ("rgb", "depth")}
                 far = sample["depth"].max() > FARTHEST
                 self._kept[i] = (*encode(sample, "float16" if far else "uint16"), rest)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 
 def _for_gpu(x: Tensor) -> bool:
-    """Whether ``torch.compile`` is translating for a GPU."""
-    return torch.compiler.is_compiling() and x.device.type == "cuda"
+    """Whether ``torch.compile`` is translating for a GPU; what is exported runs elsewhere."""
+    return torch.compiler.is_compiling() and not torch.compiler.is_exporting() and x.device.type == "cuda"
 
 
 def enlarged(x: Tensor, like: Tensor, align_corners: bool) -> Tensor:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 import operator
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -40,6 +41,8 @@ T = TypeVar("T")
 
 
 def _device(name: str | torch.device, source: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # devices without numbers are none to draw on
@@ -73,11 +76,12 @@ class _Scenes(ABC):
     composer: Callable[[int, Sequence[int]], Scene]
 
     def __init__(
-        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int,
+        self, count: int, seed: int, size: tuple[int, int], faults: bool, device: str | torch.device, processes: int | str,
         shadows: bool, textures: bool, compile: bool,
     ) -> None:  # fmt: skip
         for option, value, low, high in (
-            ("count", count, 1, 2**62), ("seed", seed, 0, 2**63 - 1), ("processes", processes, 1, MOST_PROCESSES)
+            ("count", count, 1, 2**62), ("seed", seed, 0, 2**63 - 1),
+            ("processes", 1 if processes == "auto" else processes, 1, MOST_PROCESSES),
         ):  # fmt: skip
             if type(value) is not int or not low <= value <= high:
                 raise DepthError(f"{self.name}: {option} is {value!r}; expected a whole number, {low} to {high}.")
@@ -85,7 +89,9 @@ class _Scenes(ABC):
         switches = {"faults": faults, "shadows": shadows, "textures": textures, "compile": compile}
         if wrong := [name for name, value in switches.items() if not isinstance(value, bool)]:
             raise DepthError(f"{self.name}: {wrong[0]} is {switches[wrong[0]]!r}; expected true or false.")
-        self.faults, self.device, self.processes = faults, _device(device, self.name), processes
+        self.faults, self.device = faults, _device(device, self.name)
+        spare = (os.cpu_count() or 1) - 2 if self.device.type == "cuda" else 1
+        self.processes = min(max(1, spare), MOST_PROCESSES) if processes == "auto" else cast(int, processes)
         self.shadows, self.textures, self.compile = shadows, textures, compile
         self.name = self.kind + ("" if shadows else "-no-shadows") + ("" if textures else "-no-textures")
 
@@ -182,9 +188,9 @@ class Rooms(_Scenes):
         seed: two seeds share no room.
         size: rows and columns.
         faults: depth as a structured-light sensor would measure it, with holes and noise.
-        device: where to render; samples stay there.
+        device: where to render; samples stay there. ``"auto"`` is a GPU if there is one.
         processes: that share the work. Without a GPU each makes whole scenes; for a GPU, which renders faster than one core
-            can compose, they compose.
+            can compose, they compose. ``"auto"``: for a GPU all cores but two, else one.
         shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
         compile: render by ``torch.compile``, for many scenes on a GPU; see :func:`depthlib.data.scenes.render`.
 
@@ -199,7 +205,7 @@ class Rooms(_Scenes):
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (240, 320), faults: bool = False,
-        device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
+        device: str | torch.device = "cpu", processes: int | str = 1, shadows: bool = True, textures: bool = True,
         compile: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(count, seed, size, faults, device, processes, shadows, textures, compile)
@@ -221,9 +227,9 @@ class Roads(_Scenes):
         seed: two seeds share no street.
         size: rows and columns.
         faults: ``depth`` is the scan itself, as in KITTI; else the truth up to 80 m. Sky is missing (0) in both.
-        device: where to render; samples stay there.
+        device: where to render; samples stay there. ``"auto"`` is a GPU if there is one.
         processes: that share the work. Without a GPU each makes whole scenes; for a GPU, which renders faster than one core
-            can compose, they compose.
+            can compose, they compose. ``"auto"``: for a GPU all cores but two, else one.
         shadows, textures: without them a cue is missing, and one can ask what a network does that never met it.
         compile: render by ``torch.compile``, for many scenes on a GPU; see :func:`depthlib.data.scenes.render`.
 
@@ -238,7 +244,7 @@ class Roads(_Scenes):
 
     def __init__(
         self, count: int, seed: int = 0, size: tuple[int, int] = (188, 621), faults: bool = False,
-        device: str | torch.device = "cpu", processes: int = 1, shadows: bool = True, textures: bool = True,
+        device: str | torch.device = "cpu", processes: int | str = 1, shadows: bool = True, textures: bool = True,
         compile: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(count, seed, size, faults, device, processes, shadows, textures, compile)

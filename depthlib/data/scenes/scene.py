@@ -16,6 +16,7 @@ from torch import Tensor
 
 from depthlib.data.scenes.materials import Material
 from depthlib.errors import DepthError
+from depthlib.transfers import sent
 
 EMPTY, BOX, ROUND = 0, 1, 2
 
@@ -70,7 +71,7 @@ class Scene:
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scenes on another device."""
-        return Scene(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        return Scene(**{f.name: sent(getattr(self, f.name), device) for f in fields(self)})
 
     def scaled(self, s: float) -> Scene:
         """The world and the camera's place in it, s times as large: the same picture, s times the depth.
