@@ -9,6 +9,7 @@ import torch
 from made import make_pairs
 from safetensors.torch import load_file, save_file
 
+from depthlib import training
 from depthlib.adversary import Adversary, ReconstructionLoss
 from depthlib.checkpoints import latest_checkpoint
 from depthlib.errors import DepthError, Unfinished
@@ -180,6 +181,16 @@ def test_cut_off_and_gone_on_with_a_critic_ends_bit_identical(recipe, tmp_path):
     assert said[0] == said[1]
     curve = loss_curve(whole.history, 4)
     assert len(curve) == 4 and all(0 <= point["critic_accuracy"] <= 1 for point in curve)
+
+
+def test_a_critic_begins_from_the_recipes_seed(recipe):
+    begun = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(begun))  # what was drawn before has no say
+        begun.append(training._make_loss(dataclasses.replace(recipe, seed=seed)).critic.state_dict())
+    first, again, other = begun
+    assert all(first[key].equal(again[key]) for key in first)
+    assert not any(first[key].equal(other[key]) for key in first if key.endswith("weight") and first[key].ndim > 1)
 
 
 def test_a_critic_that_does_not_fit_is_refused(recipe, tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import distance_transform_edt
 
-from depthlib.data import open_dataset, sources
+from depthlib.data import nyu_raw, open_dataset, sources
 from depthlib.data.formats import read_kinect_pgm, read_rgb
 from depthlib.data.nyu_raw import (
     align,
@@ -83,8 +83,6 @@ def test_the_nearer_of_two_points_is_seen_and_holes_stay():
 
 def test_on_the_genuine_pair_the_published_signs_bring_depth_edges_to_colour_edges(genuine, monkeypatch):
     """Mean distance from a depth edge to the nearest colour edge; 2.4 px so, 4.5 with +t, 3.6 with M for M⁻¹."""
-    from depthlib.data import nyu_raw
-
     raw = read_kinect_pgm(genuine / "nyu_raw" / "NYU_depth.pgm")
     picture = straighten(read_rgb(genuine / "nyu_raw" / "NYU_color.ppm"))
     grey = torch.from_numpy(picture.astype(np.float32).mean(-1) / 255)
@@ -239,3 +237,15 @@ def test_the_script_takes_the_archives_to_a_store(recordings, mirror, tmp_path, 
     for path in folder.iterdir():
         path.unlink()
     assert prepare.main(["--mirror", address]) == 0 and "prepared already" in capsys.readouterr().out
+
+
+def test_lenses_bend_rays_as_opencv_does_and_the_cameras_stand_upright_to_each_other():
+    """The same model, k₁ k₂ p₁ p₂ k₃, by another's code; and a rotation is one."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-0.5, 0.5, (2, 200))
+    for lens in (nyu_raw.DEPTH_LENS, (0.1, -0.2, 0.03, -0.02, 0.05)):
+        rays = np.stack((x, y, np.ones_like(x)), axis=-1)
+        expected, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), np.eye(3), np.array(lens))
+        np.testing.assert_allclose(np.stack(nyu_raw._through_lens(x, y, lens), axis=-1), expected[:, 0], atol=1e-12)
+    np.testing.assert_allclose(nyu_raw.M @ nyu_raw.M.T, np.eye(3), atol=1e-6)
+    assert np.linalg.det(nyu_raw.M) == pytest.approx(1, abs=1e-6)

@@ -264,6 +264,8 @@ def damaged(how):
             index["shards"][1]["name"] = "../shard-00001.tar"
         elif how == "counts":
             index["count"] = 7
+        elif how == "another size":
+            index["size"] = [index["size"][1], index["size"][0]]
         elif how == "schema":
             index["schema"] = 9
         (folder / "shards.json").write_text("{" if how == "no json" else json.dumps(index))
@@ -283,6 +285,7 @@ def damaged(how):
         ("outside", "names do not agree"),
         ("counts", "counts or names"),
         ("schema", "schema 9"),
+        ("another size", "sample 00000000 is .*Export the store again"),
     ],
 )
 def test_damaged_shards_are_named(tmp_path, how, words):
