@@ -52,7 +52,8 @@ def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None
 
     Phones and most cameras state what the lens is worth on 35 mm film, whose frame is 36x24 mm: f = f₃₅ · diagonal in
     pixels / 43.27 mm (CIPA's definition). Else the focal length in millimetres and the sensor's pixels per unit are used.
-    Both hold for the whole picture as it was taken; a cropped one gives a wrong number and no sign of it.
+    Both hold for the whole picture as it was taken; a cropped one gives a wrong number and no sign of it. A lens that would see
+    less than 1° or more than 170° is not believed.
 
     Args:
         photo: a file, or an opened picture as PIL reads it.
@@ -77,7 +78,7 @@ def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None
         details = photo.getexif().get_ifd(ExifTags.IFD.Exif)
         film = _above_0(details.get(ExifTags.Base.FocalLengthIn35mmFilm))
         if film:
-            return film * math.hypot(*photo.size) / math.hypot(36, 24)
+            return _plausible(film * math.hypot(*photo.size) / math.hypot(36, 24), photo)
         lens = _above_0(details.get(ExifTags.Base.FocalLength))
         density = _above_0(details.get(ExifTags.Base.FocalPlaneXResolution))
         unit = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}.get(details.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
@@ -89,7 +90,12 @@ def focal_from_exif(photo: str | os.PathLike[str] | Image.Image) -> float | None
     if not lens or not density or not unit:
         return None
     longer = max(photo.size)  # the sides themselves change places when a picture is turned upright
-    return lens / unit * density * longer / (taken or longer)
+    return _plausible(lens / unit * density * longer / (taken or longer), photo)
+
+
+def _plausible(focal: float, photo: Image.Image) -> float | None:
+    """The focal length if its picture spans 1° to 170° across; else somebody wrote a wrong unit, or nothing but 1."""
+    return focal if 1 < math.degrees(2 * math.atan(math.hypot(*photo.size) / (2 * focal))) < 170 else None
 
 
 def _above_0(value: object) -> float:

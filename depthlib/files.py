@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,17 @@ from depthlib.errors import DepthError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def shared_name(name: str | Path) -> str:
+    """By which files belong together: without folder and ending if it is a path, and accents in one spelling.
+
+    A Mac writes é as e and an accent, others as one letter; both look alike.
+
+    >>> shared_name(Path("rgb/cafe\u0301.jpg")) == shared_name("caf\u00e9")
+    True
+    """
+    return unicodedata.normalize("NFC", name.stem if isinstance(name, Path) else name)
 
 
 def writable_folder(folder: str | os.PathLike[str], remedy: str = "Choose another folder.") -> Path:

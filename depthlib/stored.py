@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from depthlib.errors import DepthError, in_short
-from depthlib.files import write_whole
+from depthlib.files import shared_name, write_whole
 
 SUFFIXES = (".npy", ".pfm", ".png")
 
@@ -45,9 +45,9 @@ class StoredPredictions:
         for path in sorted(self.root.iterdir()):
             coloured = path.name.endswith("-depth-coloured.png")  # to look at, beside the map of `depthlib predict`
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not coloured:
-                if path.stem in self.paths:
-                    raise DepthError(f"{path}: {self.paths[path.stem].name} has the same name. Keep one of them.")
-                self.paths[path.stem] = path
+                if (name := shared_name(path)) in self.paths:
+                    raise DepthError(f"{path}: {self.paths[name].name} has the same name. Keep one of them.")
+                self.paths[name] = path
         if not self.paths:
             raise DepthError(f"{root}: no .npy, .pfm or .png in it; expected one map an image.")
         self._ending = ""  # of a name, when maps lie beside their photos
@@ -68,6 +68,7 @@ class StoredPredictions:
         Raises:
             DepthError: with the count and the first that lack one; images that share a name.
         """
+        names = [shared_name(name) for name in names]
         if len(set(names)) < len(names):
             raise DepthError(
                 f"{dataset}: images share names, such as {max(names, key=list(names).count)}; which map is whose cannot be told."
@@ -94,9 +95,10 @@ class StoredPredictions:
         Raises:
             DepthError: there is none.
         """
-        if f"{name}{self._ending}" not in self.paths:
+        path = self.paths.get(f"{shared_name(name)}{self._ending}")
+        if path is None:
             raise DepthError(f"{self.root}: no map for {name}. A map has the name of its image.")
-        return self.paths[f"{name}{self._ending}"]
+        return path
 
     def read(self, name: str) -> Tensor:
         """The map of an image: float32 [1, 1, h, w]; values as stored, divided by the scale; 0 where nothing is said.

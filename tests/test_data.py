@@ -21,6 +21,7 @@ from depthlib.data.preparation import write_store
 from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
 from depthlib.sample import collate
+from depthlib.stored import StoredPredictions
 
 
 def test_the_labelled_folder_has_the_official_split_and_true_metres(nyu_root):
@@ -115,6 +116,17 @@ def test_files_without_a_partner_are_left_out_where_that_is_said(tmp_path):
         (root / "rgb" / f"{name}.png").unlink()
     with pytest.raises(DepthError, match="no file in rgb has a partner in depth"):
         Folder(root, unpaired="drop")
+
+
+def test_accents_that_a_mac_takes_apart_are_the_same_name(tmp_path):
+    root = make_pairs(tmp_path / "pairs", 2)
+    (root / "rgb" / "0000.png").rename(root / "rgb" / "caf\u00e9.png")
+    (root / "depth" / "0000.png").rename(root / "depth" / "cafe\u0301.png")
+    pairs = Folder(root)
+    assert pairs.names() == ["0001", "caf\u00e9"] and len(Folder(root, names=["cafe\u0301"])) == 1
+    maps = StoredPredictions(root / "depth", 1000)
+    maps.check_names(["cafe\u0301", "0001"], "mine")
+    assert maps.place("caf\u00e9") == maps.place("cafe\u0301") == root / "depth" / "cafe\u0301.png"
 
 
 def test_pairs_of_any_folder_become_samples(pairs):

@@ -159,6 +159,9 @@ def photo(size=(4000, 3000), **tags):
         (photo(x920A=float("nan"), xA20E=8000.0), None),
         (photo(xA405="much"), None),
         (photo(x920A=5.0, xA20E=8000.0, xA210=9), None),
+        (photo(xA405=1), None),  # 175 degrees
+        (photo(xA405=3000), None),  # less than one
+        (photo(x920A=5.0, xA20E=8.0, xA210=3), None),  # a density in other units than it says
         (photo(), None),
     ],
 )

@@ -12,6 +12,7 @@ import torch
 from depthlib.data.formats import read_depth_png
 from depthlib.data.pairs import Camera, Pair, Pairs, sixty_degrees, two_files
 from depthlib.errors import DepthError
+from depthlib.files import shared_name
 from depthlib.sample import checked_scenes
 
 COLOUR_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".webp", ".bmp")
@@ -81,7 +82,7 @@ class Folder(Pairs):
                 raise DepthError(
                     f"{root}: no file in {rgb} has a partner in {depth}. Pairs share their name: rgb/0001.jpg with depth/0001.png."
                 )
-        wanted = sorted(colour) if names is None else list(names)
+        wanted = sorted(colour) if names is None else [shared_name(n) if isinstance(n, str) else n for n in names]
         if not wanted or isinstance(names, str):
             raise DepthError(f"{root}: names is {names!r}; expected a list of one at least, such as ['0001'].")
         named = [""] * len(wanted) if scenes is None else checked_scenes(scenes, len(wanted), str(root))
@@ -123,11 +124,9 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
-            if path.stem in files:
-                raise DepthError(
-                    f"{path}: {files[path.stem].name} has the same name. Remove one: pairs share their name."
-                )
-            files[path.stem] = path
+            if (name := shared_name(path)) in files:
+                raise DepthError(f"{path}: {files[name].name} has the same name. Remove one: pairs share their name.")
+            files[name] = path
     if not files:
         raise DepthError(f"{folder}: no files that end in {', '.join(suffixes)}.")
     return files
