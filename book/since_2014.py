@@ -215,10 +215,10 @@ for name, values in heap.items():
 #
 # That is the other way up: Metric3D {cite}`hu2024` keeps metres and asks for the *focal length* of each of its 16 million training pictures, and of yours: a wrong one multiplies the answer. [Chapter 13](your_own_photo) showed why: the same room through a longer lens looks like a nearer room. (Newer networks guess the lens from the picture as well.)
 # And Depth Anything {cite}`yang2024` needs no depth at all for most of its pictures. A teacher labels 62 million of them, and a student learns to say the same about *disturbed* copies. Where the teacher
-# is wrong at random the student cannot follow it, and averages the errors away; where it is wrong always, it follows. So its second version chose a teacher without such habits, one that had learned from *rendered* pictures alone, whose truth has no holes and no thickened outlines. That is the bet of our runs that begin with rooms.
+# is wrong at random the student cannot follow it, and averages the errors away; where it is wrong always, it follows. So its second version {cite}`yang2024b` chose a teacher without such habits, one that had learned from *rendered* pictures alone, whose truth has no holes and no thickened outlines. That is the bet of our runs that begin with rooms.
 #
-# Two more ways to do without a sensor. Two pictures of one scene, from a stereo pair or from a film, can stand in for the truth: answer with a depth, move one picture by it to where the other was taken, and take the difference of the *colours* as the loss. (Two of the [protocols](evaluation), `garg` and `monodepth2`, bear names from this line of work. One film alone leaves the size open, and what moves breaks the rule.)
-# And a network that has learned to paint pictures must know how things look from one place: `marigold_affine` is named after one that was taught, from rendered scenes only, to paint depth.
+# Two more ways to do without a sensor. Two pictures of one scene, from a stereo pair or from a film, can stand in for the truth: answer with a depth, move one picture by it to where the other was taken, and take the difference of the *colours* as the loss. (Two of the [protocols](evaluation), `garg` {cite}`garg2016` and `monodepth2` {cite}`godard2019`, bear names from this line of work. One film alone leaves the size open, and what moves breaks the rule.)
+# And a network that has learned to paint pictures must know how things look from one place: `marigold_affine` is named after one {cite}`ke2024` that was taught, from rendered scenes only, to paint depth.
 #
 # ## One picture through several models
 #
