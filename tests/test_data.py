@@ -1,6 +1,7 @@
 """Reading real pairs: the right metres, or one sentence about what is wrong."""
 
 import json
+import math
 import os
 
 import h5py
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from made import Samples, make_pairs
 from PIL import Image
 
+from depthlib import camera
 from depthlib.data import open_dataset
 from depthlib.data.folder import Folder
 from depthlib.data.formats import read_depth_png, read_splits, write_depth_png
-from depthlib.data.nyu import NyuMat, open_nyu
-from depthlib.data.pairs import Resized
+from depthlib.data.nyu import NyuMat, open_nyu, split_indices
+from depthlib.data.pairs import Resized, cut_to_shape
 from depthlib.data.preparation import write_store
 from depthlib.data.store import InMemory, Store
 from depthlib.errors import DepthError
@@ -116,6 +118,52 @@ def test_files_without_a_partner_are_left_out_where_that_is_said(tmp_path):
         (root / "rgb" / f"{name}.png").unlink()
     with pytest.raises(DepthError, match="no file in rgb has a partner in depth"):
         Folder(root, unpaired="drop")
+
+
+def test_validation_is_every_tenth_run_of_twenty_training_frames():
+    splits = {"train": np.arange(795) * 2, "test": np.arange(654) * 2 + 1}
+    held_out = split_indices(splits, "validation")
+    assert held_out == [2 * i for start in (180, 380, 580, 780) for i in range(start, min(start + 20, 795))]
+    assert sorted(held_out + split_indices(splits, "fit")) == splits["train"].tolist() == split_indices(splits, "train")
+    assert split_indices(splits, "all") == sorted([*splits["train"], *splits["test"]])
+    with pytest.raises(DepthError, match="split is 'val'; expected one of"):
+        split_indices(splits, "val")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size", "left"), [(90, 160, (12, 16), (90, 120)), (160, 90, (12, 16), (68, 90)), (90, 120, (12, 16), (90, 120)),
+                                          (90, 160, (16, 12), (90, 68)), (160, 90, (16, 12), (120, 90))]
+)  # fmt: skip
+def test_what_is_cut_is_the_middle_of_either_shape(height, width, size, left):
+    column = torch.arange(width).float().expand(1, height, width)
+    K = camera.from_field_of_view(height, width, 60.0)
+    sample = {"rgb": torch.zeros(3, height, width), "depth": 1 + column, "K": K, "name": "", "dataset": "", "index": 0}
+    cut = cut_to_shape(sample, size)
+    assert tuple(cut["depth"].shape[-2:]) == left
+    top, first = (height - left[0]) // 2, (width - left[1]) // 2
+    assert cut["depth"][0, 0, 0] == 1 + first
+    torch.testing.assert_close(cut["K"], K - torch.tensor([[0, 0, first], [0, 0, top], [0, 0, 0]]))
+
+
+def test_pictures_of_an_unknown_camera_see_sixty_degrees_and_a_camera_is_nine_numbers(pairs):
+    K = Folder(pairs)[0]["K"]
+    assert K[0, 0].item() == pytest.approx(160 / math.tan(math.radians(30)), rel=1e-5)
+    for wrong in ([[1.0, 0, 0], [0, 1, 0]], [[math.nan, 0, 0], [0, 1, 0], [0, 0, 1]]):
+        with pytest.raises(DepthError, match="expected nine finite numbers"):
+            Folder(pairs, K=wrong)
+
+
+def test_a_store_of_other_truth_is_not_taken_for_the_one_asked_for(tmp_path, monkeypatch):
+    root = tmp_path / "nyu"
+    write_store(Folder(make_pairs(tmp_path / "pairs", 4), name="nyu-raw"), root, progress=False)
+    monkeypatch.setattr(
+        "depthlib.data.nyu.read_splits", lambda path: {"train": np.array([0, 2]), "test": np.array([1, 3])}
+    )
+    assert open_nyu(root, "train", (240, 320), truth="raw").names() == ["0000", "0002"]
+    with pytest.raises(DepthError, match="a store of 'nyu-raw', but truth=filled was asked for"):
+        open_nyu(root, "train", (240, 320))
+    with pytest.raises(DepthError, match=r"the store's images are \(240, 320\), asked for \(120, 160\)"):
+        open_nyu(root, "train", (120, 160), truth="raw")
 
 
 def test_accents_that_a_mac_takes_apart_are_the_same_name(tmp_path):

@@ -101,10 +101,12 @@ def test_rotated_bits_come_back(tmp_path_factory, millimetres):
 
 def test_kinect_disparities_by_the_toolboxs_formula(tmp_path):
     """Typed in from the formula: 351.3 / (1092.5 − 850) = 1.4487; 2047 is the sensor's "none"."""
-    values = np.array([[850, 1000, 2047, 1092, 1057]], dtype="<u2")
-    (tmp_path / "x.pgm").write_bytes(b"P5 5 1 65535\n" + values.tobytes())
+    values = np.array([[850, 1000, 2047, 1092, 1057, 600, 1058]], dtype="<u2")
+    (tmp_path / "x.pgm").write_bytes(b"P5 7 1 65535\n" + values.tobytes())
     found = formats.read_kinect_pgm(tmp_path / "x.pgm")[0]
-    assert found.tolist() == pytest.approx([1.44866, 3.79784, 0, 0, 9.89577], abs=1e-4)
+    assert found.tolist() == pytest.approx(
+        [1.44866, 3.79784, 0, 0, 9.89577, 0.71330, 0], abs=1e-4
+    )  # 10.18 m is too far
 
 
 def test_the_genuine_raw_frame_is_a_room(genuine):

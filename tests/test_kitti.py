@@ -212,6 +212,7 @@ def test_trees_that_are_not_kitti(drives, damage, options, words):
     ("change", "words"),
     [
         (lambda text: re.sub(r"(P_rect_02: )\S+", r"\g<1>0.0", text), "P2 has focal lengths of 0 and"),
+        (lambda text: re.sub(r"(P_rect_02:(?: \S+){5} )\S+", r"\g<1>-7.0", text), "P2 has focal lengths of .* and -7"),
         (
             lambda text: text + "S_rect_02: 1.0e+02 2.0e+02\n",
             "is for pictures of 200x100. Use the pictures as they come",

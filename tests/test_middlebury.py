@@ -8,7 +8,7 @@ from PIL import Image
 from depthlib.baselines import Enlargement
 from depthlib.data import open_dataset
 from depthlib.data.formats import write_pfm
-from depthlib.data.middlebury import Middlebury, Motorcycle, read_stereo_calibration
+from depthlib.data.middlebury import SCALES, Middlebury, Motorcycle, read_stereo_calibration
 from depthlib.errors import DepthError
 from depthlib.evaluation import evaluate
 from depthlib.observations import SmallDepth
@@ -119,6 +119,13 @@ def test_disparities_are_grey_levels_and_one_scene_gives_the_set_its_name(levels
     )
     assert every[2]["depth"].equal(Motorcycle()[0]["disparity"]) and every[2]["index"] == 2
     assert one.fingerprint() != every.fingerprint()
+
+
+def test_the_published_scales_of_the_old_scenes():
+    """vision.middlebury.edu/stereo/data: 8 grey levels a pixel in 2001, 16 of tsukuba, 4 of the quarter-size scenes of 2003."""
+    assert {name: scale for (name, _), scale in SCALES.items()} == {
+        "cones": 4, "teddy": 4, "tsukuba": 16, "venus": 8, "map": 8, "sawtooth": 8, "poster": 8, "bull": 8, "barn1": 8, "barn2": 8,
+    }  # fmt: skip
 
 
 def test_scenes_without_a_disparity_are_counted_and_other_folders_are_not(levels):

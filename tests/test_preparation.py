@@ -96,6 +96,21 @@ def test_damaged_frames_are_left_out_by_name_or_stop_the_run(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pairs", "store"]
 
 
+def test_a_store_whose_names_or_depths_changed_is_not_what_was_written(tmp_path):
+    store = Store(write_store(frames(3), tmp_path / "store", progress=False).folder)
+    index = tmp_path / "store" / "index.json"
+    index.write_text(index.read_text().replace("f001", "f009"))
+    with pytest.raises(DepthError, match="does not have the fingerprint"):
+        Store(store.folder).verify()
+    index.write_text(index.read_text().replace("f009", "f001"))
+    Store(store.folder).verify()
+    depth = np.load(store.folder / "depth.npy", mmap_mode="r+")
+    depth[1] = 0
+    depth.flush()
+    with pytest.raises(DepthError, match=r"f001.*every depth is 0"):
+        Store(store.folder)[1]
+
+
 def test_a_run_that_ended_while_it_left_damaged_frames_out_begins_again(tmp_path, monkeypatch):
     from depthlib.data import preparation
 
