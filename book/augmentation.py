@@ -195,7 +195,7 @@ print("the same points:", torch.allclose(mirror_points, wanted, atol=1e-4))
 # %% [markdown]
 # Letters run backwards in that world, and if the sun always came from the left in your pictures, it no longer does. That
 # is a change of *statistics*, not of geometry. The same holds for **colours** multiplied by a factor: another lamp, another
-# white balance, the same shapes.
+# white balance, the same shapes. (Stored values are not light but about its 2.2nd root: 1.2 times the number is half as much light again.)
 #
 # ## Scaling, with care
 #
@@ -268,7 +268,7 @@ for name, (half, worst) in list(table.items())[-3:]:
 
 # %% [markdown]
 # Not dividing is far worse: a network would be told that a thing that looks larger is as far as before, and might unlearn size
-# as a cue. Dividing removes most of the median, for two reasons: the walk was chosen so that a wall at the median depth comes out right, and floors and side walls are right at every depth. What remains is what the sentence
+# as a cue. Dividing removes most of the median, for two reasons: the walk was chosen so that a wall at the median depth comes out right, and floors, for a level camera, and walls along its axis are right at every depth. (These cameras look down by about 7° on average, so that their floors are off by some per cent.) What remains is what the sentence
 # leaves out: little near $s = 1$, growing with $s$, and large for one pixel in twenty. Read as a longer lens, with the depths as they
 # were, the pair is exact at every scale. But the network would then have to know the lens, and it is never told.
 #
@@ -410,7 +410,7 @@ print("the same in the next epoch:", bool(later.scale[0] == alone.scale[0]))
 # - Ask of each transform which camera, in which world, would have taken the pair. In-plane turn and colour: an ordinary one. Mirror: one in a mirrored world.
 # - A cut is a lens off its centre, exactly; as a turned camera it is slightly wrong.
 # - Scaling with depth divided by $s$ is exact for a squeezed world, or for a dolls' house with a longer lens. A walking camera agrees
-#   along the floor and side walls, and on what faces it at one distance alone.
+#   along the floor under a level camera and along side walls, and on what faces it at one distance alone.
 # - Depth is taken from the nearest pixel: an average of two surfaces lies on neither.
 # - The turn, the cut and the scaling were tested by moving a camera, the mirror by its points. A new augmentation deserves such a test before it is used.
 #

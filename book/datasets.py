@@ -151,12 +151,13 @@ print(f"missing on average {each.mean():.0%}, ", end="")
 print(f"per room from {each.min():.0%} to {each.max():.0%}")
 
 # %% [markdown]
-# Beside every near edge lies a *shadow*: the projector stands to one side, and what it cannot light has no dots. A window of dots that
+# On one side of every near thing, always the same, lies a *shadow*: the projector stands beside the camera, and what it cannot light has no dots. It is $fB\,(1/Z_\text{near} - 1/Z_\text{far})$ pixels wide. A window of dots that
 # straddles an edge matches neither side, so both sides lose a rim. Glass lets the dots through, polished wood mirrors them away (the
 # square patches), and nearer than about 70 cm the dots have moved farther than the camera searches. So the holes are **not random**. They sit at
 # edges and on difficult surfaces, and a score that skips them skips the hardest pixels.
 #
-# A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them. Here is a
+# A laser scanner is blind in another way: it sees all the way round, along a few dozen lines, and nothing between them. It has errors of another kind as well. It times the light's way there and back, so what it reports is distance along the ray, to a few centimetres, near or far. It stands elsewhere than the camera, and so sees past near things what the camera cannot, and
+# such points show through them: KITTI's reader turns points into the camera's depth and keeps the nearest of a pixel, but one that falls beside stays. And it turns, ten times a second, while things move. Here is a
 # third of a frame of KITTI's own size, so that the gaps are as wide as they are there.
 
 # %% mystnb={"image": {"alt": "A rendered road and its depth: complete, and as sixty-four scan lines of a laser, which leave most pixels empty."}, "figure": {"caption": "A rendered road: picture, complete depth, and what a scanner with 64 beams sees of it. Hatched is missing: the sky, and what lies beyond 80 m, in both."}}
@@ -227,7 +228,7 @@ for factor in (1000, 4):
 # %% [markdown]
 # ## Two clocks and two lenses
 #
-# The raw recordings of NYU have a picture and a depth map about thirty times a second, *not at the same instants*. {cite:t}`eigen2014`
+# The raw recordings of NYU have pictures and depth maps some 20 to 30 times a second, at rates that vary, and *not at the same instants*. {cite:t}`eigen2014`
 # give each depth map the picture nearest in time, and where two depth maps would share one picture they drop both: two answers to one
 # question cannot both be learnt. Below, made-up time stamps: 30 depth maps and 28 pictures a second, some of both late, three pictures lost.
 
@@ -304,8 +305,8 @@ figure
 # The paper says that its 120,000 frames became a list of 220,000 {cite:p}`eigen2014`. But 249 scenes of 1200 would be 298,800. How it treated short
 # scenes is not said, so nobody can repeat it exactly; the recipe (a file of settings, see [the coarse network](coarse_network)) `eigen-nyu-raw` takes 1200 of each, as it is written.
 #
-# One more rule of the paper is easily overlooked: depths equal to the smallest or the largest of their image are masked out {cite}`eigen2014`, for a sensor that sees a window or a mirror answers with an end of its scale. The library
-# does so after it has removed what lies beyond ten metres and what the sensor marks as unknown, so the ends are those of what is left.
+# One more rule of the paper is easily overlooked: depths equal to the smallest or the largest of their image are masked out {cite}`eigen2014`, against windows, open doors and what mirrors; a sensor there answers with an end of its scale, as we understand it. The library
+# does so after it has removed what lies beyond ten metres and what the sensor marks as unknown, so the ends are those of what is left. The rule costs every map its nearest and its farthest pixels, those in which nothing was wrong, too.
 #
 # ## Filling the holes
 #

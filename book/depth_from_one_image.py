@@ -158,7 +158,7 @@ print("every pixel comes back:", bool(error < 0.01))
 # | right edge | (1, 0) | 2 | 2 · √2 = 2.83 | 8 |
 # | corner | (1, 0.75) | 2 | 2 · √2.5625 = 3.20 | 8 |
 #
-# A sensor that reports distances would see a bowl where there is a flat wall. Now a floor, which runs away
+# Read as depth, a sensor's distances would make the flat wall bulge towards you: nearest in the middle, ever farther at the edges. Now a floor, which runs away
 # from you. (The rendered rooms have another camera than the table: that of NYU Depth v2 at half size, $f \approx 259$ and a principal point near (162, 126).) We hold the camera level (no `pitch`, up or down, no `roll`, askew; a little `yaw`, left or right), at 1.2 m, and walk up one column of the picture (white). **Predict first.** Of
 # the two curves, depth and disparity against the row, one is a straight line on the floor. Which?
 
@@ -189,7 +189,7 @@ figure
 #
 # One picture gives rays, not points. Yet you see depth in it. What follows are the cues that carry it, each
 # in a room where we can measure it. Eigen and colleagues name "line angles and perspective, object sizes,
-# image position" as what a network must use {cite:p}`eigen2014`.
+# image position, and atmospheric effects" as what a network must use {cite:p}`eigen2014`. (The last, haze that pales what is far, needs hundreds of metres, and blur out of focus needs a lens with an opening; our rooms have neither.)
 #
 # ### 1. Perspective: parallel lines meet
 #

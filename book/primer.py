@@ -162,13 +162,13 @@ _ = axis.legend()
 # `NaN` within seconds ("not a number", what ∞ − ∞ gives; whatever it touches becomes NaN, too). So: if the loss explodes, divide the learning rate by ten; if it crawls, multiply by three.
 #
 # Real training takes each step on a small random batch (**stochastic** gradient descent, SGD), because the gradient of a few
-# pictures is nearly right and far cheaper. **Momentum** adds a part of the last step to the next one; **Adam** also
+# pictures drawn at random is right on average, if noisy, and far cheaper. **Momentum** adds a part of the last step to the next one; **Adam** also
 # gives every parameter its own rate. The step remains: a little, downhill.
 #
 # ## Convolution
 #
 # A picture needs no separate rule for each pixel: an edge is an edge anywhere. A **convolution** slides one small set of
-# weights, the **kernel**, along the picture. At each place it multiplies the pixels below it by the weights and adds up.
+# weights, the **kernel**, along the picture. At each place it multiplies the pixels below it by the weights and adds up. (Mathematicians turn the kernel round first, as `np.convolve` does, and call ours a *cross-correlation*; to learned weights it is the same.)
 #
 # By hand, with the row $(0, 0, 0, 1, 1, 1)$, which goes from dark to bright, and the kernel $(-1, 0, 1)$, which asks
 # "right minus left?":
@@ -308,8 +308,8 @@ print("from 3x24x32 to 6x8:", sum(p.numel() for p in layer.parameters()), "param
 
 # %% [markdown]
 # The right-hand table is the left-hand one with a strong opinion: only neighbours matter, and the same everywhere. That
-# opinion is nearly true of edges, and not true of rooms, where the ceiling is always at the top. So depth networks
-# use both.
+# opinion is nearly true of edges, and not true of rooms, where the ceiling is always at the top. So Eigen's
+# coarse network uses both. Most later networks have no fully connected layer, and reach the whole picture by many layers, by leaving out pixels, or by letting every place look at every other.
 #
 # ## Learning or memorising?
 #

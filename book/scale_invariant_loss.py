@@ -584,7 +584,7 @@ _ = figure.colorbar(drawn, ax=axes, label="pull (log units × 2)", fraction=0.04
 #
 # The configuration that the authors released does not predict log metres but log metres divided by 0.45723134, the spread
 # of log depth in their data, so that the network's numbers are of order one. (The paper {cite:p}`eigen2014` does not
-# mention it.) Our loss does the same through `unit`.
+# mention it.) Our loss divides by it through `unit`, and our network multiplies what its last layer says by the same number; the two together are the authors' arrangement.
 #
 # **Predict first.** Dividing every $d_i$ by $u$ multiplies the loss by what? Does it move the minimum?
 
@@ -601,7 +601,7 @@ print(f"ratio of the losses 1/u² = {1 / LOG_DEPTH_STD**2:.3f}")
 
 # %% [markdown]
 # Loss and gradient both grow by $1/u^2$; no minimum moves, no pixel changes its direction. For plain gradient descent
-# it is a learning rate in disguise: the paper's rates are only right *with* the authors' unit. Adam divides by the size
+# it is a learning rate in disguise: the paper's rates are only right *with* the authors' unit, in the network and in the loss. (The cell changed the loss alone. With both, the last layer's number $z$, of log depth $x = uz$, has the gradient $u \cdot 1/u^2$ and moves $x$ by $u$ times its step: the two cancel there.) Adam divides by the size
 # of the gradient and hardly notices. And it spoils comparisons: a training curve in one unit cannot be laid over a curve
 # in another.
 #

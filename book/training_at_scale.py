@@ -413,7 +413,7 @@ with torch.autocast("cpu", torch.bfloat16):
 print(value.dtype, "never negative:", bool(value >= 0))
 
 # %% [markdown]
-# The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 on, which is beyond 7 m: its error in depth is below one in a
+# The 16-bit *output* is rounded all the same, to steps of 0.016 at log depths from 2 to 4, which is 7 to 55 m, and Eigen's twice, since a last factor follows. Its error in depth is at most about one and a half in a
 # hundred, and only one pixel at a time. Two more places keep 32 bits. The **weights**: an update of a thousandth of a weight
 # would be rounded away, since bfloat16's next number is 0.4 to 0.8 % further. And Adam's two running means, for the same reason.
 #
@@ -459,9 +459,11 @@ for frozen in (True, False):
 # %% [markdown]
 # With frozen statistics, as `densedepth-mobilenet-nyu` has them, the halves give the whole. With living ones, as in the DenseNet recipes, each
 # process normalises by what it sees, and the answer depends on how many there are. Neither is wrong; but only the first can be
-# *checked*. A test of this library starts two real processes, lets them learn fifty steps of the same global batch, and asks
+# *checked*. (*Synchronised* batch normalisation, `SyncBatchNorm` in PyTorch, takes mean and variance over all processes, for one more exchange a layer in each direction; no recipe here uses it.) A test of this library starts two real processes, lets them learn fifty steps of the same global batch, and asks
 # that every loss agree with the single process to $10^{-5}$; scores are shared among processes, too, and must agree exactly,
 # on a number of images that does not divide evenly.
+#
+# Equation {eq}`parts` holds for parts that one device computes one after the other as well: *accumulation*, for a batch that does not fit its memory (`accumulate` in a recipe).
 #
 # The commands. Nothing in a recipe changes; `batch` is the batch of all processes together. The last of them is under test; for the first two, several GPUs
 # and several machines, the code is the same, and we had none to try them on.
@@ -497,11 +499,16 @@ for name, options in {"eigen": {}, "densedepth": {"encoder": "densenet169"}}.ite
         print(f"{sent / 1e6:.0f} ms at 1 GB/s, {sent / 1e8:.0f} ms at 100")
 
 # %% [markdown]
-# A network cable of 10 Gbit/s carries about 1 GB/s. So even two machines with such a cable share Eigen's network badly: its gradient is
-# large and its steps are short. A DenseNet sends three fifths as much and has thirteen times the work for an image of 192 × 256, eighty times for one of 480 × 640, so the cable hardly
-# matters, and within one machine, where GPUs exchange some 100 GB/s (the last number of a line), it matters for neither. All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
-# eighth of the steps, and a rate that was right is then too small; raising it in proportion, after some gentle steps, works up
-# to a point {cite}`goyal2017`. It is another experiment, with another result.
+# A network cable of 10 Gbit/s carries about 1 GB/s. So even two machines with such a cable share Eigen's coarse phase badly: its gradient is
+# large and its steps are short. (In the fine phase 0.1 million weights learn, and half a megabyte travels.) A DenseNet sends three fifths as much and has thirteen times the work for an image of 192 × 256, eighty times for one of 480 × 640. On processors, where a step takes seconds, it does not feel the cable. On
+# a GPU it does: plain code made {result}`benchmarks/train-step-gpu::densenet169 480x640.eager_fp32_nchw.images_per_second::.0f` such images a second on one, so four of them are some 50 ms of work, and the cable takes 170. Within one machine, where GPUs exchange some 100 GB/s (the last number of a line), the DenseNet has peace, and
+# Eigen's network still has not: its 5 ms are what one GPU needs for the paper's whole batch of 32.
+#
+# Not all of this is waited for. PyTorch sends the gradient in pieces *while* the backward pass is still at work on earlier layers, so only what outlasts that pass costs time, and larger batches hide more of it.
+#
+# All this is for the *same* global batch. A larger one is another matter: eight times the batch takes an
+# eighth of the steps, and a rate that was right is then too small. For gradient descent with momentum raising it in proportion, after some gentle steps, works up
+# to a point {cite}`goyal2017`; for Adam the square root of the factor is the commoner rule. It is another experiment, with another result.
 #
 # ## Data that do not fit
 #
@@ -613,7 +620,7 @@ figure
 # From the store a thread copies bytes, {result}`benchmarks/shards::samples_per_second.store::,.0f` samples a second on two threads (as bytes; [data sets](datasets) counted {result}`benchmarks/reading::samples_per_second.store::,.0f` with the bytes made into floats); a folder of jpg and png gives
 # {result}`benchmarks/shards::samples_per_second.jpg_png_folder::,.0f`, and shards {result}`benchmarks/shards::samples_per_second.shards_folder::,.0f`: on one thread {result}`benchmarks/shards::samples_per_second.shards_folder_one_thread::,.0f`, about as many as
 # WebDataset's own reader. A training of Eigen's fine network on two cores asks
-# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow one for {result}`benchmarks/recipes::recipes.eigen-rooms.fine.images_per_second::.0f`: all are fast enough, but shards then take up to a third of a core away from it. Eigen's network on a GPU may ask for thousands: only the store keeps
+# for {result}`benchmarks/recipes::recipes.eigen-nyu.fine.images_per_second::.0f`, a narrow coarse one for {result}`benchmarks/recipes::recipes.eigen-rooms.coarse.images_per_second::.0f`: all are fast enough, but shards then take up to two fifths of a core away from it. Eigen's network on a GPU may ask for thousands: only the store keeps
 # up (and the GPU's own memory, where the pictures fit it), and shards are what brings the data to the machine, once. (A server of one Gbit/s carries 125 MB/s, some seven hundred samples.)
 #
 # ## Machines that stop
@@ -672,7 +679,7 @@ for phase, samples in {"coarse": 2_000_000, "fine": 1_500_000}.items():
 # - steps wait for data {result}`benchmarks/eigen-nyu-gpu::phases.coarse.data_share::.1%` (coarse) and {result}`benchmarks/eigen-nyu-gpu::phases.fine.data_share::.1%` (fine) of their time, because the 795 photographs lie in the GPU's own memory (`resident`).
 #
 # What holds back the rest is not arithmetic. A coarse step spends {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.forward::.1f` + {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.backward::.1f` ms in the network. Its products, {result}`benchmarks/eigen-nyu-gpu::phases.coarse.gflop_per_image::.1f` GFLOP for each of 256 pictures, would need not quite
-# three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
+# three at the measured peak; pooling, normalisation and layers of few channels move bytes instead. (That peak over the 4.8 TB/s at which this GPU reads its memory, by its maker's figure, makes some 180 operations for each byte: a layer that does fewer waits for its bytes. A fully connected layer in 16 bits does one a byte for each picture of the batch.) Augmentation takes {result}`benchmarks/eigen-nyu-gpu::phases.coarse.ms.augment::.1f` ms, and most of that is probably *starting*: on a GPU every
 # operation is a small program, a **kernel**, and Python has to start each of them, which takes some microseconds however little there is to compute. With batches of 32, as the paper has them, the starts weigh more: a step without data and augmentation
 # made {result}`benchmarks/train-step-gpu::eigen.ours.images_per_second::,.0f` images/s there, {result}`benchmarks/train-step-gpu::eigen.times_faster::.2f` times what plain float32 code makes. (Plain code rounds float32 to 19 bits in convolutions, unless told not to; told so, it makes {result}`benchmarks/train-step-gpu::eigen.eager_exact.images_per_second::,.0f`.)
 #

@@ -205,23 +205,23 @@ plt.close(figure)
 figure
 
 # %% [markdown]
-# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: a wide lens shows more of the room, and the network's answer changes
-# by a little less than the formula predicts.) One multiplication takes away more than half of the error through a strange lens; what is left is as much as through the usual one for the wide lens, and about a third more for the long one.
+# Too near through the long lens, too far through the wide one, and nearly by the factor that the formula says: the network has hardly noticed that the lens is another one. (A little it has: its answers change
+# by 2 % less than the formula predicts through the wide lens, and by 6 % less through the long one.) One multiplication takes away more than half of the error through a strange lens; what is left is as much as through the usual one for the wide lens, and about a third more for the long one.
 #
 # Now the disappointment. This scene was taken through a long lens, too; does the correction help here?
 
 # %%
 K = scene["K"]
 # the scene is 640 wide, the network's world 320
-factor = float(K[0, 0]) * 320 / 640 / trained
+across, down = (float(K[i, i]) * 320 / 640 / trained for i in (0, 1))
 if truth is not None:
     mask = (truth > 0) & (depth > 0)
-    for name, scale in {"as answered": 1.0, f"times {factor:.2f}": factor}.items():
+    for scale in (1.0, across, down):
         error = ((scale * depth - truth).abs() / truth)[mask].mean()
-        print(f"{name:12s} AbsRel {error:.3f}")
+        print(f"times {scale:.2f}: AbsRel {error:.3f}")
 
 # %% [markdown]
-# It gets worse. The formula corrects *one* cause and leaves the others, and here the others point the other way: a garage is not a rendered living room, and the network takes the whole scene for a larger one than it is. Two
+# It gets worse. (Two factors, since the scene was squeezed a little when it was made 640 × 480: its pixels are not square, and {eq}`lens` presumes that they are. The truth lies between, if the formula held.) The formula corrects *one* cause and leaves the others, and here the others point the other way: a garage is not a rendered living room, and the network takes the whole scene for a larger one than it is. Two
 # errors had cancelled in part, and we removed one. That is no argument against the correction, which is geometry; it is one against believing metres from a network that is far from its world.
 #
 # ### Where to find your $f$

@@ -40,7 +40,10 @@ class Small(DepthModel):
 
 
 class BerHu(Loss):
-    """Absolute below a fifth of a picture's largest error, squared above it (Laina et al. 2016)."""
+    """Absolute below a fifth of a picture's largest error, squared above it.
+
+    After Laina et al. 2016, who take the largest error of the batch, in metres.
+    """
 
     native = "log metres"
 
