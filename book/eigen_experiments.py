@@ -189,7 +189,7 @@ print(
 #   them Hoiem et al. {cite}`hoiem2005` sorted a picture into ground, sky and things that stand, and folded it up like a pop-up book, without a depth anywhere.)
 # - **What a seed moves.** On a processor the ± are from about as large as the distance between our coarse and fine rows to many times as large, on the GPU from a third of it to one and a half times. The published steps, .013 of AbsRel and .007 of δ < 1.25 {cite}`eigen2014`, are more than four times and about one and a half to two times our ±: if seeds
 #   move the paper's networks as they move ours, the first is hardly luck and the second may be. (A spread from three seeds is itself known only to between a half and six times.) The paper gives one figure each and no spread. But each fine network stands on the coarse one of its own seed. So compare
-#   seed by seed, as the next table does.
+#   seed by seed, as the second table below does.
 # - **Rooms first** saw fewer samples of photographs, 28 thousand, and is a little behind the other row from a processor. It is no evidence for or against rooms: only runs of equal
 #   length would be.
 #
