@@ -95,9 +95,7 @@ def main() -> None:
         data = kind(args.count, device=args.device, processes=args.processes)
         row: dict[str, Any] = {"size": data.size, **measure(data, args.batch, args.readers)}
         if args.processes > 1:
-            few = min(
-                args.count, TIMES * args.batch
-            )  # one process is slow, and where the GPU waits for it, it is loaned
+            few = min(args.count, TIMES * args.batch)  # one process is slow
             row["one_process"] = measure(kind(few, device=args.device), args.batch, args.readers)
         row["milliseconds"] = parts(data, args.batch, compiled=False)
         report[data.name] = row

@@ -101,18 +101,16 @@ def main() -> None:
         for size in args.sizes[:1] if network == "eigen" else args.sizes:
             rows, columns = (int(n) for n in size.split("x"))
             common = (args.steps, args.device, args.threads)
+            # name → whether with our settings, whether compiled, and what else
             kinds: dict[str, tuple[bool, bool, dict[str, bool]]] = {"eager_fp32_nchw": (False, False, {})}
             if args.compile:
                 kinds["uncompiled"] = (True, False, {})
             kinds["ours"] = (True, args.compile, {})
             if args.device == "cuda":
-                kinds |= {
-                    "untried": (True, args.compile, {"untried": True}),
-                    "eager_exact": (False, False, {"tf32": False}),
-                }
-                kinds |= (
-                    {"recorded": (True, True, {"recorded": True})} if args.compile else {}
-                )  # it is compiled once more
+                kinds["untried"] = (True, args.compile, {"untried": True})
+                kinds["eager_exact"] = (False, False, {"tf32": False})
+                if args.compile:  # once more
+                    kinds["recorded"] = (True, True, {"recorded": True})
             name = network if network == "eigen" else f"{network} {size}"
             found: dict[str, Any] = {}
             report[name] = found

@@ -130,9 +130,10 @@ class Adversary:
             loss.backward()
             right = (real_logits > 0).float().mean() + (made_logits < 0).float().mean()
             figures += torch.stack((loss.detach(), right / 2 / len(self._seen)))
-        for parameter in self.critic.parameters() if accelerator.num_processes > 1 else ():
-            if parameter.grad is not None:
-                parameter.grad = accelerator.reduce(parameter.grad, "mean")
+        if accelerator.num_processes > 1:
+            for parameter in self.critic.parameters():
+                if parameter.grad is not None:
+                    parameter.grad = accelerator.reduce(parameter.grad, "mean")
         self.optimizer.step()
         self.critic.requires_grad_(False)
         self._seen.clear()

@@ -40,7 +40,8 @@ def positions(
     >>> [index for _, index in positions(0, 3, 0, 3)] == permutation(0, 0, 3, "order 0")
     True
     """
-    epoch, chosen = -1, cast(Sequence[int], ())
+    epoch = -1
+    chosen: Sequence[int] = ()
     for position in range(start, stop):
         if position // count != epoch:
             epoch = position // count

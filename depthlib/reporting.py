@@ -11,6 +11,7 @@ from depthlib.bootstrap import bootstrap_difference, bootstrap_interval, drawn_f
 from depthlib.evaluation import Score, higher_is_better
 from depthlib.markdown import markdown_table
 from depthlib.metrics import PIXEL_METRICS
+from depthlib.sample import dropped
 from depthlib.structure import MAP_METRICS
 
 #: What a figure is called in print, and its unit.
@@ -24,13 +25,13 @@ LATEX = {"δ₁": r"$\delta_1$", "δ₂": r"$\delta_2$", "δ₃": r"$\delta_3$"}
 
 
 def left_out(dataset: Any) -> list[str]:
-    """What a data set says that it lacks, a line a reason; nothing if it keeps no such account in ``dropped``.
+    """What a data set says that it lacks, a line a reason.
 
     >>> from types import SimpleNamespace
     >>> left_out(SimpleNamespace(dropped={"files without a partner": 3}))
     ['left out: 3 files without a partner']
     """
-    return [f"left out: {count} {why}" for why, count in getattr(dataset, "dropped", {}).items()]
+    return [f"left out: {count} {why}" for why, count in dropped(dataset).items()]
 
 
 def columns(rows: Iterable[Mapping[str, float]]) -> list[str]:

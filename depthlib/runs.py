@@ -24,6 +24,7 @@ from depthlib.protocols import get_protocol
 from depthlib.recipe import Recipe
 from depthlib.reporting import left_out
 from depthlib.results import SCHEMA, check_results, read_results, write_results
+from depthlib.sample import dropped
 from depthlib.scoring import differences, score_run
 from depthlib.training import Run, finished, open_spec, own_augmentations, train
 
@@ -89,7 +90,7 @@ def make_results(
             "split": recipe.data.split,
             "fingerprint": trained_on.fingerprint(),
             "images": len(trained_on),
-            **({"left_out": dict(lost)} if (lost := getattr(trained_on, "dropped", {})) else {}),
+            **({"left_out": lost} if (lost := dropped(trained_on)) else {}),
         },
         "samples_seen": run.samples_seen,
         # a figure that no image allows, or that is infinite, has no place in JSON

@@ -105,6 +105,11 @@ def offered(
     return dataset
 
 
+def dropped(dataset: object) -> dict[str, int]:
+    """What a data set left out, reason → how many samples; nothing if it keeps no such account (``dropped``, which it may)."""
+    return dict(getattr(dataset, "dropped", {}))
+
+
 def checked_scenes(scenes: Sequence[str], count: int, source: str) -> list[str]:
     """The scene of each of so many images, as a list.
 

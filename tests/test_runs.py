@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import psutil
@@ -19,8 +20,10 @@ from PIL import Image
 
 from depthlib.checkpoints import latest_checkpoint
 from depthlib.cli import _parser, main
+from depthlib.cli.scores import KINDS
 from depthlib.errors import DepthError
 from depthlib.notebooks import execute
+from depthlib.predictors import ALIGNMENTS, Kind
 from depthlib.results import check_results, read_results, write_results
 
 
@@ -393,6 +396,10 @@ for command in sys.argv[1:]:
     if not ("examples:" in said.getvalue() and "  depthlib " in said.getvalue()):
         print(command or "depthlib")
 """
+
+
+def test_the_command_line_knows_every_kind_of_prediction():
+    assert KINDS == get_args(Kind) == tuple(ALIGNMENTS)
 
 
 def test_help_has_examples_and_needs_no_torch():

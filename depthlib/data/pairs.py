@@ -21,7 +21,7 @@ from torch import Tensor
 from depthlib import camera
 from depthlib.data.formats import Source, read_rgb
 from depthlib.errors import DepthError
-from depthlib.sample import MAPS, RGBD, Sample, check, check_camera, check_depth, check_size
+from depthlib.sample import MAPS, RGBD, Sample, check, check_camera, check_depth, check_size, dropped
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Resized:
     """A data set at another size, resized as it is read: :func:`resize_sample`."""
 
     def __init__(self, dataset: RGBD, size: tuple[int, int]) -> None:
-        self.dataset, self.name = dataset, dataset.name
+        self.dataset, self.name, self.dropped = dataset, dataset.name, dropped(dataset)
         self.size = check_size(size, dataset.name)
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from depthlib.errors import DepthError, in_short
-from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate, looked_at
+from depthlib.sample import RGBD, Batch, Sample, check_depth, checked_scenes, collate, dropped, looked_at
 from depthlib.transfers import to_device
 
 SCHEMA = 1
@@ -285,7 +285,7 @@ class InMemory:
     def __init__(self, dataset: RGBD) -> None:
         self.dataset = dataset
         self.name, self.metres = dataset.name, getattr(dataset, "metres", True)
-        self.dropped: dict[str, int] = getattr(dataset, "dropped", {})
+        self.dropped = dropped(dataset)
         self._kept: dict[int, tuple[NDArray[np.uint8], NDArray[Any], dict[str, Any]]] = {}
 
     def __len__(self) -> int:
