@@ -75,6 +75,8 @@ def preflight(recipe: Recipe) -> None:
 
 def _something_to_score(number: int, entry: EvaluateSpec, dataset: RGBD) -> None:
     """A crop or caps that leave nothing of the truth; three samples are looked at, since one may be all holes."""
+    if len(dataset) == 0:
+        raise DepthError(f"evaluate.{number}.data: {dataset.name}, part {entry.data.split!r}, has no sample to score.")
     rules = get_protocol(entry.protocol)
     chosen = sorted({0, len(dataset) // 2, len(dataset) - 1})
     samples = looked_at(dataset.__getitems__(chosen), dataset, len(chosen))

@@ -230,6 +230,7 @@ def test_what_ones_own_names_get_wrong_is_said(own, capsys):
         (["data={name: 'odd:Words', size: [96, 128]}"], "data set Words: has no fingerprint (all but name are methods)"),
         (["data={name: 'frames:Frames', size: [96, 128], options: {fill: 1}}"], "cannot be called with split, size and options ['fill']"),
         ([f"data={own}", f"evaluate.0.data={own[:-1]}, split: test}}"], "both have one fingerprint"),
+        (["evaluate.0.data={name: 'frames:Frames', split: test, size: [96, 128], options: {held_out: 0.0}}"], "has no sample to score"),
         (["observe={name: 'odd:CUT'}"], "is an instance of Cut; expected a class of depthlib.observations.Observation"),
         (["observe={name: 'odd:Cut'}"], "is the class Cut; expected a class of depthlib.observations.Observation"),
     ):  # fmt: skip
