@@ -221,7 +221,7 @@ if truth is not None:
         print(f"times {scale:.2f}: AbsRel {error:.3f}")
 
 # %% [markdown]
-# It gets worse. (Two factors, since the scene was squeezed a little when it was made 640 × 480: its pixels are not square, and {eq}`lens` presumes that they are. The truth lies between, if the formula held.) The formula corrects *one* cause and leaves the others, and here the others point the other way: a garage is not a rendered living room, and the network takes the whole scene for a larger one than it is. Two
+# It gets worse. (Two factors, since the scene was squeezed a little when it was made 640 × 480: its pixels are not square, and {eq}`lens` presumes that they are. The right factor, if the formula held, lies between the two.) The formula corrects *one* cause and leaves the others, and here the others point the other way: a garage is not a rendered living room, and the network takes the whole scene for a larger one than it is. Two
 # errors had cancelled in part, and we removed one. That is no argument against the correction, which is geometry; it is one against believing metres from a network that is far from its world.
 #
 # ### Where to find your $f$
