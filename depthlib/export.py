@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def export_onnx(model: DepthModel, path: str | os.PathLike[str]) -> Path:
     device = next(model.parameters()).device
     was_training = model.training
     try:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            # two inputs share their axes, which is what is wanted
+            warnings.filterwarnings("ignore", r"# The axis name: (\S+) will not be used, .* another axis: \1\.")
             program = torch.onnx.export(
                 _Metres(model).eval(), tuple(example.to(device) for example, _ in inputs.values()), dynamo=True,
                 dynamic_shapes=(tuple(free for _, free in inputs.values()),), input_names=list(inputs),

@@ -105,15 +105,17 @@ def test_a_killed_worker_ends_the_run_and_the_same_command_goes_on(tiny_recipe, 
     path = written(recipe, tmp_path / "recipe.yaml")
     script = tmp_path / "go.py"
     script.write_text(
-        "import os, sys, torch; torch.set_num_threads(1)\n"
+        "import os, sys, time, torch; torch.set_num_threads(1)\n"
         "open(f'{sys.argv[2]}.pid{os.environ[\"RANK\"]}', 'w').write(str(os.getpid()))\n"
-        "from depthlib.recipe import load_recipe; from depthlib.training import train\n"
+        "from depthlib.recipe import load_recipe; from depthlib.stopping import Stopping; from depthlib.training import train\n"
+        "if len(sys.argv) > 3:  # long enough for the kill to come before the end, whatever else the machine does\n"
+        "    asked = Stopping.wanted.fget; Stopping.wanted = property(lambda self: time.sleep(0.2) or asked(self))\n"
         "train(load_recipe(sys.argv[1]), sys.argv[2], progress=False)\n"
     )
     subprocess.run(
         [*LAUNCH, str(script), path, str(tmp_path / "whole")], check=True, env=ENVIRONMENT, capture_output=True
     )
-    process = subprocess.Popen([*LAUNCH, str(script), path, str(tmp_path / "cut")], env=ENVIRONMENT,
+    process = subprocess.Popen([*LAUNCH, str(script), path, str(tmp_path / "cut"), "slowly"], env=ENVIRONMENT,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     log, second = tmp_path / "cut" / LOG, tmp_path / "cut.pid1"
     while process.poll() is None and not (log.exists() and len(log.read_text().splitlines()) > 7):

@@ -49,12 +49,13 @@ CURVED = (*NETWORKS, "superres-gan")
 ON_NINE = ("densedepth-mobilenet-nyu/all", "densedepth-mobilenet-random/all")
 ON_SORTED = ("eigen-nyu/coarse", "eigen-nyu/fine")
 ON_LAM = ("eigen-nyu/fine@2", "eigen-nyu-log-rmse/fine@2")  # λ of ½ and of 0, trained alike on one machine
-#: Which of results/ the chapters draw whole.
+#: Which of results/ the chapters draw whole, and of which they compare the scores.
 REPORTED = (
     "benchmarks/recipes", "benchmarks/switches-eigen-nyu", "benchmarks/switches-densedepth-mobilenet-nyu",
     "benchmarks/shards", "benchmarks/reconstruction", "sweeps/eigen-rooms-lam",
     "sweeps/superres-alpha", "sweeps/superres-beta", "sweeps/superres-gamma", "sweeps/sparse-nyu-patterns",
 )  # fmt: skip
+SCORED = tuple(f"{recipe}/cpu-{seed}" for recipe in ("eigen-nyu", "eigen-nyu-log-rmse") for seed in range(3))
 SIZE = (72, 96)
 ROOM, EXCERPT = 3, (104, 136)
 CORNERS = {"cones": (150, 130), "room": (100, 130)}
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--profile", default="cpu")
     args = parser.parse_args()
     reports = {name: json.loads(Path(f"results/{name}.json").read_text()) for name in REPORTED}
+    reports |= {name: {"metrics": read_results(f"results/{name}.json")["metrics"]} for name in SCORED}
     REPORTS.write_text(json.dumps(reports, indent=0) + "\n")
     results = {name: read_results(results_path("results", name, args.profile, 0)) for name in CURVED}
     curves = {

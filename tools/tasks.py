@@ -101,7 +101,7 @@ def test(extra: list[str]) -> int:
             faults = 1
     command = [sys.executable, "-m", "pytest", "-v", "tests", "depthlib", "book", "--doctest-modules", "--ignore=depthlib/runner.py",
                "--ignore-glob=book/*.py", "--nbval-lax", "--nbval-sanitize-with", "tools/nbval.cfg",
-               "-n", str(processes), "--durations=8", "-rs"]  # fmt: skip
+               "-n", str(processes), "--durations=8", "-rsfE"]  # fmt: skip
     return subprocess.run([*command, *extra], cwd=ROOT, env=environment).returncode or faults
 
 

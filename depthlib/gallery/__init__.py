@@ -64,13 +64,15 @@ def loss_curve(recipe: str) -> list[dict[str, Any]]:
 
 
 def report(name: str) -> dict[str, Any]:
-    """A benchmark's or a sweep's report, as ``results/NAME.json`` has it.
+    """What ``results/NAME.json`` has: a benchmark's or a sweep's report whole, of a training's results the ``metrics``.
 
     Raises:
         DepthError: no such report here.
 
     >>> report("benchmarks/recipes")["profile"]
     'cpu'
+    >>> list(report("eigen-nyu/cpu-0")["metrics"]["nyu-test/eigen14"])
+    ['coarse', 'fine', 'mean', 'median']
     """
     reports = json.loads(REPORTS.read_text())
     if name not in reports:
