@@ -29,6 +29,7 @@ from depthlib.recipe import DataSpec, Phase, Recipe, load_recipe
 from depthlib.sample import RGBD
 from depthlib.timing import PARTS, Stopwatch, device_name, now, peak_memory
 from depthlib.training import make_model, open_once, train
+from depthlib.transfers import device_here
 
 WARM = 3  # steps that choose kernels, compile and fill caches
 #: A switch → a recipe's phases and speed with it on, and off, as most public code has it.
@@ -50,7 +51,7 @@ FOR_GPUS = ("cuda_graphs", "resident")
 
 
 def _gpu() -> bool:
-    return torch.cuda.is_available()
+    return device_here().type == "cuda"
 
 
 def _phases(recipe: Recipe, **changes: Any) -> Recipe:
@@ -108,7 +109,7 @@ def measure(
             **({"tf32": round(alone(matrix_peak, threads, torch.float32, True))} if _gpu() else {}),
         },
     }  # fmt: skip
-    settled = dataclasses.replace(recipe, speed=recipe.speed.on("cuda" if _gpu() else "cpu"))
+    settled = dataclasses.replace(recipe, speed=recipe.speed.on(device_here().type))
     there = [name for name in SWITCHES if _gpu() or name not in FOR_GPUS] if switches else []
     used = {switch: SWITCHES[switch][0](settled) == settled for switch in there}
     variants = {"": settled}
@@ -297,7 +298,7 @@ def matrix_peak(threads: int, dtype: torch.dtype, tf32: bool = False) -> float:
     """GFLOP/s of a large matrix product on this machine: what nothing here can exceed. With ``tf32`` a GPU may round float32 so."""
     torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = tf32
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_here().type
     n = 8192 if device == "cuda" else 2048
     a = torch.rand(n, n, device=device, dtype=dtype)
     best = 0.0

@@ -159,11 +159,11 @@ def predict(model: DepthModel, image: str | os.PathLike[str] | Image.Image | np.
     sees the centre crop, as at test time in the paper.
 
     Args:
-        model: any model of this library.
+        model: any model of this library, on any device: there it computes.
         image: see :func:`to_rgb`.
 
     Returns:
-        A :class:`Prediction` in metres whose region and size refer to the image as given.
+        A :class:`Prediction` in metres, on the model's device, whose region and size refer to the image as given.
 
     Raises:
         DepthError: not an image, one whose shorter side is under 32 pixels, a model that starts from some depth, or too

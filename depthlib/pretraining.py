@@ -38,7 +38,7 @@ from depthlib.files import writable_folder, write_whole
 from depthlib.models.eigen import Classifier
 from depthlib.stopping import Stopping
 from depthlib.timing import machine
-from depthlib.transfers import sent
+from depthlib.transfers import device_here, sent
 
 NAME = "convolutions.safetensors"
 KEPT = "pretrain: stopped. Whole epochs are kept; the same command goes on from the last."
@@ -103,7 +103,7 @@ def pretrain(
         "rate": rate,
         "seed": seed,
     }
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_here()
     torch.manual_seed(seed)
     network = Classifier(len(learned.classes), width).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=5e-4)

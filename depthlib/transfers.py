@@ -15,6 +15,15 @@ from torch import Tensor
 from depthlib.sample import Batch
 
 
+def device_here() -> torch.device:
+    """Where networks compute unless somebody says otherwise: the CUDA GPU where there is one, else the processor.
+
+    >>> device_here().type in ("cuda", "cpu")
+    True
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def sent(numbers: Tensor, device: torch.device | str) -> Tensor:
     """Numbers, such as keys, on a device. A GPU copies them when it comes to it.
 

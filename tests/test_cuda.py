@@ -2,13 +2,16 @@
 
 import copy
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 import torch
 from made import make_pairs
 
 from depthlib.augment import NYU, augment
 from depthlib.batches import Batches
+from depthlib.cli import main
 from depthlib.data import open_dataset
 from depthlib.data.preparation import write_store
 from depthlib.data.scenes import Roads, Rooms
@@ -205,6 +208,35 @@ def test_an_encoder_decoder_learns_alike_compiled_and_recorded():
         assert torch.nn.functional.cosine_similarity(other, found[0], dim=0) > 0.99
     assert counters["inductor"]["cudagraph_skips"] == 0
     assert torch._inductor.cudagraph_trees.get_manager(0, create_if_none_exists=False) is not None
+
+
+def test_commands_answer_on_the_gpu_as_on_the_processor(tmp_path, monkeypatch, capsys):
+    pairs = make_pairs(tmp_path / "pairs", 2)
+    photo = next((pairs / "rgb").iterdir())
+    scored = ["evaluate", "box/depth", "--against", "folder", "--option", f"root={pairs}", "--protocol", "full"]
+    maps, said = [], []
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr("depthlib.transfers.device_here", lambda device=device: torch.device(device))
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.max_memory_allocated()
+        assert main(["predict", str(photo), "--out", str(tmp_path / device), "--write", "npy,points,surface"]) == 0
+        assert (torch.cuda.max_memory_allocated() > before) == (device == "cuda")
+        maps.append(np.load(next((tmp_path / device).glob("*.npy"))))
+        capsys.readouterr()
+        assert main([*scored, "--format", "json"]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    np.testing.assert_allclose(*maps, rtol=1e-3)
+    numbers = [np.array([value for value in _numbers(one)]) for one in said]
+    np.testing.assert_allclose(*numbers, rtol=1e-3, atol=1e-3)
+
+
+def _numbers(found):
+    """All numbers in what came as JSON."""
+    if isinstance(found, dict | list):
+        for value in found.values() if isinstance(found, dict) else found:
+            yield from _numbers(value)
+    elif isinstance(found, float):
+        yield found
 
 
 def test_structure_is_exact_whatever_convolutions_may_round_to():

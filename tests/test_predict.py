@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from made import make_pairs
 from PIL import Image
 
 from depthlib import checkpoints
@@ -45,6 +47,25 @@ def test_a_folder_of_photos_is_answered_with_the_files_that_are_asked_for(photos
     stored = np.asarray(Image.open("out/a-depth.png"))
     assert depth.dtype == np.float32 and np.abs(depth - stored / 1000).max() <= 0.0005 + 1e-6
     assert "2 do not say their lens" in capsys.readouterr().out
+
+
+def test_every_command_that_uses_a_network_puts_it_where_there_is_a_gpu(photos, tmp_path, monkeypatch):
+    """On a GPU itself: tests/test_cuda.py."""
+    pairs, moved = make_pairs(tmp_path / "pairs", 1), []
+    np.save("sparse.npy", np.pad(np.full((1, 1), 2.0, np.float32), 20))
+    np.save("small.npy", np.full((8, 8), 2.0, np.float32))
+    monkeypatch.setattr("depthlib.transfers.device_here", lambda: "where the GPU is")
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: moved.append(device) or self)
+    folder = ["--against", "folder", "--option", f"root={pairs}", "--protocol"]
+    for command in (
+        ["predict", "in/a.jpg", "--write", "npy"],
+        ["complete", "sparse.npy"],
+        ["enlarge", "small.npy"],
+        ["evaluate", "box/depth", *folder, "full"],
+        ["evaluate", "fill:box/sparse:uniform:0.1", *folder, "makarov18"],
+    ):
+        assert main(command) == 0
+        assert moved.pop() == "where the GPU is" and not moved, command
 
 
 def test_a_broken_photo_stops_itself_and_not_the_others(photos, capsys):

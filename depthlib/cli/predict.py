@@ -51,6 +51,7 @@ def predict(args: argparse.Namespace) -> int:
     """Depth of photos: 16-bit PNG or NumPy array, coloured PNG, point cloud, surface."""
     from depthlib.checkpoints import load_model
     from depthlib.prediction import view_of
+    from depthlib.transfers import device_here
 
     kinds = _kinds(args.write)
     if args.field_of_view is not None and not 0 < args.field_of_view < 180:
@@ -63,7 +64,7 @@ def predict(args: argparse.Namespace) -> int:
     left = [photo for photo in stems if wanted[photo]]
     if len(left) < len(stems):
         print(f"{len(stems) - len(left)} of {len(stems)} have their files already")
-    model = load_model(args.checkpoint, args.stage)
+    model = load_model(args.checkpoint, args.stage).to(device_here())
     view_of(model)  # one that is shown more than a picture is refused once, not for each photo
     network = args.checkpoint or "the network in the box"
     failed = guessed = 0
@@ -149,7 +150,7 @@ def _answer(
             angle = math.degrees(2 * math.atan(width / 2 / focal)) if focal else 60.0
             whose = "as the photo says" if focal else "a guess: the photo does not say; give --field-of-view"
         K, lens = pinhole.from_field_of_view(height, width, angle), f"a lens of {angle:.0f} degrees across ({whose})"
-    depth = answer(model, rgb).full(mode="bilinear")[0]
+    depth = answer(model, rgb).full(mode="bilinear")[0].cpu()
     depth = torch.where(valid(depth), depth, 0.0)
     farthest = depth.max().item()
     if farthest == 0:

@@ -98,6 +98,7 @@ def _reconstruction(given: str) -> Any:
     from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
     from depthlib.observations import Observation, SmallDepth, SparseDepth
     from depthlib.predictors import Shown
+    from depthlib.transfers import device_here
 
     kind, method, *rest = given.split(":")
 
@@ -105,7 +106,7 @@ def _reconstruction(given: str) -> Any:
         if method.endswith(".onnx"):
             return reconstruction_from_onnx(method, observation)
         trained = method in BOXES or latest_checkpoint(method) is not None
-        return Shown(load_model(method), observation) if trained else None
+        return Shown(load_model(method).to(device_here()), observation) if trained else None
 
     try:
         if kind == "enlarge" and 0 < len(rest) < 3:
@@ -132,6 +133,7 @@ def _predictor(given: str, stage: str | None, scale: float | None, kind: str, st
     from depthlib.checkpoints import BOXES, latest_checkpoint, load_model
     from depthlib.predictors import from_model
     from depthlib.stored import StoredPredictions
+    from depthlib.transfers import device_here
 
     predictor: Any
     checkpoint = maps = False
@@ -142,7 +144,7 @@ def _predictor(given: str, stage: str | None, scale: float | None, kind: str, st
     elif given.endswith(".onnx"):
         predictor = adapters.from_onnx(given)
     elif checkpoint := given in BOXES or latest_checkpoint(given) is not None:
-        predictor = from_model(load_model(given, stage))
+        predictor = from_model(load_model(given, stage).to(device_here()))
     else:
         maps, predictor = True, StoredPredictions(given, scale)
     metres = checkpoint or given.startswith(RECONSTRUCTIONS) or getattr(predictor, "metres", False)

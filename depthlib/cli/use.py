@@ -19,6 +19,7 @@ def reconstruct(args: argparse.Namespace) -> int:
     from depthlib.filling import fill_nearest
     from depthlib.prediction import to_rgb
     from depthlib.stored import read_map, write_map
+    from depthlib.transfers import device_here
 
     given = Path(args.map)
     scale = args.scale
@@ -35,7 +36,7 @@ def reconstruct(args: argparse.Namespace) -> int:
     if args.command == "enlarge" and args.fill:
         depth = fill_nearest(depth[0])[None]
     rgb = to_rgb(read_rgb(args.rgb)) if args.rgb else None
-    model = load_model(args.checkpoint or DEFAULTS[args.command])
+    model = load_model(args.checkpoint or DEFAULTS[args.command]).to(device_here())
     if args.command == "complete":
         answer = reconstruction.complete(model, depth, rgb)
     elif (depth == 0).any():

@@ -27,7 +27,7 @@ from depthlib.data.scenes.rooms import make_rooms
 from depthlib.data.scenes.scene import Scene, joined
 from depthlib.errors import DepthError
 from depthlib.sample import Sample, check_size
-from depthlib.transfers import sent
+from depthlib.transfers import device_here, sent
 
 #: Changes whenever a picture made from the same seed changes.
 VERSION = 1
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 def _device(name: str | torch.device, source: str) -> torch.device:
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return device_here()
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # devices without numbers are none to draw on
